@@ -1,0 +1,2 @@
+//! The `skillsync` program.
+fn main() {}
