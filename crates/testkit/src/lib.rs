@@ -1,1 +1,36 @@
-//! placeholder
+//! What the tests of skillsync share. It knows the product from outside only: a program, a home, files.
+//!
+//! Nothing here depends on another crate of the workspace, so that a rule is checked by a second pair of eyes
+//! (`oracle`) and the kit can be proved on stand-in programs. Rooms, lowest first; a room may use the rooms above
+//! it in this list.
+
+mod judge;
+pub mod disk;
+pub mod oracle;
+pub mod snapshot;
+pub mod skill;
+pub mod outcome;
+pub mod machine;
+pub mod race;
+pub mod strace;
+pub mod durability;
+pub mod crash;
+
+pub use machine::Machine;
+pub use outcome::{Outcome, Output};
+pub use skill::SkillBuilder;
+pub use snapshot::Snapshot;
+
+/// Whether a long run was asked for (`SKILLSYNC_SOAK=1`): more second crashes, random kills, more rounds.
+#[must_use]
+pub fn soak() -> bool {
+    std::env::var_os("SKILLSYNC_SOAK").is_some_and(|v| v != "0" && !v.is_empty())
+}
+
+/// Says a line on the real standard error, past the test runner's capture, so that a pass shows what it covered and
+/// a skip is seen. Lines that open with `SKIPPED` are counted by the test script.
+pub fn say(line: &str) {
+    use std::io::Write as _;
+    // One write a line: tests run beside each other, and half lines would mix. A closed stderr is no reason to fail.
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+}

@@ -1,0 +1,398 @@
+//! What is answered when the command line does not parse: help that was asked for, or an error in our format with
+//! clap's suggestion.
+
+use std::error::Error;
+use std::ffi::OsString;
+
+use anstyle::{AnsiColor, Style};
+use clap::builder::Styles;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use skillsync_core::fault::Fault;
+use skillsync_core::{name, skill};
+
+use crate::ui::{Exit, Format, Manner, Stop, Ui, Usage};
+
+/// How help looks.
+pub(super) const STYLES: Styles = Styles::styled()
+    .header(Style::new().bold())
+    .usage(Style::new().bold())
+    .literal(AnsiColor::Cyan.on_default())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// The manner of a command line that does not parse: only `--json` is looked for.
+pub(super) fn manner(args: &[OsString]) -> Manner {
+    let json = args.iter().skip(1).take_while(|arg| *arg != "--").any(|arg| arg == "--json");
+    Manner { format: if json { Format::Json } else { Format::Human }, ..Manner::default() }
+}
+
+/// Prints help or the error, and says how the process ends.
+pub(super) fn answer(ui: &mut Ui, error: &clap::Error) -> Exit {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match ui.help(&error.render()) {
+            Ok(()) => Exit::Done,
+            Err(stop) => ui.stop(&stop),
+        },
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !ui.is_json() => {
+            ui.help_instead(&error.render());
+            Exit::Usage
+        }
+        _ => ui.stop(&Stop::Usage(usage(error))),
+    }
+}
+
+/// clap's rendering is paragraphs: `error: ...`, then `  tip: ...` lines, then `Usage: ...`, then `For more
+/// ...`.
+fn usage(error: &clap::Error) -> Usage {
+    if let Some(usage) = unusable_value(error) {
+        return usage;
+    }
+    let rendered = error.render().to_string();
+    let mut paragraphs = rendered.split("\n\n");
+    let message = paragraphs.next().unwrap_or_default();
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    let mut hints: Vec<String> = nearest_command(error).into_iter().collect();
+    for line in paragraphs.flat_map(str::lines).map(str::trim) {
+        if let Some(tip) = line.strip_prefix("tip: ").filter(|_| hints.is_empty()) {
+            hints.push(tip.to_owned());
+        } else if let Some(usage) = line.strip_prefix("Usage: ") {
+            hints.push(format!("usage: {usage}"));
+        }
+    }
+    Usage {
+        message: message.split_whitespace().collect::<Vec<_>>().join(" "),
+        hint: (!hints.is_empty()).then(|| hints.join("\n")),
+    }
+}
+
+/// clap lists every command that is at all similar, the nearest last. One is a help, three are a riddle.
+fn nearest_command(error: &clap::Error) -> Option<String> {
+    match error.get(ContextKind::SuggestedSubcommand)? {
+        ContextValue::String(name) => Some(format!("did you mean `{name}`?")),
+        ContextValue::Strings(names) => names.last().map(|name| format!("did you mean `{name}`?")),
+        _ => None,
+    }
+}
+
+/// A value that one of our types refused: the type's own words and hint are better than clap's frame around
+/// them.
+fn unusable_value(error: &clap::Error) -> Option<Usage> {
+    let source = error.source()?;
+    let fault: &dyn Fault = match source.downcast_ref::<name::Error>() {
+        Some(fault) => fault,
+        None => source.downcast_ref::<skill::Error>()?,
+    };
+    Some(Usage { message: fault.to_string(), hint: fault.hint() })
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn check(line: &str, exit: Exit, expected: Expect) {
+        let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        let error = crate::cli::parse(&args).expect_err(line);
+        let (mut ui, seen) = Ui::by_hand(manner(&args));
+        assert_eq!(answer(&mut ui, &error), exit, "{line}");
+        expected.assert_eq(&format!("{}{}", seen.out(), seen.err()));
+    }
+
+    #[test]
+    fn a_wrong_line_gets_one_error_and_a_hint() {
+        check(
+            "skillsync ad x",
+            Exit::Usage,
+            expect![[r#"
+            error: unrecognized subcommand 'ad'
+            hint: did you mean `add`?
+              usage: skillsync [OPTIONS] <COMMAND>
+        "#]],
+        );
+        check(
+            "skillsync info",
+            Exit::Usage,
+            expect![[r#"
+            error: the following required arguments were not provided: <NAME>
+            hint: usage: skillsync info <NAME>
+        "#]],
+        );
+        check(
+            "skillsync info My_Skill",
+            Exit::Usage,
+            expect![[r#"
+            error: skill name `My_Skill` has a character other than a-z, 0-9 and hyphen
+            hint: 1 to 64 of `a-z`, `0-9` and single hyphens, for example `my-skill`
+        "#]],
+        );
+        check(
+            "skillsync observe pdf --signal good",
+            Exit::Usage,
+            expect![[r#"
+            error: invalid value 'good' for '--signal <SIGNAL>' [possible values: positive, negative]
+        "#]],
+        );
+        check(
+            "skillsync ls --jsno",
+            Exit::Usage,
+            expect![[r#"
+            error: unexpected argument '--jsno' found
+            hint: a similar argument exists: '--json'
+              usage: skillsync ls --json
+        "#]],
+        );
+        check(
+            "skillsync commit pdf",
+            Exit::Usage,
+            expect![[r#"
+            error: the following required arguments were not provided: --reason <TEXT>
+            hint: usage: skillsync commit --reason <TEXT> <NAME>
+        "#]],
+        );
+        check(
+            "skillsync target",
+            Exit::Usage,
+            expect![[r#"
+            Choose the agent folders that sync links skills into
+
+            Usage: skillsync target [OPTIONS] <COMMAND>
+
+            Commands:
+              add     Add an agent's folder as a target
+              remove  Stop linking skills into a target [alias: rm]
+              list    List the targets [alias: ls]
+              help    Print this message or the help of the given subcommand(s)
+
+            Options:
+              -h, --help  Print help (see more with '--help')
+
+            Global options:
+                  --json          Print one JSON document on stdout
+              -y, --yes           Answer yes to every question
+              -n, --dry-run       Show what would be done and change nothing
+              -q, --quiet         Say nothing on stderr but warnings and errors
+              -v, --verbose       Say more on stderr
+                  --color <WHEN>  When to use colours: auto, always, never
+                  --offline       Use no network
+        "#]],
+        );
+        check(
+            "skillsync",
+            Exit::Usage,
+            expect![[r#"
+            One home for your agents' skills: verified, versioned, in every agent's folder
+
+            Usage: skillsync [OPTIONS] <COMMAND>
+
+            Start:
+              setup        Set everything up: find agents, adopt their skills, link, sync
+              init         Make the store and its config.toml
+              doctor       Find what is wrong and say what mends it
+
+            Skills:
+              new          Make a new skill
+              add          Add skills from a folder or a git repository
+              rm           Remove skills at the next sync [also: remove]
+              ls           List skills [also: list]
+              info         Show what a skill is and its state
+              show         Show what an agent loads of a skill, with token counts
+              export       Copy a skill to a folder
+
+            Editing:
+              edit         Take a working copy of a skill and print its path
+              diff         Compare a working copy with its skill, as JSON
+              commit       Make the working copy the skill's next version
+              abort        Throw a working copy away and end the edit
+              adopt        Keep or discard an edit made outside `edit`
+              history      List the versions of a skill
+              rollback     Go back to an earlier version of a skill
+
+            Quality:
+              validate     Check skills against the Agent Skills specification
+              scan         Look for dangerous content in skills
+              observe      Record how one use of a skill went
+              log          Show how the uses of a skill went
+
+            Agents:
+              target       Choose the agent folders that sync links skills into
+              sync         Bring every target up to date
+
+            Store:
+              config       Read and change the settings
+              verify       Check every stored byte against its digest
+              gc           Free the space of what nothing needs any more
+
+            Program:
+              completions  Print the completion script of a shell
+              man          Print or write the man pages
+              version      Print the version
+              help         Explain a command
+
+            Global options:
+                  --json          Print one JSON document on stdout
+              -y, --yes           Answer yes to every question
+              -n, --dry-run       Show what would be done and change nothing
+              -q, --quiet         Say nothing on stderr but warnings and errors
+              -v, --verbose       Say more on stderr
+                  --color <WHEN>  When to use colours: auto, always, never
+                  --offline       Use no network
+              -h, --help          Print help
+              -V, --version       Print version
+
+            `skillsync help COMMAND` explains a command. With no skills yet, begin with `skillsync setup`.
+        "#]],
+        );
+        check(
+            "skillsync --json info \u{1b}[2J",
+            Exit::Usage,
+            expect![[r#"
+            {"error":{"code":"usage","kind":"usage","message":"skill name `\\u{1b}[2J` has a character other than a-z, 0-9 and hyphen","causes":[],"hint":"1 to 64 of `a-z`, `0-9` and single hyphens, for example `2j`"}}
+            error: skill name `\u{1b}[2J` has a character other than a-z, 0-9 and hyphen
+            hint: 1 to 64 of `a-z`, `0-9` and single hyphens, for example `2j`
+        "#]],
+        );
+        check(
+            "skillsync target add",
+            Exit::Usage,
+            expect![[r#"
+            error: the following required arguments were not provided: <--tool <NAME>|--path <PATH>|--project [<DIR>]|--detected>
+            hint: usage: skillsync target add <--tool <NAME>|--path <PATH>|--project [<DIR>]|--detected>
+        "#]],
+        );
+    }
+
+    #[test]
+    fn help_fits_a_screen_and_names_all_commands() {
+        check(
+            "skillsync --help",
+            Exit::Done,
+            expect![[r#"
+            One home for your agents' skills: verified, versioned, in every agent's folder
+
+            Usage: skillsync [OPTIONS] <COMMAND>
+
+            Start:
+              setup        Set everything up: find agents, adopt their skills, link, sync
+              init         Make the store and its config.toml
+              doctor       Find what is wrong and say what mends it
+
+            Skills:
+              new          Make a new skill
+              add          Add skills from a folder or a git repository
+              rm           Remove skills at the next sync [also: remove]
+              ls           List skills [also: list]
+              info         Show what a skill is and its state
+              show         Show what an agent loads of a skill, with token counts
+              export       Copy a skill to a folder
+
+            Editing:
+              edit         Take a working copy of a skill and print its path
+              diff         Compare a working copy with its skill, as JSON
+              commit       Make the working copy the skill's next version
+              abort        Throw a working copy away and end the edit
+              adopt        Keep or discard an edit made outside `edit`
+              history      List the versions of a skill
+              rollback     Go back to an earlier version of a skill
+
+            Quality:
+              validate     Check skills against the Agent Skills specification
+              scan         Look for dangerous content in skills
+              observe      Record how one use of a skill went
+              log          Show how the uses of a skill went
+
+            Agents:
+              target       Choose the agent folders that sync links skills into
+              sync         Bring every target up to date
+
+            Store:
+              config       Read and change the settings
+              verify       Check every stored byte against its digest
+              gc           Free the space of what nothing needs any more
+
+            Program:
+              completions  Print the completion script of a shell
+              man          Print or write the man pages
+              version      Print the version
+              help         Explain a command
+
+            Global options:
+                  --json          Print one JSON document on stdout
+              -y, --yes           Answer yes to every question
+              -n, --dry-run       Show what would be done and change nothing
+              -q, --quiet         Say nothing on stderr but warnings and errors
+              -v, --verbose       Say more on stderr
+                  --color <WHEN>  When to use colours: auto, always, never
+                  --offline       Use no network
+              -h, --help          Print help
+              -V, --version       Print version
+
+            `skillsync help COMMAND` explains a command. With no skills yet, begin with `skillsync setup`.
+        "#]],
+        );
+        check(
+            "skillsync target --help",
+            Exit::Done,
+            expect![[r#"
+            Choose the agent folders that sync links skills into
+
+            A target is one folder where an agent looks for skills: for all projects (`--tool`), in one project
+            (`--project`), or anywhere (`--path`). `skillsync sync` serves all of them.
+
+            Usage: skillsync target [OPTIONS] <COMMAND>
+
+            Commands:
+              add     Add an agent's folder as a target
+              remove  Stop linking skills into a target [alias: rm]
+              list    List the targets [alias: ls]
+              help    Print this message or the help of the given subcommand(s)
+
+            Options:
+              -h, --help
+                      Print help (see a summary with '-h')
+
+            Global options:
+                  --json
+                      Print one JSON document on stdout
+
+              -y, --yes
+                      Answer yes to every question
+
+              -n, --dry-run
+                      Show what would be done and change nothing
+
+              -q, --quiet
+                      Say nothing on stderr but warnings and errors
+
+              -v, --verbose
+                      Say more on stderr
+
+                  --color <WHEN>
+                      When to use colours: auto, always, never
+
+                  --offline
+                      Use no network
+        "#]],
+        );
+        check(
+            "skillsync sync -h",
+            Exit::Done,
+            expect![[r#"
+            Bring every target up to date
+
+            Usage: skillsync sync [OPTIONS]
+
+            Options:
+              -h, --help  Print help (see more with '--help')
+
+            Global options:
+                  --json          Print one JSON document on stdout
+              -y, --yes           Answer yes to every question
+              -n, --dry-run       Show what would be done and change nothing
+              -q, --quiet         Say nothing on stderr but warnings and errors
+              -v, --verbose       Say more on stderr
+                  --color <WHEN>  When to use colours: auto, always, never
+                  --offline       Use no network
+        "#]],
+        );
+    }
+}

@@ -1,0 +1,150 @@
+//! The use cases, a file each: `(World, input)` to a report. They decide; they never print and never ask.
+//!
+//! An op that changes something takes the store's mutex once and holds it to its end.
+
+use skillsync_core::fault::{Fault, Kind};
+use skillsync_core::name;
+use skillsync_core::tree;
+use skillsync_store::index::Index;
+use skillsync_store::store::{Store, Writing};
+use skillsync_store::{edit, fs, lease, meta, objects, scan, skills, store, targets, tools};
+
+use crate::world::World;
+
+pub mod init;
+pub mod builtin;
+pub mod new;
+pub mod git;
+pub mod add;
+pub mod rm;
+pub mod ls;
+pub mod info;
+pub mod show;
+pub mod validate;
+pub mod edit_skill;
+pub mod adopt;
+pub mod history;
+pub mod rollback;
+pub mod export;
+pub mod observe;
+pub mod config;
+pub mod target;
+pub mod sync;
+pub mod gc;
+pub mod verify;
+pub mod doctor;
+pub mod setup;
+
+/// What an op reports when it fails: an error of a room below, or one of its own.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant is the error of the room it is named after")]
+pub enum Error {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Skill(#[from] skills::Error),
+    #[error(transparent)]
+    Edit(#[from] edit::Error),
+    #[error(transparent)]
+    Lease(#[from] lease::Error),
+    #[error(transparent)]
+    Config(#[from] skillsync_store::config::Error),
+    #[error(transparent)]
+    Tools(#[from] tools::Error),
+    #[error(transparent)]
+    Target(#[from] targets::Error),
+    #[error(transparent)]
+    Meta(#[from] meta::Error),
+    #[error(transparent)]
+    Scan(#[from] scan::Error),
+    #[error(transparent)]
+    Objects(#[from] objects::Error),
+    #[error(transparent)]
+    Tree(#[from] tree::Error),
+    #[error(transparent)]
+    Fs(#[from] fs::Error),
+    #[error(transparent)]
+    Name(#[from] name::Error),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+/// Something that an op itself refuses.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// What a caller can do about it.
+    pub kind: Kind,
+    /// Its stable code.
+    pub code: &'static str,
+    /// What was refused, with the name in it.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+impl Fault for Refusal {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+    fn code(&self) -> &'static str {
+        self.code
+    }
+    fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
+}
+
+impl Error {
+    fn fault(&self) -> &dyn Fault {
+        match self {
+            Error::Store(e) => e,
+            Error::Skill(e) => e,
+            Error::Edit(e) => e,
+            Error::Lease(e) => e,
+            Error::Config(e) => e,
+            Error::Tools(e) => e,
+            Error::Target(e) => e,
+            Error::Meta(e) => e,
+            Error::Scan(e) => e,
+            Error::Objects(e) => e,
+            Error::Tree(e) => e,
+            Error::Fs(e) => e,
+            Error::Name(e) => e,
+            Error::Refused(e) => e,
+        }
+    }
+}
+
+impl Fault for Error {
+    fn kind(&self) -> Kind {
+        self.fault().kind()
+    }
+    fn code(&self) -> &'static str {
+        self.fault().code()
+    }
+    fn hint(&self) -> Option<String> {
+        self.fault().hint()
+    }
+}
+
+/// Opens the store of `world`.
+pub fn open(world: &World) -> Result<Store, Error> {
+    Ok(Store::open(&world.store, &world.home, world.now)?)
+}
+
+/// Takes the mutex, runs `work` with the index, and writes back what the index learned, also when `work` fails:
+/// what it learned is true all the same.
+pub fn write<T>(
+    store: &Store,
+    work: impl FnOnce(&Writing<'_>, &mut Index) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let writing = store.write()?;
+    let mut index = Index::load(store.layout());
+    let result = work(&writing, &mut index);
+    let saved = index.save(store.layout());
+    let value = result?;
+    // A cache that cannot be written is no reason to report what was done as undone; the disk will say so again.
+    drop(saved);
+    Ok(value)
+}

@@ -1,0 +1,540 @@
+//! `config.toml`: read with exact errors, edited in place with the user's comments and order kept
+//! (`docs/formats/config.md`, checklist D19).
+
+use std::path::{Path, PathBuf};
+
+use skillsync_core::fault::{Fault, Kind};
+use skillsync_core::footer;
+use skillsync_core::limits;
+use skillsync_core::name::{self, TargetId};
+use skillsync_core::skill;
+use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
+
+use crate::fs;
+use crate::tools::Mode;
+
+/// The format of stores that this program reads and writes.
+pub const FORMAT: &str = "1";
+
+/// `config.toml` cannot be used. It is never rewritten then.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It cannot be read or written.
+    #[error(transparent)]
+    Fs(#[from] fs::Error),
+    /// It is not TOML.
+    #[error("`{}` is not valid TOML, line {line}, column {column}: {message}", .path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// 1-based.
+        line: usize,
+        /// 1-based.
+        column: usize,
+        /// What the parser expected.
+        message: String,
+    },
+    /// A key has a value that it cannot have.
+    #[error("`{}`: `{key}` {problem}", .path.display())]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// Dotted key.
+        key: String,
+        /// What is wrong with it, and what is expected.
+        problem: String,
+    },
+    /// A newer program made this store.
+    #[error("this store has format {found}; this skillsync knows format {FORMAT} only")]
+    Newer {
+        /// What the file says.
+        found: String,
+    },
+    /// There is no such key.
+    #[error("there is no setting `{}`", .key.escape_debug())]
+    UnknownKey {
+        /// What was asked for.
+        key: String,
+    },
+}
+
+impl Fault for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Error::Fs(e) => e.kind(),
+            Error::UnknownKey { .. } => Kind::NotFound,
+            _ => Kind::Invalid,
+        }
+    }
+    fn code(&self) -> &'static str {
+        match self {
+            Error::Fs(e) => e.code(),
+            Error::Syntax { .. } => "config-syntax",
+            Error::Value { .. } => "config-value",
+            Error::Newer { .. } => "store-newer",
+            Error::UnknownKey { .. } => "setting-unknown",
+        }
+    }
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Fs(e) => e.hint(),
+            Error::Syntax { path, .. } | Error::Value { path, .. } => {
+                Some(format!("mend it in an editor; nothing was changed: {}", path.display()))
+            }
+            Error::Newer { .. } => Some("install the newest skillsync".to_owned()),
+            Error::UnknownKey { .. } => Some(format!("one of: {}", KEYS.join(", "))),
+        }
+    }
+}
+
+skill::words!(
+    /// How a target was named when it was added (checklist D19).
+    TargetSource, "source of a target", "tool, project, path", {
+        /// The folder of a known tool.
+        Tool = "tool",
+        /// A folder in a project.
+        Project = "project",
+        /// Any folder.
+        Path = "path",
+    }
+);
+
+/// A folder that sync links skills into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Its id, unique in the store.
+    pub id: TargetId,
+    /// The folder as written in the file: `~` stands for the user's home.
+    pub path: String,
+    /// How it was named.
+    pub source: TargetSource,
+    /// The tool whose folder it is, if known: decides what else it reads.
+    pub tool: Option<String>,
+    /// Links or copies (decision 11).
+    pub mode: Mode,
+}
+
+impl Target {
+    /// The folder, `~` expanded.
+    pub fn dir(&self, home: &Path) -> PathBuf {
+        match self.path.strip_prefix("~/") {
+            Some(rest) => home.join(rest),
+            None => PathBuf::from(&self.path),
+        }
+    }
+}
+
+/// `dir` as it is written into the file: below the home with `~`, so that homes can differ between machines.
+pub fn path_text(dir: &Path, home: &Path) -> String {
+    match dir.strip_prefix(home) {
+        Ok(rest) if !rest.as_os_str().is_empty() => format!("~/{}", rest.display()),
+        _ => dir.display().to_string(),
+    }
+}
+
+/// The settings that `config get|set|unset` knows.
+pub const KEYS: [&str; 3] = ["observation.mode", "observation.threshold", "observation.min_invocations"];
+
+/// What `config.toml` says, and its text.
+#[derive(Debug, Clone)]
+pub struct Config {
+    path: PathBuf,
+    document: DocumentMut,
+    observation: footer::Settings,
+    targets: Vec<Target>,
+}
+
+/// What `init` writes (checklist D19): the observation settings and no targets.
+pub const INITIAL: &str = r#"# The settings of this skillsync store. Comments and order are kept when skillsync edits it.
+
+[skillsync]
+version = "1"
+
+[observation]
+mode = "auto"        # auto: agents log how a skill went; remind: they remind you to; off
+threshold = 0.3      # share of negative signals above which a skill counts as struggling
+min_invocations = 5  # fewer observed uses than this are not judged
+"#;
+
+impl Config {
+    /// Reads the file at `path`.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let bytes = fs::read(path, limits::CONFIG_BYTES)?;
+        let text = String::from_utf8(bytes).map_err(|e| {
+            let valid = e.utf8_error().valid_up_to();
+            let before = &e.as_bytes()[..valid];
+            let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
+            let message = "this byte is not UTF-8".to_owned();
+            Error::Syntax { path: path.to_owned(), line, column: column_of(before), message }
+        })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads `text` as the content of the file at `path`.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+        let document: DocumentMut = text.parse().map_err(|e: toml_edit::TomlError| {
+            let before = &text.as_bytes()[..e.span().map_or(0, |s| s.start.min(text.len()))];
+            Error::Syntax {
+                path: path.to_owned(),
+                line: before.iter().filter(|&&b| b == b'\n').count() + 1,
+                column: column_of(before),
+                message: e.message().trim_end().replace('\n', ", "),
+            }
+        })?;
+        let reader = Reader { path };
+        reader.check_format(&document)?;
+        let observation = reader.observation(&document)?;
+        let targets = reader.targets(&document)?;
+        Ok(Self { path: path.to_owned(), document, observation, targets })
+    }
+
+    /// The observation settings, defaults filled in.
+    pub fn observation(&self) -> &footer::Settings {
+        &self.observation
+    }
+
+    /// The configured targets, in the order of the file.
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// The target with this id.
+    pub fn target(&self, id: &TargetId) -> Option<&Target> {
+        self.targets.iter().find(|t| t.id == *id)
+    }
+
+    /// The text as it is now.
+    pub fn text(&self) -> String {
+        self.document.to_string()
+    }
+
+    /// Writes the text back as one step.
+    pub fn save(&self) -> Result<(), Error> {
+        let path = fs::real_path(&self.path)?.unwrap_or_else(|| self.path.clone());
+        Ok(fs::replace(&path, self.text().as_bytes(), fs::Mode::Plain)?)
+    }
+
+    /// Adds a target at the end.
+    pub fn add_target(&mut self, target: &Target) -> Result<(), Error> {
+        let mut table = Table::new();
+        table["id"] = value(target.id.as_str());
+        table["path"] = value(&target.path);
+        table["source"] = value(target.source.as_str());
+        if let Some(tool) = &target.tool {
+            table["tool"] = value(tool);
+        }
+        if target.mode != Mode::default() {
+            table["mode"] = value(target.mode.to_string());
+        }
+        let item = self.document.entry("targets").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
+        // `targets = []` is valid and empty: it becomes a list of tables.
+        if item.as_array().is_some_and(toml_edit::Array::is_empty) {
+            *item = Item::ArrayOfTables(ArrayOfTables::new());
+        }
+        let Some(tables) = item.as_array_of_tables_mut() else {
+            let problem = "is written as an inline list; write each target as a [[targets]] block".to_owned();
+            return Err(Error::Value { path: self.path.clone(), key: "targets".to_owned(), problem });
+        };
+        tables.push(table);
+        self.reparse()
+    }
+
+    /// Removes the target with this id; says whether it was there.
+    pub fn remove_target(&mut self, id: &TargetId) -> Result<bool, Error> {
+        let Some(position) = self.targets.iter().position(|t| t.id == *id) else { return Ok(false) };
+        match self.document.get_mut("targets") {
+            Some(Item::ArrayOfTables(tables)) => {
+                tables.remove(position);
+                if tables.is_empty() {
+                    self.document.remove("targets");
+                }
+            }
+            Some(Item::Value(toml_edit::Value::Array(tables))) => {
+                tables.remove(position);
+            }
+            _ => {}
+        }
+        self.reparse()?;
+        Ok(true)
+    }
+
+    /// The effective value of a setting as text.
+    pub fn get(&self, key: &str) -> Result<String, Error> {
+        match key {
+            "observation.mode" => Ok(self.observation.mode.to_string()),
+            "observation.threshold" => Ok(self.observation.threshold.to_string()),
+            "observation.min_invocations" => Ok(self.observation.min_invocations.to_string()),
+            _ => Err(Error::UnknownKey { key: key.to_owned() }),
+        }
+    }
+
+    /// Whether the file itself sets `key`, or the default holds.
+    pub fn is_set(&self, key: &str) -> bool {
+        let Some((table, key)) = key.split_once('.') else { return false };
+        self.document.get(table).and_then(|t| t.get(key)).is_some()
+    }
+
+    /// Sets `key` to what `text` means; comments beside the value stay.
+    pub fn set(&mut self, key: &str, text: &str) -> Result<(), Error> {
+        if !KEYS.contains(&key) {
+            return Err(Error::UnknownKey { key: key.to_owned() });
+        }
+        let Some((table, name)) = key.split_once('.') else { return Ok(()) };
+        let new: toml_edit::Value = match name {
+            "mode" => text.into(),
+            "threshold" => number(text).map(toml_edit::Value::from).unwrap_or_else(|| text.into()),
+            _ => text.parse::<i64>().map(toml_edit::Value::from).unwrap_or_else(|_| text.into()),
+        };
+        let item = self.document.entry(table).or_insert(Item::Table(Table::new()));
+        let Some(entry) = item.as_table_like_mut() else {
+            let problem = "is not a table".to_owned();
+            return Err(Error::Value { path: self.path.clone(), key: table.to_owned(), problem });
+        };
+        match entry.get_mut(name).and_then(Item::as_value_mut) {
+            Some(old) => {
+                let decor = old.decor().clone();
+                *old = new;
+                *old.decor_mut() = decor;
+            }
+            None => {
+                entry.insert(name, value(new));
+            }
+        }
+        self.reparse()
+    }
+
+    /// Removes `key` from the file, so that the default holds; says whether it was there.
+    pub fn unset(&mut self, key: &str) -> Result<bool, Error> {
+        if !KEYS.contains(&key) {
+            return Err(Error::UnknownKey { key: key.to_owned() });
+        }
+        let Some((table, name)) = key.split_once('.') else { return Ok(false) };
+        let removed = self
+            .document
+            .get_mut(table)
+            .and_then(Item::as_table_like_mut)
+            .is_some_and(|t| t.remove(name).is_some());
+        self.reparse()?;
+        Ok(removed)
+    }
+
+    /// What was edited must read back: a wrong value is refused before anything is written.
+    fn reparse(&mut self) -> Result<(), Error> {
+        *self = Self::parse(&self.text(), &self.path)?;
+        Ok(())
+    }
+}
+
+fn column_of(before: &[u8]) -> usize {
+    let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+    String::from_utf8_lossy(&before[line_start..]).chars().count() + 1
+}
+
+fn number(text: &str) -> Option<f64> {
+    text.parse::<f64>().ok().filter(|n| n.is_finite())
+}
+
+/// Reads values out of the document with errors that name the key.
+struct Reader<'a> {
+    path: &'a Path,
+}
+
+impl Reader<'_> {
+    fn wrong(&self, key: &str, problem: impl Into<String>) -> Error {
+        Error::Value { path: self.path.to_owned(), key: key.to_owned(), problem: problem.into() }
+    }
+
+    fn check_format(&self, document: &DocumentMut) -> Result<(), Error> {
+        let Some(item) = document.get("skillsync").and_then(|t| t.get("version")) else {
+            return Err(self.wrong("skillsync.version", "is missing; write `version = \"1\"` below [skillsync]"));
+        };
+        match item.as_str() {
+            Some(FORMAT) => Ok(()),
+            Some(other) if other.parse::<u32>().is_ok_and(|n| n > 1) => {
+                Err(Error::Newer { found: other.to_owned() })
+            }
+            _ => Err(self.wrong("skillsync.version", "is not \"1\"")),
+        }
+    }
+
+    fn observation(&self, document: &DocumentMut) -> Result<footer::Settings, Error> {
+        let mut settings = footer::Settings::default();
+        let Some(item) = document.get("observation") else { return Ok(settings) };
+        let Some(table) = item.as_table_like() else { return Err(self.wrong("observation", "is not a table")) };
+        if let Some(mode) = table.get("mode") {
+            settings.mode = mode
+                .as_str()
+                .and_then(|text| text.parse().ok())
+                .ok_or_else(|| self.wrong("observation.mode", "is not one of auto, remind, off"))?;
+        }
+        if let Some(threshold) = table.get("threshold") {
+            settings.threshold = threshold
+                .as_float()
+                .or_else(|| threshold.as_integer().map(|n| n as f64))
+                .filter(|n| (0.0..=1.0).contains(n))
+                .ok_or_else(|| self.wrong("observation.threshold", "is not a number from 0 to 1"))?;
+        }
+        if let Some(least) = table.get("min_invocations") {
+            settings.min_invocations = least
+                .as_integer()
+                .and_then(|n| u64::try_from(n).ok())
+                .filter(|n| *n >= 1)
+                .ok_or_else(|| self.wrong("observation.min_invocations", "is not a whole number from 1 up"))?;
+        }
+        Ok(settings)
+    }
+
+    fn targets(&self, document: &DocumentMut) -> Result<Vec<Target>, Error> {
+        let mut targets: Vec<Target> = Vec::new();
+        let tables: Vec<&dyn toml_edit::TableLike> = match document.get("targets") {
+            None => Vec::new(),
+            Some(Item::ArrayOfTables(tables)) => tables.iter().map(|t| t as &dyn toml_edit::TableLike).collect(),
+            Some(Item::Value(toml_edit::Value::Array(array))) => {
+                let tables: Option<Vec<_>> =
+                    array.iter().map(|v| v.as_inline_table().map(|t| t as &dyn toml_edit::TableLike)).collect();
+                tables.ok_or_else(|| self.wrong("targets", "is not a list of tables"))?
+            }
+            Some(_) => return Err(self.wrong("targets", "is not a list of [[targets]] blocks")),
+        };
+        for (index, table) in tables.into_iter().enumerate() {
+            let target = self.target(index, table)?;
+            if targets.iter().any(|t| t.id == target.id) {
+                return Err(self.wrong(&format!("targets[{index}].id"), format!("`{}` is there twice", target.id)));
+            }
+            targets.push(target);
+        }
+        Ok(targets)
+    }
+
+    fn target(&self, index: usize, table: &dyn toml_edit::TableLike) -> Result<Target, Error> {
+        let key = |name: &str| format!("targets[{index}].{name}");
+        let text = |name: &str| match table.get(name) {
+            None => Ok(None),
+            Some(item) => item.as_str().map(Some).ok_or_else(|| self.wrong(&key(name), "is not a text")),
+        };
+        let required = |name: &str| text(name)?.ok_or_else(|| self.wrong(&key(name), "is missing"));
+        let id = TargetId::parse(required("id")?).map_err(|e: name::Error| self.wrong(&key("id"), e.to_string()))?;
+        let path = required("path")?;
+        if !(path.starts_with('/') || path.starts_with("~/")) {
+            return Err(self.wrong(&key("path"), "is not absolute: it must begin with `/` or `~/`"));
+        }
+        let source = required("source")?
+            .parse()
+            .map_err(|_| self.wrong(&key("source"), "is not one of tool, project, path"))?;
+        let mode = match text("mode")? {
+            None => Mode::default(),
+            Some(word) => {
+                word.parse().map_err(|_| self.wrong(&key("mode"), "is not one of symlink, copy"))?
+            }
+        };
+        // A tool target without `tool` has its tool's id for its own.
+        let tool = match (text("tool")?, source) {
+            (Some(tool), _) => Some(tool.to_owned()),
+            (None, TargetSource::Tool) => Some(id.to_string()),
+            (None, _) => None,
+        };
+        Ok(Target { id, path: path.to_owned(), source, tool, mode })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FULL: &str = r#"# mine
+[skillsync]
+version = "1"
+extra = true # kept
+
+[observation]
+mode = "remind" # why
+
+[[targets]]
+id = "codex"
+path = "~/.codex/skills" # here
+source = "tool"
+
+[[targets]]
+id = "project-claude"
+path = "/srv/app/.claude/skills"
+source = "project"
+mode = "copy"
+"#;
+
+    fn parse(text: &str) -> Result<Config, Error> {
+        Config::parse(text, Path::new("config.toml"))
+    }
+
+    #[test]
+    fn the_initial_file_reads_back_with_the_defaults() {
+        let config = parse(INITIAL).unwrap();
+        assert_eq!(config.observation().threshold, footer::Settings::default().threshold);
+        assert!(config.targets().is_empty());
+    }
+
+    #[test]
+    fn edits_keep_comments_unknown_keys_and_order() {
+        let mut config = parse(FULL).unwrap();
+        config.set("observation.mode", "off").unwrap();
+        config.set("observation.threshold", "0.5").unwrap();
+        let id = TargetId::parse("codex").unwrap();
+        assert!(config.remove_target(&id).unwrap());
+        let target = Target {
+            id,
+            path: "~/x".to_owned(),
+            source: TargetSource::Path,
+            tool: Some("codex".to_owned()),
+            mode: Mode::Symlink,
+        };
+        config.add_target(&target).unwrap();
+        let text = config.text();
+        for kept in ["# mine", "extra = true # kept", "mode = \"off\" # why", "threshold = 0.5", "mode = \"copy\""] {
+            assert!(text.contains(kept), "{kept} in\n{text}");
+        }
+        assert_eq!(config.targets().len(), 2);
+        assert_eq!(config.target(&target.id), Some(&target));
+    }
+
+    #[test]
+    fn wrong_files_are_named_and_never_taken_for_empty() {
+        let head = "[skillsync]\nversion = \"1\"\n";
+        let cases = [
+            ("[skillsync\n", "config-syntax"),
+            ("", "config-value"),
+            ("[skillsync]\nversion = \"2\"\n", "store-newer"),
+            ("[skillsync]\nversion = 1\n", "config-value"),
+            (&format!("{head}[observation]\nmode = \"loud\"\n"), "config-value"),
+            (&format!("{head}[observation]\nthreshold = 7\n"), "config-value"),
+            (&format!("{head}[observation]\nmin_invocations = 0\n"), "config-value"),
+            (&format!("targets = 3\n{head}"), "config-value"),
+            (&format!("{head}[[targets]]\nid = \"../x\"\npath = \"/a\"\nsource = \"tool\"\n"), "config-value"),
+            (&format!("{head}[[targets]]\nid = \"x\"\npath = \"a\"\nsource = \"tool\"\n"), "config-value"),
+            (&format!("{head}[[targets]]\nid = \"x\"\npath = \"/a\"\n"), "config-value"),
+        ];
+        for (text, code) in cases {
+            assert_eq!(parse(text).unwrap_err().code(), code, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_syntax_error_names_its_line_and_column() {
+        let Err(Error::Syntax { line, column, .. }) = parse("[skillsync]\nversion = = 1\n") else { panic!() };
+        assert_eq!((line, column), (2, 11));
+    }
+
+    #[test]
+    fn a_wrong_setting_is_refused() {
+        let mut config = parse(INITIAL).unwrap();
+        assert_eq!(config.set("observation.mode", "x").unwrap_err().code(), "config-value");
+        assert_eq!(config.set("nothing", "x").unwrap_err().code(), "setting-unknown");
+        assert!(config.unset("observation.mode").unwrap());
+        assert!(!config.is_set("observation.mode"));
+    }
+
+    #[test]
+    fn homes_are_written_with_a_tilde() {
+        let home = Path::new("/home/ann");
+        assert_eq!(path_text(Path::new("/home/ann/.codex/skills"), home), "~/.codex/skills");
+        assert_eq!(path_text(Path::new("/home/anna"), home), "/home/anna");
+    }
+}

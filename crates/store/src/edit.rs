@@ -1,0 +1,448 @@
+//! Editing under a lease: working copies, what they change, and how they become versions (checklist D8-D11).
+
+use std::path::PathBuf;
+
+use skillsync_core::fault::{Fault, Kind};
+use skillsync_core::frontmatter;
+use skillsync_core::merge::{self, Content, Labels, ShowBase, TreeMerge};
+use skillsync_core::name::SkillName;
+use skillsync_core::path::SkillPath;
+use skillsync_core::skill::{Origin, Stats};
+use skillsync_core::tree::{self, Tree};
+
+use crate::fs;
+use crate::index::Index;
+use crate::layout::META;
+use crate::lease::{self, Holder, Lease};
+use crate::meta::Meta;
+use crate::objects::{self, Batch};
+use crate::scan;
+use crate::skills::{self, Advanced, Change, HandEdit};
+use crate::store::{Store, Writing};
+
+/// A working copy cannot be made or committed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The lease does not allow it.
+    #[error(transparent)]
+    Lease(#[from] lease::Error),
+    /// The skill does not allow it.
+    #[error(transparent)]
+    Skill(#[from] skills::Error),
+    /// The working copy holds a file that is not a skill's to have.
+    #[error("the working copy of `{name}` holds `{path}`, which is reserved")]
+    Reserved {
+        /// The skill.
+        name: SkillName,
+        /// Relative to the working copy.
+        path: String,
+    },
+    /// The working copy is what is committed already.
+    #[error("the working copy of `{name}` changes nothing")]
+    Unchanged {
+        /// The skill.
+        name: SkillName,
+    },
+    /// `SKILL.md` could not be loaded by an agent.
+    #[error("the SKILL.md of `{name}` could not be loaded by an agent")]
+    SkillMd {
+        /// The skill.
+        name: SkillName,
+        /// Why.
+        #[source]
+        source: frontmatter::Error,
+    },
+    /// `SKILL.md` breaks a rule that agents rely on.
+    #[error("the SKILL.md of `{name}` {problem}")]
+    SkillMdRule {
+        /// The skill.
+        name: SkillName,
+        /// Which.
+        problem: String,
+    },
+    /// Conflict markers or undecided files are left.
+    #[error("a conflict in `{path}` of `{name}` is not decided yet")]
+    Undecided {
+        /// The skill.
+        name: SkillName,
+        /// The file.
+        path: SkillPath,
+    },
+    /// The skill has moved on in the meantime and both sides changed the same places.
+    #[error("`{name}` has moved on to version {head} since the edit began, and both changed: {}", .paths.join(", "))]
+    Conflict {
+        /// The skill.
+        name: SkillName,
+        /// The version that came in between.
+        head: u32,
+        /// The files with conflicts.
+        paths: Vec<String>,
+        /// The working copy, which now holds both sides.
+        working_copy: PathBuf,
+    },
+}
+
+impl Fault for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Error::Lease(e) => e.kind(),
+            Error::Skill(e) => e.kind(),
+            Error::SkillMd { source, .. } => source.kind(),
+            Error::Undecided { .. } | Error::Conflict { .. } => Kind::Conflict,
+            _ => Kind::Invalid,
+        }
+    }
+    fn code(&self) -> &'static str {
+        match self {
+            Error::Lease(e) => e.code(),
+            Error::Skill(e) => e.code(),
+            Error::Reserved { .. } => "path-reserved",
+            Error::Unchanged { .. } => "nothing-to-commit",
+            Error::SkillMd { source, .. } => source.code(),
+            Error::SkillMdRule { .. } => "skill-md-invalid",
+            Error::Undecided { .. } => "conflict-undecided",
+            Error::Conflict { .. } => "conflict",
+        }
+    }
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Lease(e) => e.hint(),
+            Error::Skill(e) => e.hint(),
+            Error::Reserved { .. } => Some("remove it from the working copy".to_owned()),
+            Error::Unchanged { name } => Some(format!("edit it first, or `skillsync abort {name}`")),
+            Error::SkillMd { source, .. } => source.hint(),
+            Error::SkillMdRule { name, .. } => Some(format!("its head must have `name: {name}` and a description")),
+            Error::Undecided { name, .. } => Some(format!(
+                "decide it in the working copy, remove the markers or the `.theirs` file, then `skillsync commit {name}`"
+            )),
+            Error::Conflict { name, working_copy, .. } => Some(format!(
+                "decide the marked places in `{}`, then `skillsync commit {name}` again",
+                working_copy.display()
+            )),
+        }
+    }
+}
+
+macro_rules! through_skills {
+    ($($from:ty),+) => {$(
+        impl From<$from> for Error {
+            fn from(e: $from) -> Self { Error::Skill(e.into()) }
+        }
+    )+};
+}
+through_skills!(fs::Error, objects::Error, scan::Error, tree::Error);
+
+/// What conflict markers call the working copy.
+const OURS: &str = "working copy";
+
+/// What `edit` does about a lease that is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takeover {
+    /// Fails.
+    Refuse,
+    /// Takes over; the working copy goes to trash.
+    Force,
+}
+
+/// A working copy is ready.
+#[derive(Debug)]
+pub struct Begun {
+    /// Where to edit: absolute.
+    pub path: PathBuf,
+    /// The lease.
+    pub lease: Lease,
+    /// Where a working copy that was there is now.
+    pub replaced: Option<PathBuf>,
+}
+
+/// Takes the lease of `name` and makes its working copy from the canonical skill (checklist D8).
+pub fn begin(
+    writing: &Writing<'_>,
+    index: &Index,
+    name: &SkillName,
+    holder: Holder,
+    takeover: Takeover,
+) -> Result<Begun, Error> {
+    let store = writing.store();
+    let layout = store.layout();
+    let meta = skills::load_active(store, name)?;
+    if takeover == Takeover::Refuse {
+        lease::require_free(layout, name)?;
+    }
+    skills::require_pristine(store, index, name, &meta)?;
+    let transaction = writing.transaction()?;
+    let head = meta.head();
+    let tree = store.objects().tree(&head.tree)?;
+    let staged = skills::stage_tree(&transaction, store.objects(), name, &tree)?;
+    fs::sync_file_system(layout.root())?;
+    // The token first: from here on the old one cannot commit. Then the copy, then the lease that names it: a kill
+    // in between leaves a copy without lease, which the next `edit` moves to trash.
+    let token = lease::next_token(layout)?;
+    let path = layout.working_copy(name);
+    let replaced = match fs::lstat(&path)? {
+        Some(_) => Some(store.trash().put(&path, &format!("{name}-working-copy"))?),
+        None => None,
+    };
+    fs::rename_no_replace(&staged.dir, &path)?;
+    fs::sync_dir(&layout.editing())?;
+    let lease = Lease::new(token, store.now_text(), holder, head.number, head.tree);
+    lease::put(layout, name, &lease)?;
+    transaction.finish()?;
+    Ok(Begun { path, lease, replaced })
+}
+
+/// What a working copy is compared with.
+#[derive(Debug)]
+pub struct Working {
+    /// The lease it is held under.
+    pub lease: Lease,
+    /// The canonical skill's record.
+    pub meta: Meta,
+    /// The canonical tree.
+    pub canonical: Tree,
+    /// The working copy's tree.
+    pub tree: Tree,
+    /// Where it lies.
+    pub path: PathBuf,
+}
+
+/// Reads the working copy of `name` beside the canonical tree (checklist D9).
+pub fn working(store: &Store, name: &SkillName) -> Result<Working, Error> {
+    let layout = store.layout();
+    let meta = skills::load(store, name)?;
+    let lease = lease::current(layout, name, None)?;
+    let path = layout.working_copy(name);
+    let (tree, _) = scan::read(&path)?;
+    let canonical = store.objects().tree(&meta.head().tree)?;
+    Ok(Working { lease, meta, canonical, tree, path })
+}
+
+/// What `commit` made.
+#[derive(Debug)]
+pub struct Committed {
+    /// The new version.
+    pub advanced: Advanced,
+    /// The version that was merged in, when the skill had moved on.
+    pub merged_with: Option<u32>,
+}
+
+/// Makes a version of the working copy of `name` and ends the lease (checklist D10).
+pub fn commit(
+    writing: &Writing<'_>,
+    index: &mut Index,
+    name: &SkillName,
+    reason: &str,
+    token: Option<u64>,
+    stats: Stats,
+) -> Result<Committed, Error> {
+    let store = writing.store();
+    let layout = store.layout();
+    lease::current(layout, name, token)?;
+    let Working { lease, meta, canonical, tree, path } = working(store, name)?;
+    refuse_reserved(name, &path)?;
+    let head = meta.head();
+    let moved = head.tree != lease.base;
+    if tree.id() == head.tree {
+        if !moved {
+            return Err(Error::Unchanged { name: name.clone() });
+        }
+        // A commit that was killed after its swap: what is left is to end the lease.
+        let version = head.clone();
+        end(store, name)?;
+        let advanced = Advanced { name: name.clone(), version, replaced: None };
+        return Ok(Committed { advanced, merged_with: None });
+    }
+    refuse_undecided(name, &lease, &tree, &path)?;
+    let transaction = writing.transaction()?;
+    let batch = Batch::new(layout, transaction.dir())?;
+    let staged = if moved {
+        let base = store.objects().tree(&lease.base)?;
+        let merged = merge_working(writing, name, &base, &tree, &canonical, &path, head.number)?;
+        let contents = contents(store, &path, &tree, &merged)?;
+        if !merged.conflicts.is_empty() {
+            return Err(hand_out(writing, name, lease, &meta, &merged, &contents)?);
+        }
+        skills::stage_bytes(&transaction, &batch, name, &contents)?
+    } else {
+        skills::stage_folder(&transaction, &batch, name, &path)?
+    };
+    let skill_md = fs::read(&staged.dir.join(tree::SKILL_MD), skillsync_core::limits::SKILL_MD_BYTES);
+    staged.tree.require_skill_md()?;
+    check_skill_md(name, &skill_md?)?;
+    let change = Change {
+        staged,
+        origin: Origin::Commit,
+        reason: Some(reason.to_owned()),
+        source: meta.source,
+        upstream: None,
+        stats: Some(stats),
+        hand_edit: HandEdit::Refuse,
+    };
+    let advanced = one(skills::advance(writing, &transaction, batch, index, vec![change])?)?;
+    end(store, name)?;
+    transaction.finish()?;
+    Ok(Committed { advanced, merged_with: moved.then_some(head.number) })
+}
+
+/// The result of an `advance` of one change.
+pub fn one(results: Vec<Result<Advanced, skills::Error>>) -> Result<Advanced, skills::Error> {
+    let error = std::io::Error::other("no result for the change");
+    let missing = || skills::Error::Fs(fs::Error::new("commit", std::path::Path::new(""), error));
+    results.into_iter().next().unwrap_or_else(|| Err(missing()))
+}
+
+/// Ends an edit after its commit: the lease first, so that nobody commits the copy again.
+fn end(store: &Store, name: &SkillName) -> Result<(), Error> {
+    lease::end(store.layout(), name)?;
+    Ok(fs::remove_tree(&store.layout().working_copy(name))?)
+}
+
+/// Discards the working copy of `name`, to trash, and ends the lease (checklist D10).
+pub fn abort(writing: &Writing<'_>, name: &SkillName) -> Result<Option<PathBuf>, Error> {
+    let store = writing.store();
+    let layout = store.layout();
+    let path = layout.working_copy(name);
+    let has_copy = fs::lstat(&path)?.is_some();
+    // A damaged lease can be ended: aborting is what one does about it.
+    match lease::get(layout, name) {
+        Ok(None) if !has_copy => return Err(lease::Error::NotHeld { name: name.clone() }.into()),
+        Ok(_) | Err(lease::Error::Damaged { .. }) => {}
+        Err(e) => return Err(e.into()),
+    }
+    let kept = has_copy.then(|| store.trash().put(&path, &format!("{name}-working-copy"))).transpose()?;
+    lease::end(layout, name)?;
+    Ok(kept)
+}
+
+/// Refuses what a working copy may not hold (checklist D11). Version control and litter are only left behind.
+fn refuse_reserved(name: &SkillName, root: &std::path::Path) -> Result<(), Error> {
+    let listing = scan::list(root)?;
+    for (folder, _) in &listing.dirs {
+        for entry in fs::entries(&root.join(folder))?.unwrap_or_default() {
+            let text = entry.to_string_lossy();
+            if *text == *META || text.starts_with(".skillsync") {
+                let path = if folder.is_empty() { text.into_owned() } else { format!("{folder}/{text}") };
+                return Err(Error::Reserved { name: name.clone(), path });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn refuse_undecided(
+    name: &SkillName,
+    lease: &Lease,
+    tree: &Tree,
+    root: &std::path::Path,
+) -> Result<(), Error> {
+    let undecided = |path: &SkillPath| Error::Undecided { name: name.clone(), path: path.clone() };
+    if let Some(left) = lease.undecided.iter().find(|path| tree.get(path).is_some()) {
+        return Err(undecided(left));
+    }
+    for (path, file) in tree.files() {
+        let bytes = fs::read(&root.join(path.as_str()), file.size_bytes.max(1))?;
+        // Only our own markers count: a skill about git may well show some in an example.
+        let ours = format!("<<<<<<< {OURS}");
+        if std::str::from_utf8(&bytes).is_ok_and(|text| text.contains(&ours) && merge::has_markers(text)) {
+            return Err(undecided(path));
+        }
+    }
+    Ok(())
+}
+
+/// What every committed `SKILL.md` must be: loadable by an agent, under the skill's own name (decision 5, 10).
+pub fn check_skill_md(name: &SkillName, bytes: &[u8]) -> Result<(), Error> {
+    let parsed =
+        frontmatter::parse(bytes).map_err(|source| Error::SkillMd { name: name.clone(), source })?;
+    let rule = |problem: String| Err(Error::SkillMdRule { name: name.clone(), problem });
+    match parsed.name() {
+        Some(written) if written == name.as_str() => {}
+        Some(written) => {
+            let written: String = written.chars().take(80).collect();
+            return rule(format!("says `name: {}`", written.escape_debug()));
+        }
+        None => return rule("has no name".to_owned()),
+    }
+    if parsed.description().is_none() {
+        return rule("has no description".to_owned());
+    }
+    Ok(())
+}
+
+fn merge_working(
+    writing: &Writing<'_>,
+    _name: &SkillName,
+    base: &Tree,
+    ours: &Tree,
+    theirs: &Tree,
+    working_copy: &std::path::Path,
+    head: u32,
+) -> Result<TreeMerge, Error> {
+    let objects = writing.store().objects();
+    let theirs_label = format!("version {head}");
+    let labels =
+        Labels { ours: OURS, base: "base", theirs: &theirs_label, show_base: ShowBase::Yes };
+    let mut read = |digest: &skillsync_core::digest::FileDigest| -> Result<Vec<u8>, Error> {
+        // The working copy's own files are not in the object store yet.
+        if let Some((path, file)) = ours.files().find(|(_, file)| file.digest == *digest) {
+            return Ok(fs::read(&working_copy.join(path.as_str()), file.size_bytes.max(1))?);
+        }
+        Ok(objects.blob(digest)?)
+    };
+    merge::trees(base, ours, theirs, &mut read, &labels)
+}
+
+/// The bytes of a merge's result.
+fn contents(
+    store: &Store,
+    working_copy: &std::path::Path,
+    ours: &Tree,
+    merged: &TreeMerge,
+) -> Result<Vec<(SkillPath, Vec<u8>, bool)>, Error> {
+    let mut contents = Vec::with_capacity(merged.files.len());
+    for (path, file) in &merged.files {
+        let bytes = match &file.content {
+            Content::Bytes(bytes) => bytes.clone(),
+            Content::Same(digest) => match ours.files().find(|(_, f)| f.digest == *digest) {
+                Some((own, f)) => fs::read(&working_copy.join(own.as_str()), f.size_bytes.max(1))?,
+                None => store.objects().blob(digest)?,
+            },
+        };
+        contents.push((path.clone(), bytes, file.executable));
+    }
+    Ok(contents)
+}
+
+/// Gives a merge with conflicts to the lease's holder: the working copy holds both sides now, its base is the
+/// head, and the copy as it was waits in trash. The canonical skill is untouched.
+fn hand_out(
+    writing: &Writing<'_>,
+    name: &SkillName,
+    lease: Lease,
+    meta: &Meta,
+    merged: &TreeMerge,
+    contents: &[(SkillPath, Vec<u8>, bool)],
+) -> Result<Error, Error> {
+    let store = writing.store();
+    let layout = store.layout();
+    let transaction = writing.transaction()?;
+    let dir = transaction.folder("working")?;
+    skills::make_folders(&dir, contents.iter().map(|(path, ..)| path))?;
+    for (path, bytes, executable) in contents {
+        let mode = if *executable { fs::Mode::Executable } else { fs::Mode::Plain };
+        fs::create(&dir.join(path.as_str()), bytes, mode)?;
+    }
+    fs::sync_file_system(layout.root())?;
+    let working_copy = layout.working_copy(name);
+    if let Some(old) = transaction.swap_in(&dir, &working_copy)? {
+        store.trash().put(&old, &format!("{name}-working-copy"))?;
+    }
+    fs::sync_dir(&layout.editing())?;
+    let head = meta.head();
+    let paths: Vec<String> = merged.conflicts.iter().map(|c| c.path.to_string()).collect();
+    let undecided = merged.files.keys().filter(|p| p.as_str().ends_with(".theirs")).cloned().collect();
+    let lease = lease.moved_to(head.number, head.tree, undecided);
+    lease::put(layout, name, &lease)?;
+    transaction.finish()?;
+    Ok(Error::Conflict { name: name.clone(), head: head.number, paths, working_copy })
+}

@@ -1,0 +1,361 @@
+//! What was seen of every file at the last look: a cache that lets `sync` prove "unchanged" without reading bytes.
+//!
+//! It holds nothing that cannot be found out again: a missing, older or damaged index only costs time.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use skillsync_core::digest::TreeId;
+use skillsync_core::skill::{State, Stats};
+
+use crate::fs::{self, DirStamp, FileStamp};
+use crate::layout::Layout;
+use crate::scan::Listing;
+
+/// Names the format; a change of any record here changes it.
+const MAGIC: &[u8; 8] = b"SKINDEX1";
+/// Nobody's index is larger: 64 bytes for each of 5 million files.
+const INDEX_BYTES: u64 = 320 * 1024 * 1024;
+
+/// A folder as it was when its content was last known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen<'a> {
+    /// From when on another hand could have changed it.
+    settled_ns: i64,
+    #[serde(borrow)]
+    dirs: Vec<(Cow<'a, str>, DirStamp)>,
+    #[serde(borrow)]
+    files: Vec<(Cow<'a, str>, FileStamp)>,
+}
+
+impl<'a> Seen<'a> {
+    /// Remembers `listing`, whose evidence was taken before or at `settled_ns`.
+    pub fn new(listing: &'a Listing, settled_ns: i64) -> Self {
+        let mut files: Vec<_> =
+            listing.files.iter().map(|f| (Cow::Borrowed(f.path.as_str()), f.stamp)).collect();
+        files.sort();
+        let dirs = listing.dirs.iter().map(|(path, stamp)| (Cow::Borrowed(path.as_str()), *stamp)).collect();
+        // What a link leads to can change without the link changing: never trusted.
+        let settled_ns = if listing.has_links { i64::MIN } else { settled_ns };
+        Self { settled_ns, dirs, files }
+    }
+
+    /// Whether `root` still holds exactly this: no entry added or removed, no file touched.
+    pub fn is_unchanged(&self, root: &Path) -> bool {
+        self.has_same_files(root)
+            && self.dirs.iter().all(|(path, seen)| {
+                let at = if path.is_empty() { Cow::Borrowed(root) } else { Cow::Owned(root.join(&**path)) };
+                seen.is_settled(self.settled_ns)
+                    && matches!(fs::lstat(&at), Ok(Some(now)) if now.is_dir() && DirStamp::of(&now) == *seen)
+            })
+    }
+
+    /// Whether the files of this are still there untouched; files that came beside them do not count.
+    pub fn has_same_files(&self, root: &Path) -> bool {
+        let mut at = root.to_path_buf();
+        self.files.iter().all(|(path, seen)| {
+            if !seen.is_settled(self.settled_ns) {
+                return false;
+            }
+            at.push(&**path);
+            let now = fs::lstat(&at);
+            at.clear();
+            at.push(root);
+            matches!(now, Ok(Some(now)) if now.is_file() && FileStamp::of(&now) == *seen)
+        })
+    }
+}
+
+/// What is remembered of a canonical skill.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SkillSeen<'a> {
+    /// Evidence about its `.meta.toml`.
+    pub meta: FileStamp,
+    /// From when on the record could have changed.
+    pub meta_settled_ns: i64,
+    /// What the record says.
+    #[serde(with = "state_byte")]
+    pub state: State,
+    /// The head version's number.
+    pub version: u32,
+    /// The head version's tree.
+    #[serde(with = "tree_bytes")]
+    pub tree: TreeId,
+    /// Its files, when they are those of the head version.
+    #[serde(borrow)]
+    pub files: Seen<'a>,
+}
+
+/// What is remembered of a target's folder after a sync that had nothing left to do there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetSeen {
+    /// From when on its folders could have changed.
+    pub settled_ns: i64,
+    /// Evidence about the agent's folder.
+    pub dir: DirStamp,
+    /// Evidence about `rendered/<target>`.
+    pub rendered: DirStamp,
+    /// A digest of everything that should be in it (names and trees).
+    pub wanted: [u8; 32],
+    /// How many skills are linked there.
+    pub linked: u64,
+}
+
+/// What is remembered of a log of observations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogSeen {
+    /// Evidence about the file.
+    pub stamp: FileStamp,
+    /// From when on it could have changed.
+    pub settled_ns: i64,
+    /// What it adds up to.
+    pub stats: Stats,
+}
+
+/// What a tree becomes with a footer: known without reading its `SKILL.md` again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenderedAs {
+    /// The canonical tree.
+    #[serde(with = "tree_bytes")]
+    pub tree: TreeId,
+    /// A digest of the footer's text.
+    pub footer: [u8; 32],
+    /// The tree with the footer.
+    #[serde(with = "tree_bytes")]
+    pub rendered: TreeId,
+}
+
+/// The cache. Records are kept under keys of one letter for their kind and a name.
+#[derive(Debug, Default)]
+pub struct Index {
+    buffer: Vec<u8>,
+    table: BTreeMap<String, std::ops::Range<usize>>,
+    changes: BTreeMap<String, Option<Vec<u8>>>,
+}
+
+/// A kind of record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key<'a> {
+    /// A [`SkillSeen`].
+    Skill(&'a str),
+    /// The [`Seen`] files of a rendered tree, by its hex id.
+    Tree(&'a str),
+    /// When a rendered tree was first found unused: nanoseconds, `i64`.
+    Retired(&'a str),
+    /// A [`RenderedAs`], by the skill's name.
+    Rendered(&'a str),
+    /// The [`Seen`] files of a copy in a target, by `<target>/<skill>`.
+    Copy(&'a str),
+    /// A [`TargetSeen`].
+    Target(&'a str),
+    /// A [`LogSeen`].
+    Log(&'a str),
+}
+
+impl Key<'_> {
+    fn text(self) -> String {
+        let (letter, name) = match self {
+            Key::Skill(name) => ('s', name),
+            Key::Tree(name) => ('t', name),
+            Key::Retired(name) => ('r', name),
+            Key::Rendered(name) => ('m', name),
+            Key::Copy(name) => ('c', name),
+            Key::Target(name) => ('g', name),
+            Key::Log(name) => ('l', name),
+        };
+        format!("{letter}/{name}")
+    }
+}
+
+impl Index {
+    /// Reads the index; an empty one when there is none that can be used.
+    pub fn load(layout: &Layout) -> Self {
+        fs::read(&layout.index(), INDEX_BYTES).ok().and_then(Self::parse).unwrap_or_default()
+    }
+
+    fn parse(buffer: Vec<u8>) -> Option<Self> {
+        let rest = buffer.strip_prefix(MAGIC)?;
+        let (sum, rest) = rest.split_first_chunk::<4>()?;
+        if crc32fast::hash(rest) != u32::from_le_bytes(*sum) {
+            return None;
+        }
+        let (lengths, bodies): (Vec<(String, usize)>, &[u8]) = postcard::take_from_bytes(rest).ok()?;
+        let mut at = buffer.len() - bodies.len();
+        let mut table = BTreeMap::new();
+        for (key, length) in lengths {
+            let end = at.checked_add(length).filter(|end| *end <= buffer.len())?;
+            table.insert(key, at..end);
+            at = end;
+        }
+        Some(Self { buffer, table, changes: BTreeMap::new() })
+    }
+
+    /// The record under `key`, if there is one that reads back.
+    pub fn get<'a, T: Deserialize<'a>>(&'a self, key: Key<'_>) -> Option<T> {
+        let text = key.text();
+        let bytes = match self.changes.get(&text) {
+            Some(change) => change.as_deref()?,
+            None => self.buffer.get(self.table.get(&text)?.clone())?,
+        };
+        postcard::from_bytes(bytes).ok()
+    }
+
+    /// Remembers `record` under `key`.
+    pub fn set<T: Serialize>(&mut self, key: Key<'_>, record: &T) {
+        // A record that does not serialize is only not remembered.
+        self.set_bytes(key, postcard::to_stdvec(record).ok());
+    }
+
+    fn set_bytes(&mut self, key: Key<'_>, bytes: Option<Vec<u8>>) {
+        self.changes.insert(key.text(), bytes);
+    }
+
+    /// Forgets what is under `key`.
+    pub fn remove(&mut self, key: Key<'_>) {
+        let text = key.text();
+        if self.table.contains_key(&text) || self.changes.contains_key(&text) {
+            self.changes.insert(text, None);
+        }
+    }
+
+    /// The names under which records of the kind of `key` are kept.
+    pub fn names(&self, key: Key<'_>) -> Vec<String> {
+        let prefix = key.text();
+        let known = self.table.keys().filter(|k| !self.changes.contains_key(*k));
+        let changed = self.changes.iter().filter(|(_, v)| v.is_some()).map(|(k, _)| k);
+        known.chain(changed).filter_map(|k| k.strip_prefix(&prefix)).map(str::to_owned).collect()
+    }
+
+    /// Whether anything was set or removed since it was loaded.
+    pub fn is_changed(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// Writes it back if it changed. The caller holds the store's mutex.
+    pub fn save(&self, layout: &Layout) -> Result<(), fs::Error> {
+        if !self.is_changed() {
+            return Ok(());
+        }
+        let mut records: BTreeMap<&str, &[u8]> = BTreeMap::new();
+        for (key, range) in &self.table {
+            if let Some(bytes) = self.buffer.get(range.clone()) {
+                records.insert(key, bytes);
+            }
+        }
+        for (key, change) in &self.changes {
+            match change {
+                Some(bytes) => records.insert(key, bytes),
+                None => records.remove(key.as_str()),
+            };
+        }
+        let lengths: Vec<(&str, usize)> = records.iter().map(|(key, bytes)| (*key, bytes.len())).collect();
+        let mut rest = postcard::to_stdvec(&lengths).unwrap_or_default();
+        for bytes in records.values() {
+            rest.extend_from_slice(bytes);
+        }
+        let mut file = MAGIC.to_vec();
+        file.extend_from_slice(&crc32fast::hash(&rest).to_le_bytes());
+        file.extend_from_slice(&rest);
+        // A cache need not survive a power cut, only never be half there: no sync.
+        let temporary = layout.state().join(fs::unique_name(fs::OUR_PREFIX) + ".tmp");
+        let written = fs::create(&temporary, &file, fs::Mode::Private)
+            .and_then(|()| fs::rename(&temporary, &layout.index()));
+        if written.is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+        written
+    }
+}
+
+/// Digests as raw bytes: half the size of their text.
+mod tree_bytes {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use skillsync_core::digest::TreeId;
+
+    pub(super) fn serialize<S: Serializer>(id: &TreeId, serializer: S) -> Result<S::Ok, S::Error> {
+        id.as_bytes().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TreeId, D::Error> {
+        <[u8; 32]>::deserialize(deserializer).map(TreeId::from_bytes)
+    }
+}
+
+mod state_byte {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use skillsync_core::skill::State;
+
+    pub(super) fn serialize<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
+        (*state == State::Active).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<State, D::Error> {
+        bool::deserialize(deserializer)
+            .map(|active| if active { State::Active } else { State::PendingRemove })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout() -> (tempfile::TempDir, Layout) {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path().to_owned());
+        fs::make_dirs(&layout.state()).unwrap();
+        (dir, layout)
+    }
+
+    #[test]
+    fn records_come_back_and_changes_win() {
+        let (_dir, layout) = layout();
+        let mut index = Index::default();
+        index.set(Key::Retired("a"), &1_i64);
+        index.set(Key::Retired("b"), &2_i64);
+        index.save(&layout).unwrap();
+        let mut index = Index::load(&layout);
+        assert_eq!(index.get::<i64>(Key::Retired("b")), Some(2));
+        index.set(Key::Retired("b"), &3_i64);
+        index.remove(Key::Retired("a"));
+        index.save(&layout).unwrap();
+        let index = Index::load(&layout);
+        assert_eq!(index.get::<i64>(Key::Retired("a")), None);
+        assert_eq!(index.get::<i64>(Key::Retired("b")), Some(3));
+        assert_eq!(index.names(Key::Retired("")), ["b"]);
+    }
+
+    #[test]
+    fn a_damaged_index_is_an_empty_one() {
+        let (_dir, layout) = layout();
+        let mut index = Index::default();
+        index.set(Key::Retired("a"), &1_i64);
+        index.save(&layout).unwrap();
+        let good = fs::read(&layout.index(), 1000).unwrap();
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            assert!(Index::parse(bad).is_none_or(|i| i.table.is_empty()), "byte {at}");
+            assert!(Index::parse(good[..at].to_vec()).is_none(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_touched_file_or_a_new_entry_shows() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("s");
+        fs::make_dirs(&root.join("sub")).unwrap();
+        fs::create(&root.join("sub/a"), b"1", fs::Mode::Plain).unwrap();
+        let listing = crate::scan::list(&root).unwrap();
+        let later = fs::clock_ns() + 60_000_000_000;
+        let seen = Seen::new(&listing, later);
+        assert!(seen.is_unchanged(&root));
+        assert!(!Seen::new(&listing, fs::clock_ns()).is_unchanged(&root), "too young to be trusted");
+        fs::create(&root.join("sub/b"), b"", fs::Mode::Plain).unwrap();
+        assert!(!seen.is_unchanged(&root));
+        assert!(seen.has_same_files(&root));
+        fs::replace(&root.join("sub/a"), b"1", fs::Mode::Plain).unwrap();
+        assert!(!seen.has_same_files(&root));
+    }
+}

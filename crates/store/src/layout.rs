@@ -1,0 +1,187 @@
+//! Every path of the store (`docs/formats/store.md`, checklist D3), and nothing but paths.
+
+use std::path::{Path, PathBuf};
+
+use skillsync_core::digest::{FileDigest, TreeId};
+use skillsync_core::name::{SkillName, TargetId};
+
+/// Where the things of one store are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+/// The name of the file with a skill's own record, in its canonical folder.
+pub const META: &str = ".meta.toml";
+/// The name of the file in a rendered tree that lists what was rendered. Hidden from the payload by its prefix.
+pub const TREE_MARK: &str = ".skillsync-tree";
+
+impl Layout {
+    /// The store at `root`, an absolute path.
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// The folder that holds everything.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `config.toml`.
+    pub fn config(&self) -> PathBuf {
+        self.root.join("config.toml")
+    }
+
+    /// The user's own additions to the registry of tools.
+    pub fn tools(&self) -> PathBuf {
+        self.root.join("tools.toml")
+    }
+
+    /// Canonical skills.
+    pub fn skills(&self) -> PathBuf {
+        self.root.join("skills")
+    }
+
+    /// The canonical folder of one skill.
+    pub fn skill(&self, name: &SkillName) -> PathBuf {
+        self.skills().join(name.as_str())
+    }
+
+    /// The record of one skill.
+    pub fn meta(&self, name: &SkillName) -> PathBuf {
+        self.skill(name).join(META)
+    }
+
+    /// Working copies.
+    pub fn editing(&self) -> PathBuf {
+        self.root.join("editing")
+    }
+
+    /// The working copy of one skill: where its lease holder edits.
+    pub fn working_copy(&self, name: &SkillName) -> PathBuf {
+        self.editing().join(name.as_str())
+    }
+
+    /// Edit leases.
+    pub fn locks(&self) -> PathBuf {
+        self.root.join("locks")
+    }
+
+    /// The edit lease of one skill.
+    pub fn lease(&self, name: &SkillName) -> PathBuf {
+        self.locks().join(format!("{name}.lock"))
+    }
+
+    /// Symlinks to rendered trees, a folder for each target.
+    pub fn rendered(&self) -> PathBuf {
+        self.root.join("rendered")
+    }
+
+    /// What the entries of one target's folder point into.
+    pub fn rendered_target(&self, target: &TargetId) -> PathBuf {
+        self.rendered().join(target.as_str())
+    }
+
+    /// What the entry of one skill in one target points at.
+    pub fn rendered_skill(&self, target: &TargetId, name: &str) -> PathBuf {
+        self.rendered_target(target).join(name)
+    }
+
+    /// Rendered trees.
+    pub fn trees(&self) -> PathBuf {
+        self.root.join("trees")
+    }
+
+    /// One rendered tree.
+    pub fn tree(&self, id: &TreeId) -> PathBuf {
+        self.trees().join(id.hex())
+    }
+
+    /// What a link in `rendered/<target>/` says to lead to a rendered tree: relative, so that a store can be moved.
+    pub fn tree_from_rendered(id: &TreeId) -> PathBuf {
+        Path::new("../../trees").join(id.hex())
+    }
+
+    /// The object store.
+    pub fn objects(&self) -> PathBuf {
+        self.root.join("objects")
+    }
+
+    /// The object with one file's bytes.
+    pub fn blob(&self, digest: &FileDigest) -> PathBuf {
+        fanned(self.objects().join("blobs"), &digest.hex())
+    }
+
+    /// The object with one tree's list of files.
+    pub fn tree_object(&self, id: &TreeId) -> PathBuf {
+        fanned(self.objects().join("trees"), &id.hex())
+    }
+
+    /// Observation logs.
+    pub fn logs(&self) -> PathBuf {
+        self.root.join("logs")
+    }
+
+    /// The observation log of one skill.
+    pub fn log(&self, name: &SkillName) -> PathBuf {
+        self.logs().join(format!("{name}.jsonl"))
+    }
+
+    /// Our own small records.
+    pub fn state(&self) -> PathBuf {
+        self.root.join("state")
+    }
+
+    /// The file whose lock is the store's mutex. Never renamed, never removed.
+    pub fn mutex(&self) -> PathBuf {
+        self.state().join("mutex")
+    }
+
+    /// What was seen of every file at the last look: a cache.
+    pub fn index(&self) -> PathBuf {
+        self.state().join("index")
+    }
+
+    /// The last edit lease's token.
+    pub fn lease_counter(&self) -> PathBuf {
+        self.state().join("lease-counter")
+    }
+
+    /// What the last `setup` did, for its undo.
+    pub fn setup_record(&self) -> PathBuf {
+        self.state().join("setup.json")
+    }
+
+    /// Work in progress.
+    pub fn staging(&self) -> PathBuf {
+        self.root.join("staging")
+    }
+
+    /// Replaced things.
+    pub fn trash(&self) -> PathBuf {
+        self.root.join("trash")
+    }
+
+    /// The folders that a store has.
+    pub fn folders(&self) -> [PathBuf; 12] {
+        [
+            self.skills(),
+            self.editing(),
+            self.locks(),
+            self.rendered(),
+            self.trees(),
+            self.objects(),
+            self.objects().join("blobs"),
+            self.objects().join("trees"),
+            self.logs(),
+            self.state(),
+            self.staging(),
+            self.trash(),
+        ]
+    }
+}
+
+fn fanned(base: PathBuf, hex: &str) -> PathBuf {
+    let (head, tail) = hex.split_at(2);
+    base.join(head).join(tail)
+}

@@ -1,0 +1,544 @@
+//! Canonical skills: what is there, whether it is as committed, and `advance`, the only way content changes.
+
+use std::path::{Path, PathBuf};
+
+use skillsync_core::digest::FileDigest;
+use skillsync_core::fault::{Fault, Kind};
+use skillsync_core::name::SkillName;
+use skillsync_core::nearest::nearest;
+use skillsync_core::path::SkillPath;
+use skillsync_core::skill::{Origin, Source, State, Stats, Version};
+use skillsync_core::tree::{self, File, Tree};
+
+use crate::fs::{self, FileStamp};
+use crate::index::{Index, Key, Seen, SkillSeen};
+use crate::layout::META;
+use crate::meta::{self, Meta, Upstream};
+use crate::objects::{self, Batch, Objects};
+use crate::scan::{self, Listing};
+use crate::store::{Store, Transaction, Writing};
+use crate::{layout::Layout, parallel};
+
+/// Something about a canonical skill does not allow what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such skill.
+    #[error("there is no skill `{name}`")]
+    NotFound {
+        /// The name.
+        name: SkillName,
+        /// A name that is there and looks alike.
+        nearest: Option<SkillName>,
+    },
+    /// It is marked for removal.
+    #[error("the skill `{name}` is marked for removal")]
+    PendingRemove {
+        /// The name.
+        name: SkillName,
+    },
+    /// Files in its canonical folder were changed by hand.
+    #[error("`{name}` was edited by hand in `{}`", .path.display())]
+    HandEdited {
+        /// The name.
+        name: SkillName,
+        /// Its canonical folder.
+        path: PathBuf,
+    },
+    /// It has no version with this number.
+    #[error("`{name}` has no version {number}; its newest is {head}")]
+    NoVersion {
+        /// The name.
+        name: SkillName,
+        /// What was asked for.
+        number: u32,
+        /// The head's number.
+        head: u32,
+    },
+    /// Its record is damaged.
+    #[error(transparent)]
+    Meta(#[from] meta::Error),
+    /// Its folder is no payload.
+    #[error(transparent)]
+    Scan(#[from] scan::Error),
+    /// A stored object is damaged.
+    #[error(transparent)]
+    Objects(#[from] objects::Error),
+    /// What was to be staged is no tree.
+    #[error(transparent)]
+    Tree(#[from] tree::Error),
+    /// The disk refused.
+    #[error(transparent)]
+    Fs(#[from] fs::Error),
+}
+
+impl Fault for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Error::NotFound { .. } | Error::NoVersion { .. } => Kind::NotFound,
+            Error::PendingRemove { .. } => Kind::Invalid,
+            Error::HandEdited { .. } => Kind::Conflict,
+            Error::Meta(e) => e.kind(),
+            Error::Scan(e) => e.kind(),
+            Error::Objects(e) => e.kind(),
+            Error::Tree(e) => e.kind(),
+            Error::Fs(e) => e.kind(),
+        }
+    }
+    fn code(&self) -> &'static str {
+        match self {
+            Error::NotFound { .. } => "skill-not-found",
+            Error::PendingRemove { .. } => "skill-pending-remove",
+            Error::HandEdited { .. } => "hand-edited",
+            Error::NoVersion { .. } => "version-not-found",
+            Error::Meta(e) => e.code(),
+            Error::Scan(e) => e.code(),
+            Error::Objects(e) => e.code(),
+            Error::Tree(e) => e.code(),
+            Error::Fs(e) => e.code(),
+        }
+    }
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::NotFound { nearest: Some(nearest), .. } => Some(format!("did you mean `{nearest}`?")),
+            Error::NotFound { .. } => Some("`skillsync ls` shows the skills there are".to_owned()),
+            Error::PendingRemove { name } => {
+                Some(format!("`skillsync sync` removes it; `skillsync rollback {name}` keeps it"))
+            }
+            Error::HandEdited { name, .. } => Some(format!(
+                "`skillsync adopt {name}` makes the edit a version; `skillsync adopt {name} --discard` drops it"
+            )),
+            Error::NoVersion { name, .. } => Some(format!("`skillsync history {name}` shows its versions")),
+            Error::Meta(e) => e.hint(),
+            Error::Scan(e) => e.hint(),
+            Error::Objects(e) => e.hint(),
+            Error::Tree(e) => e.hint(),
+            Error::Fs(e) => e.hint(),
+        }
+    }
+}
+
+/// The names of all canonical skills, sorted. Folders that are no skills are `doctor`'s business.
+pub fn names(layout: &Layout) -> Result<Vec<SkillName>, fs::Error> {
+    let entries = fs::entries(&layout.skills())?.unwrap_or_default();
+    Ok(entries.iter().filter_map(|entry| SkillName::parse(entry.to_str()?).ok()).collect())
+}
+
+/// The record of a skill.
+pub fn load(store: &Store, name: &SkillName) -> Result<Meta, Error> {
+    match Meta::load(&store.layout().meta(name)) {
+        Err(meta::Error::Fs(e)) if e.kind() == Kind::NotFound => {
+            if fs::lstat(&store.layout().skill(name))?.is_some() {
+                let path = store.layout().meta(name);
+                return Err(meta::Error::Damaged { path, problem: "it is missing".to_owned() }.into());
+            }
+            Err(not_found(store, name))
+        }
+        meta => Ok(meta?),
+    }
+}
+
+/// The record of a skill that is in use.
+pub fn load_active(store: &Store, name: &SkillName) -> Result<Meta, Error> {
+    let meta = load(store, name)?;
+    match meta.state {
+        State::Active => Ok(meta),
+        State::PendingRemove => Err(Error::PendingRemove { name: name.clone() }),
+    }
+}
+
+fn not_found(store: &Store, name: &SkillName) -> Error {
+    let names = names(store.layout()).unwrap_or_default();
+    let nearest = nearest(name.as_str(), names.iter().map(SkillName::as_str));
+    let nearest = nearest.first().and_then(|at| names.get(*at)).cloned();
+    Error::NotFound { name: name.clone(), nearest }
+}
+
+/// The version with this number.
+pub fn version<'m>(name: &SkillName, meta: &'m Meta, number: u32) -> Result<&'m Version, Error> {
+    meta.version(number).ok_or_else(|| Error::NoVersion { name: name.clone(), number, head: meta.head().number })
+}
+
+/// Whether a canonical folder holds what was last committed.
+#[derive(Debug)]
+pub enum Standing {
+    /// It does.
+    Pristine,
+    /// Somebody changed it: its present tree.
+    Edited(Tree),
+    /// Somebody changed it so that it is no payload any more.
+    Broken(scan::Error),
+}
+
+/// Compares the canonical folder with the head version; reads bytes only where the index proves nothing.
+pub fn standing(store: &Store, index: &Index, name: &SkillName, meta: &Meta) -> Result<Standing, Error> {
+    let root = store.layout().skill(name);
+    let head = meta.head();
+    if let Some(seen) = index.get::<SkillSeen<'_>>(Key::Skill(name.as_str())) {
+        if seen.tree == head.tree && seen.files.is_unchanged(&root) {
+            return Ok(Standing::Pristine);
+        }
+    }
+    match scan::read(&root) {
+        Ok((tree, _)) if tree.id() == head.tree => Ok(Standing::Pristine),
+        Ok((tree, _)) => Ok(Standing::Edited(tree)),
+        Err(e @ scan::Error::Fs(_)) => Err(e.into()),
+        Err(e) => Ok(Standing::Broken(e)),
+    }
+}
+
+/// Fails unless the canonical folder holds what was last committed: spine of every change (decision 12).
+pub fn require_pristine(store: &Store, index: &Index, name: &SkillName, meta: &Meta) -> Result<(), Error> {
+    match standing(store, index, name, meta)? {
+        Standing::Pristine => Ok(()),
+        Standing::Edited(_) | Standing::Broken(_) => {
+            Err(Error::HandEdited { name: name.clone(), path: store.layout().skill(name) })
+        }
+    }
+}
+
+/// A payload in a transaction's folder, its objects in a batch.
+#[derive(Debug)]
+pub struct Staged {
+    /// Whose payload it is.
+    pub name: SkillName,
+    /// What it is.
+    pub tree: Tree,
+    /// Where it is staged.
+    pub dir: PathBuf,
+}
+
+/// Stages a copy of a folder's payload: each file is read once, hashed, stored and copied.
+pub fn stage_folder(
+    transaction: &Transaction,
+    batch: &Batch<'_>,
+    name: &SkillName,
+    root: &Path,
+) -> Result<Staged, Error> {
+    let listing = scan::list(root)?;
+    let dir = staging_dir(transaction, name)?;
+    make_folders(&dir, listing.files.iter().map(|f| &f.path))?;
+    let mut files = Vec::with_capacity(listing.files.len());
+    for found in listing.files {
+        scan::check_size(root, &found)?;
+        let copy = dir.join(found.path.as_str());
+        let (digest, size_bytes) = batch.put_file(&found.at, &copy, plain(found.executable))?;
+        files.push((found.path, File { digest, size_bytes, executable: found.executable }));
+    }
+    let tree = scan::tree_of(root, files)?;
+    Ok(Staged { name: name.clone(), tree, dir })
+}
+
+/// Stages files from memory.
+pub fn stage_bytes(
+    transaction: &Transaction,
+    batch: &Batch<'_>,
+    name: &SkillName,
+    contents: &[(SkillPath, Vec<u8>, bool)],
+) -> Result<Staged, Error> {
+    let dir = staging_dir(transaction, name)?;
+    make_folders(&dir, contents.iter().map(|(path, ..)| path))?;
+    let mut files = Vec::with_capacity(contents.len());
+    for (path, bytes, executable) in contents {
+        fs::create(&dir.join(path.as_str()), bytes, plain(*executable))?;
+        let digest = batch.put(bytes)?;
+        files.push((path.clone(), File { digest, size_bytes: bytes.len() as u64, executable: *executable }));
+    }
+    Ok(Staged { name: name.clone(), tree: Tree::new(files)?, dir })
+}
+
+/// Stages a tree whose files are in the object store.
+pub fn stage_tree(
+    transaction: &Transaction,
+    objects: Objects<'_>,
+    name: &SkillName,
+    tree: &Tree,
+) -> Result<Staged, Error> {
+    let dir = staging_dir(transaction, name)?;
+    write_tree(objects, tree, &dir)?;
+    Ok(Staged { name: name.clone(), tree: tree.clone(), dir })
+}
+
+/// Writes a tree of the object store into the existing empty folder `dir`, writable for its owner. Not synced.
+pub fn write_tree(objects: Objects<'_>, tree: &Tree, dir: &Path) -> Result<(), Error> {
+    make_folders(dir, tree.files().map(|(path, _)| path))?;
+    for (path, file) in tree.files() {
+        objects.copy_blob(&file.digest, &dir.join(path.as_str()), plain(file.executable))?;
+    }
+    Ok(())
+}
+
+fn staging_dir(transaction: &Transaction, name: &SkillName) -> Result<PathBuf, fs::Error> {
+    let dir = transaction.folder("new")?.join(name.as_str());
+    // The same skill may be staged twice in one command (`setup` keeps several contents as versions).
+    if fs::lstat(&dir)?.is_some() {
+        fs::remove_tree(&dir)?;
+    }
+    fs::make_dir(&dir)?;
+    Ok(dir)
+}
+
+/// Makes every folder that `paths` need below `dir`.
+pub fn make_folders<'p>(dir: &Path, paths: impl Iterator<Item = &'p SkillPath>) -> Result<(), fs::Error> {
+    let mut made = std::collections::BTreeSet::new();
+    for path in paths {
+        for folder in path.folders() {
+            if made.insert(folder) {
+                fs::make_dir(&dir.join(folder))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn plain(executable: bool) -> fs::Mode {
+    if executable { fs::Mode::Executable } else { fs::Mode::Plain }
+}
+
+/// A version about to be made.
+#[derive(Debug)]
+pub struct Change {
+    /// Its content.
+    pub staged: Staged,
+    /// Which act makes it.
+    pub origin: Origin,
+    /// Why.
+    pub reason: Option<String>,
+    /// Where the skill comes from, if this is its first version.
+    pub source: Source,
+    /// Where it comes from in git; `None` leaves what is recorded.
+    pub upstream: Option<Upstream>,
+    /// What its log adds up to, for the cache in its record.
+    pub stats: Option<Stats>,
+    /// Whether a hand edit in the canonical folder is what is being committed or dropped.
+    pub hand_edit: HandEdit,
+}
+
+/// What a change does about a hand edit in the canonical folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandEdit {
+    /// Refuses to replace one.
+    Refuse,
+    /// It was asked for by name: the folder goes to trash.
+    Replace,
+}
+
+/// A version that was made.
+#[derive(Debug)]
+pub struct Advanced {
+    /// Whose.
+    pub name: SkillName,
+    /// The new head.
+    pub version: Version,
+    /// Where the folder it replaced is now.
+    pub replaced: Option<PathBuf>,
+}
+
+/// Makes new versions: the only way content changes (decision 12). Objects and folders are durable before the
+/// first swap; each skill's swap is its own commit point, so an error at one leaves the others whole.
+pub fn advance(
+    writing: &Writing<'_>,
+    transaction: &Transaction,
+    batch: Batch<'_>,
+    index: &mut Index,
+    changes: Vec<Change>,
+) -> Result<Vec<Result<Advanced, Error>>, Error> {
+    let store = writing.store();
+    let mut prepared = Vec::with_capacity(changes.len());
+    for change in changes {
+        prepared.push(prepare(store, &batch, index, change)?);
+    }
+    let (mut files, mut dirs) = (Vec::new(), Vec::new());
+    for p in prepared.iter().filter_map(|p| p.as_ref().ok()) {
+        files.extend(p.tree.files().map(|(path, _)| p.dir.join(path.as_str())));
+        files.push(p.dir.join(META));
+        dirs.extend(p.listing.dirs.iter().map(|(path, _)| p.dir.join(path)));
+    }
+    batch.sync(&files, &dirs)?;
+    batch.publish()?;
+    let mut results = Vec::with_capacity(prepared.len());
+    for p in prepared {
+        results.push(p.and_then(|p| swap(store, transaction, index, p)));
+    }
+    fs::sync_dir(&store.layout().skills())?;
+    Ok(results)
+}
+
+struct Prepared {
+    name: SkillName,
+    tree: Tree,
+    dir: PathBuf,
+    meta: Meta,
+    listing: Listing,
+    meta_stamp: FileStamp,
+}
+
+/// Checks one change and writes its record beside its payload. The inner error spares the others, the outer not.
+fn prepare(
+    store: &Store,
+    batch: &Batch<'_>,
+    index: &Index,
+    change: Change,
+) -> Result<Result<Prepared, Error>, Error> {
+    let Change { staged, origin, reason, source, upstream, stats, hand_edit } = change;
+    let Staged { name, tree, dir } = staged;
+    let known = match load(store, &name) {
+        Ok(meta) => Some(meta),
+        Err(Error::NotFound { .. }) => None,
+        Err(e) => return Ok(Err(e)),
+    };
+    if let (Some(meta), HandEdit::Refuse) = (&known, hand_edit) {
+        if let Err(e) = require_pristine(store, index, &name, meta) {
+            return Ok(Err(e));
+        }
+    }
+    let version = Version {
+        number: 1,
+        content_hash: tree.content_hash(),
+        tree: batch.put_tree(&tree)?,
+        reason,
+        origin,
+        at: store.now_text(),
+    };
+    let mut meta = match known {
+        Some(mut meta) => {
+            meta.push(version);
+            meta.state = State::Active;
+            meta
+        }
+        None => Meta::new(source, version),
+    };
+    if upstream.is_some() {
+        meta.upstream = upstream;
+    }
+    if let Some(stats) = stats {
+        meta.stats = stats;
+    }
+    // The record is written before the evidence is taken: it stands in the same folder.
+    let meta_path = dir.join(META);
+    fs::create(&meta_path, meta.text().as_bytes(), fs::Mode::Plain)?;
+    let meta_stamp = stamp(&meta_path)?;
+    let listing = scan::list(&dir)?;
+    Ok(Ok(Prepared { name, tree, dir, meta, listing, meta_stamp }))
+}
+
+fn stamp(path: &Path) -> Result<FileStamp, fs::Error> {
+    let metadata = std::fs::symlink_metadata(path);
+    Ok(FileStamp::of(&fs::Context::on(metadata, "look at", path)?))
+}
+
+fn swap(
+    store: &Store,
+    transaction: &Transaction,
+    index: &mut Index,
+    prepared: Prepared,
+) -> Result<Advanced, Error> {
+    let Prepared { name, dir, meta, listing, meta_stamp, .. } = prepared;
+    let settled_ns = fs::clock_ns();
+    let old = transaction.swap_in(&dir, &store.layout().skill(&name))?;
+    remember(index, &name, &meta, meta_stamp, &listing, settled_ns);
+    let replaced = old.map(|old| store.trash().put(&old, name.as_str())).transpose()?;
+    Ok(Advanced { name, version: meta.head().clone(), replaced })
+}
+
+/// Notes in the index that the canonical folder of `name` holds its head version.
+pub fn remember(
+    index: &mut Index,
+    name: &SkillName,
+    meta: &Meta,
+    meta_stamp: FileStamp,
+    listing: &Listing,
+    settled_ns: i64,
+) {
+    let seen = SkillSeen {
+        meta: meta_stamp,
+        meta_settled_ns: settled_ns,
+        state: meta.state,
+        version: meta.head().number,
+        tree: meta.head().tree,
+        files: Seen::new(listing, settled_ns),
+    };
+    index.set(Key::Skill(name.as_str()), &seen);
+}
+
+/// Marks a skill for removal at the next sync (checklist D21), or takes the mark away.
+pub fn set_state(store: &Store, name: &SkillName, state: State) -> Result<Meta, Error> {
+    let mut meta = load(store, name)?;
+    if meta.state != state {
+        meta.state = state;
+        fs::replace(&store.layout().meta(name), meta.text().as_bytes(), fs::Mode::Plain)?;
+    }
+    Ok(meta)
+}
+
+/// What a sync needs to know of one skill.
+#[derive(Debug)]
+pub struct Look {
+    /// Its name.
+    pub name: SkillName,
+    /// In use, or marked for removal.
+    pub state: State,
+    /// Its head version's number.
+    pub version: u32,
+    /// Its head version's tree.
+    pub tree: skillsync_core::digest::TreeId,
+    /// Whether somebody changed its canonical folder by hand.
+    pub edited: bool,
+    /// What the index should remember, when it did not know.
+    fresh: Option<Fresh>,
+}
+
+#[derive(Debug)]
+struct Fresh {
+    meta: Meta,
+    meta_stamp: FileStamp,
+    listing: Listing,
+    settled_ns: i64,
+}
+
+/// Looks at every skill: the index answers where it can, the disk where it must. In the order of the names.
+pub fn look(store: &Store, index: &Index, names: &[SkillName]) -> Vec<Result<Look, Error>> {
+    parallel::map(names, |name| look_at(store, index, name))
+}
+
+fn look_at(store: &Store, index: &Index, name: &SkillName) -> Result<Look, Error> {
+    let root = store.layout().skill(name);
+    let meta_path = root.join(META);
+    if let Some(seen) = index.get::<SkillSeen<'_>>(Key::Skill(name.as_str())) {
+        let same_meta = matches!(fs::lstat(&meta_path), Ok(Some(m)) if FileStamp::of(&m) == seen.meta)
+            && seen.meta.is_settled(seen.meta_settled_ns);
+        if same_meta && seen.files.is_unchanged(&root) {
+            let SkillSeen { state, version, tree, .. } = seen;
+            return Ok(Look { name: name.clone(), state, version, tree, edited: false, fresh: None });
+        }
+    }
+    let settled_ns = fs::clock_ns();
+    let meta = load(store, name)?;
+    let meta_stamp = stamp(&meta_path)?;
+    let head = meta.head();
+    let (state, version, tree) = (meta.state, head.number, head.tree);
+    match scan::read(&root) {
+        Ok((found, listing)) if found.id() == tree => {
+            let fresh = Some(Fresh { meta, meta_stamp, listing, settled_ns });
+            Ok(Look { name: name.clone(), state, version, tree, edited: false, fresh })
+        }
+        Err(e @ scan::Error::Fs(_)) => Err(e.into()),
+        Ok(_) | Err(_) => Ok(Look { name: name.clone(), state, version, tree, edited: true, fresh: None }),
+    }
+}
+
+impl Look {
+    /// Tells the index what it did not know.
+    pub fn remember(&self, index: &mut Index) {
+        match &self.fresh {
+            Some(f) => remember(index, &self.name, &f.meta, f.meta_stamp, &f.listing, f.settled_ns),
+            None if self.edited => index.remove(Key::Skill(self.name.as_str())),
+            None => {}
+        }
+    }
+}
+
+/// The text of a version's `SKILL.md`.
+pub fn skill_md(store: &Store, tree: &Tree) -> Result<Vec<u8>, Error> {
+    let digest: FileDigest = tree.require_skill_md()?.digest;
+    Ok(store.objects().blob(&digest)?)
+}

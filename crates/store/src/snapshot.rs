@@ -1,0 +1,277 @@
+//! What must be kept, until when, and removing the rest (decision 16): rendered trees, objects, trash, litter.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use jiff::SignedDuration;
+use skillsync_core::digest::{FileDigest, TreeId};
+use skillsync_core::fault::Fault;
+use skillsync_core::limits;
+use skillsync_core::name::SkillName;
+
+use crate::fs;
+use crate::index::{Index, Key};
+use crate::layout::META;
+use crate::lease;
+use crate::meta::Meta;
+use crate::render::{self, Condition};
+use crate::skills::{self, Error};
+use crate::store::{Store, Writing};
+
+/// What is not needed any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Rendered trees that nothing has led to for a day.
+    pub trees: Vec<PathBuf>,
+    /// Rendered trees of that age that somebody edited: they go to trash instead.
+    pub edited_trees: Vec<PathBuf>,
+    /// Objects that no version, lease or trashed skill names.
+    pub objects: Vec<PathBuf>,
+    /// Entries of trash that have waited long enough.
+    pub trash: Vec<PathBuf>,
+    /// Temporaries of killed commands.
+    pub litter: Vec<PathBuf>,
+    /// Why objects were left alone, if they were.
+    pub objects_kept_because: Option<String>,
+}
+
+impl Plan {
+    /// Whether there is nothing to remove.
+    pub fn is_empty(&self) -> bool {
+        self.trees.is_empty()
+            && self.edited_trees.is_empty()
+            && self.objects.is_empty()
+            && self.trash.is_empty()
+            && self.litter.is_empty()
+    }
+}
+
+/// How long things are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// A day, and what an undo of `setup` needs: what runs by itself.
+    Day,
+    /// A day, and no longer for anything: what the user asked for.
+    DayOnly,
+    /// Nothing that is not in use: what the user asked for with `--all`.
+    InUse,
+}
+
+/// Finds what is not needed. `index` learns when unused trees were first seen unused.
+pub fn plan(writing: &Writing<'_>, index: &mut Index, keep: Keep) -> Result<Plan, Error> {
+    let store = writing.store();
+    let mut plan = Plan { trash: old_trash(store, keep)?, ..Plan::default() };
+    trees(store, index, keep, &mut plan)?;
+    match named_objects(store, &plan.trash) {
+        Ok(named) => plan.objects = unnamed(store, &named)?,
+        // Without every record nobody can say what is still named: nothing is removed then.
+        Err(e) => plan.objects_kept_because = Some(with_causes(&e)),
+    }
+    plan.litter = litter(store)?;
+    Ok(plan)
+}
+
+fn with_causes(error: &dyn Fault) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
+
+/// Removes what was planned. Trees are renamed into trash before their files are removed one by one.
+pub fn apply(writing: &Writing<'_>, index: &mut Index, plan: &Plan) -> Result<(), Error> {
+    let store = writing.store();
+    let transaction = writing.transaction()?;
+    for tree in &plan.trees {
+        let doomed = transaction.dir().join(fs::unique_name("tree-"));
+        fs::rename_no_replace(tree, &doomed)?;
+        forget(index, tree);
+    }
+    for tree in &plan.edited_trees {
+        store.trash().put(tree, "edited-tree")?;
+        forget(index, tree);
+    }
+    for path in plan.objects.iter().chain(&plan.litter) {
+        fs::remove_file(path)?;
+    }
+    for path in &plan.trash {
+        fs::remove_tree(path)?;
+    }
+    fs::sync_dir(&store.layout().trees())?;
+    Ok(transaction.finish()?)
+}
+
+fn forget(index: &mut Index, tree: &Path) {
+    let hex = tree.file_name().unwrap_or_default().to_string_lossy();
+    index.remove(Key::Tree(&hex));
+    index.remove(Key::Retired(&hex));
+}
+
+fn old_trash(store: &Store, keep: Keep) -> Result<Vec<PathBuf>, Error> {
+    let entries = match keep {
+        Keep::InUse => store.trash().list()?,
+        Keep::Day | Keep::DayOnly => store.trash().expired()?,
+    };
+    // What `setup` moved here is wanted back by its undo.
+    let undo = fs::optional(fs::read(&store.layout().setup_record(), 64 * 1024 * 1024))?.unwrap_or_default();
+    let undo = String::from_utf8_lossy(&undo).into_owned();
+    Ok(entries
+        .into_iter()
+        .map(|entry| entry.path)
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            keep != Keep::Day || !undo.contains(&*name)
+        })
+        .collect())
+}
+
+/// The hex ids of the rendered trees that some link leads to.
+fn used_trees(store: &Store) -> Result<BTreeSet<String>, Error> {
+    let layout = store.layout();
+    let mut used = BTreeSet::new();
+    for target in fs::entries(&layout.rendered())?.unwrap_or_default() {
+        let folder = layout.rendered().join(target);
+        for entry in fs::optional(fs::entries(&folder))?.flatten().unwrap_or_default() {
+            used.extend(render::linked(layout, &folder.join(entry))?);
+        }
+    }
+    Ok(used)
+}
+
+fn trees(store: &Store, index: &mut Index, keep: Keep, plan: &mut Plan) -> Result<(), Error> {
+    let layout = store.layout();
+    let used = used_trees(store)?;
+    let now_ns = i64::try_from(store.now().as_nanosecond()).unwrap_or(i64::MAX);
+    let day_ns = SignedDuration::from_hours(limits::TRASH_HOURS).as_nanos();
+    for entry in fs::entries(&layout.trees())?.unwrap_or_default() {
+        let Some(hex) = entry.to_str().filter(|hex| TreeId::from_hex(hex).is_ok()) else { continue };
+        let path = layout.trees().join(hex);
+        if used.contains(hex) {
+            index.remove(Key::Retired(hex));
+            continue;
+        }
+        let since = index.get::<i64>(Key::Retired(hex)).unwrap_or_else(|| {
+            index.set(Key::Retired(hex), &now_ns);
+            now_ns
+        });
+        if keep != Keep::InUse && i128::from(now_ns) - i128::from(since) < day_ns {
+            continue;
+        }
+        let (condition, _) = render::condition(index, Key::Tree(hex), &path)?;
+        match condition {
+            Condition::Intact if has_only_ours(&path)? => plan.trees.push(path),
+            _ => plan.edited_trees.push(path),
+        }
+    }
+    Ok(())
+}
+
+/// Whether a rendered tree holds nothing beside what was rendered and known litter.
+fn has_only_ours(root: &Path) -> Result<bool, Error> {
+    let Some(mark) = render::Mark::load(root)? else { return Ok(false) };
+    Ok(crate::scan::list(root)
+        .is_ok_and(|listing| listing.files.iter().all(|file| mark.tree.get(&file.path).is_some())))
+}
+
+/// Every object that something names.
+fn named_objects(store: &Store, leaving: &[PathBuf]) -> Result<Named, Error> {
+    let layout = store.layout();
+    let mut named = Named::default();
+    for name in skills::names(layout)? {
+        named.add_versions(store, &skills::load(store, &name)?)?;
+    }
+    for entry in fs::entries(&layout.locks())?.unwrap_or_default() {
+        let name = entry.to_str().and_then(|e| e.strip_suffix(".lock")).and_then(|n| SkillName::parse(n).ok());
+        let Some(name) = name else { continue };
+        // A lease that does not read cannot name a base; its working copy is whole by itself.
+        if let Ok(Some(lease)) = lease::get(layout, &name) {
+            named.add_tree(store, &lease.base)?;
+        }
+    }
+    // A removed skill can be taken out of trash with all its history.
+    for entry in store.trash().list()?.into_iter().filter(|e| !leaving.contains(&e.path)) {
+        for inner in fs::entries(&entry.path)?.unwrap_or_default() {
+            if let Ok(meta) = Meta::load(&entry.path.join(inner).join(META)) {
+                named.add_versions(store, &meta)?;
+            }
+        }
+    }
+    Ok(named)
+}
+
+#[derive(Debug, Default)]
+struct Named {
+    trees: BTreeSet<TreeId>,
+    blobs: BTreeSet<FileDigest>,
+}
+
+impl Named {
+    fn add_versions(&mut self, store: &Store, meta: &Meta) -> Result<(), Error> {
+        for version in meta.versions() {
+            self.add_tree(store, &version.tree)?;
+        }
+        Ok(())
+    }
+
+    fn add_tree(&mut self, store: &Store, id: &TreeId) -> Result<(), Error> {
+        if !self.trees.insert(*id) {
+            return Ok(());
+        }
+        match store.objects().tree(id) {
+            Ok(tree) => self.blobs.extend(tree.files().map(|(_, file)| file.digest)),
+            // A store that came out of git without its objects has no such version here: nothing to keep.
+            Err(crate::objects::Error::Missing { .. }) => {}
+            Err(e) => return Err(e.into()),
+        }
+        Ok(())
+    }
+}
+
+fn unnamed(store: &Store, named: &Named) -> Result<Vec<PathBuf>, Error> {
+    let layout = store.layout();
+    let keep: BTreeSet<PathBuf> = named
+        .trees
+        .iter()
+        .map(|id| layout.tree_object(id))
+        .chain(named.blobs.iter().map(|digest| layout.blob(digest)))
+        .collect();
+    let mut unnamed = Vec::new();
+    for kind in ["blobs", "trees"] {
+        let folder = layout.objects().join(kind);
+        for fan in fs::entries(&folder)?.unwrap_or_default() {
+            let fan = folder.join(fan);
+            for object in fs::optional(fs::entries(&fan))?.flatten().unwrap_or_default() {
+                let object = fan.join(object);
+                if !keep.contains(&object) {
+                    unnamed.push(object);
+                }
+            }
+        }
+    }
+    Ok(unnamed)
+}
+
+/// Temporaries that a kill left: all begin with our prefix and end in `.tmp`.
+fn litter(store: &Store) -> Result<Vec<PathBuf>, Error> {
+    let layout = store.layout();
+    let mut folders = vec![layout.root().to_owned(), layout.state(), layout.locks(), layout.skills()];
+    folders.extend(skills::names(layout)?.iter().map(|name| layout.skill(name)));
+    for target in fs::entries(&layout.rendered())?.unwrap_or_default() {
+        folders.push(layout.rendered().join(target));
+    }
+    let mut litter = Vec::new();
+    for folder in folders {
+        for entry in fs::optional(fs::entries(&folder))?.flatten().unwrap_or_default() {
+            let text = entry.to_string_lossy();
+            let is_link_of_ours = folder.starts_with(layout.rendered()) && text.starts_with(fs::OUR_PREFIX);
+            if is_link_of_ours || (text.starts_with(fs::OUR_PREFIX) && text.ends_with(".tmp")) {
+                litter.push(folder.join(&entry));
+            }
+        }
+    }
+    Ok(litter)
+}

@@ -1,0 +1,293 @@
+//! The open store: its format, its mutex, and what is put right after a command was killed.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use skillsync_core::fault::{Fault, Kind};
+use skillsync_core::name::SkillName;
+
+use crate::config::{self, Config};
+use crate::fs::{self, MutexError};
+use crate::layout::Layout;
+use crate::objects::Objects;
+use crate::trash::Trash;
+
+/// The store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is none.
+    #[error("there is no store at `{}`", .root.display())]
+    Missing {
+        /// Where it was looked for.
+        root: PathBuf,
+    },
+    /// Its settings cannot be used.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// The disk refused.
+    #[error(transparent)]
+    Fs(#[from] fs::Error),
+    /// Another command holds it.
+    #[error(transparent)]
+    Mutex(#[from] MutexError),
+}
+
+impl Fault for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Error::Missing { .. } => Kind::NotFound,
+            Error::Config(e) => e.kind(),
+            Error::Fs(e) => e.kind(),
+            Error::Mutex(e) => e.kind(),
+        }
+    }
+    fn code(&self) -> &'static str {
+        match self {
+            Error::Missing { .. } => "store-missing",
+            Error::Config(e) => e.code(),
+            Error::Fs(e) => e.code(),
+            Error::Mutex(e) => e.code(),
+        }
+    }
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Missing { .. } => {
+                Some("`skillsync setup` makes one from the skills you have; `skillsync init` an empty one".to_owned())
+            }
+            Error::Config(e) => e.hint(),
+            Error::Fs(e) => e.hint(),
+            Error::Mutex(e) => e.hint(),
+        }
+    }
+}
+
+/// A store that exists and has a format we know.
+#[derive(Debug)]
+pub struct Store {
+    layout: Layout,
+    home: PathBuf,
+    now: Timestamp,
+    config: Config,
+}
+
+/// Whether `init` had anything to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Init {
+    /// A new store was made.
+    Created,
+    /// It was there; missing folders were added, nothing else was touched.
+    Existed,
+}
+
+impl Store {
+    /// Opens the store at `root` for a user whose home is `home`, at the time `now`. Reads `config.toml` only.
+    pub fn open(root: &Path, home: &Path, now: Timestamp) -> Result<Self, Error> {
+        let layout = Layout::new(root.to_owned());
+        let config = match Config::load(&layout.config()) {
+            Err(config::Error::Fs(e)) if e.kind() == Kind::NotFound => {
+                return Err(Error::Missing { root: root.to_owned() });
+            }
+            config => config?,
+        };
+        Ok(Self { layout, home: home.to_owned(), now, config })
+    }
+
+    /// Makes a store at `root`, or completes one (checklist D4 `init`, D19).
+    pub fn init(root: &Path, home: &Path, now: Timestamp) -> Result<(Self, Init), Error> {
+        let layout = Layout::new(root.to_owned());
+        // A store with a broken or newer config.toml is not touched at all.
+        let known = match Self::open(root, home, now) {
+            Ok(_) => Init::Existed,
+            Err(Error::Missing { .. }) => Init::Created,
+            Err(e) => return Err(e),
+        };
+        fs::make_dirs(root)?;
+        for folder in layout.folders() {
+            if fs::lstat(&folder)?.is_none() {
+                fs::make_dir(&folder)?;
+            }
+        }
+        for (name, text) in [(".gitignore", GITIGNORE), (".gitattributes", GITATTRIBUTES)] {
+            if fs::lstat(&root.join(name))?.is_none() {
+                fs::replace(&root.join(name), text.as_bytes(), fs::Mode::Plain)?;
+            }
+        }
+        if known == Init::Created {
+            // Last: a store is one when its config.toml is there.
+            match fs::publish(&layout.config(), config::INITIAL.as_bytes(), fs::Mode::Plain) {
+                Err(e) if e.io_kind() == std::io::ErrorKind::AlreadyExists => {}
+                published => published?,
+            }
+        }
+        Ok((Self::open(root, home, now)?, known))
+    }
+
+    /// Where things are.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The user's home, which `~` in the config stands for.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The time of this command.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The time of this command as records keep it: RFC 3339, whole seconds, `Z`.
+    pub fn now_text(&self) -> String {
+        self.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    }
+
+    /// The settings as they were when the store was opened.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Replaces the settings this command works with. The caller saves them.
+    pub fn set_config(&mut self, config: Config) {
+        self.config = config;
+    }
+
+    /// The object store.
+    pub fn objects(&self) -> Objects<'_> {
+        Objects::new(&self.layout)
+    }
+
+    /// The trash.
+    pub fn trash(&self) -> Trash<'_> {
+        Trash::new(&self.layout, self.now)
+    }
+
+    /// Takes the mutex, for everything that changes the store, and clears up after commands that were killed.
+    pub fn write(&self) -> Result<Writing<'_>, Error> {
+        if fs::lstat(&self.layout.state())?.is_none() {
+            // A store that came out of git has no folders for what is not kept there.
+            for folder in self.layout.folders() {
+                fs::make_dir(&folder)?;
+            }
+        }
+        let holder = format!("process {}, since {}", std::process::id(), self.now);
+        let mutex = fs::Mutex::take(&self.layout.mutex(), &holder)?;
+        let writing = Writing { store: self, _mutex: mutex };
+        writing.recover()?;
+        Ok(writing)
+    }
+}
+
+/// What `init` puts into `.gitignore`: all that can be made again or belongs to this machine alone.
+const GITIGNORE: &str = "\
+/editing/
+/locks/
+/rendered/
+/staging/
+/state/
+/trash/
+/trees/
+";
+
+/// A skill is bytes: git must not change line ends in a store that is kept in it.
+const GITATTRIBUTES: &str = "* -text\n";
+
+/// The right to change a store: the mutex is held.
+#[derive(Debug)]
+pub struct Writing<'a> {
+    store: &'a Store,
+    _mutex: fs::Mutex,
+}
+
+impl<'a> Writing<'a> {
+    /// The store.
+    pub fn store(&self) -> &'a Store {
+        self.store
+    }
+
+    /// A folder of its own for work in progress. What a killed command leaves in it, the next one clears.
+    pub fn transaction(&self) -> Result<Transaction, fs::Error> {
+        let dir = self.store.layout.staging().join(fs::unique_name("tx-"));
+        fs::make_dir(&dir)?;
+        Ok(Transaction { dir })
+    }
+
+    /// Clears `staging/`. We hold the mutex, so whoever made what is in it is dead. All in it is a copy of what is
+    /// still where it came from, except what was live until the moment of the kill: that stands in `old/`.
+    fn recover(&self) -> Result<(), Error> {
+        let layout = &self.store.layout;
+        for name in fs::entries(&layout.staging())?.unwrap_or_default() {
+            let transaction = layout.staging().join(name);
+            let old = transaction.join(OLD);
+            for name in fs::entries(&old)?.unwrap_or_default() {
+                self.put_back(&old.join(&name), name.to_str())?;
+            }
+            fs::remove_tree(&transaction)?;
+        }
+        Ok(())
+    }
+
+    fn put_back(&self, old: &Path, name: Option<&str>) -> Result<(), Error> {
+        let Some(name) = name.and_then(|n| SkillName::parse(n).ok()) else {
+            self.store.trash().put(old, "recovered")?;
+            return Ok(());
+        };
+        // Killed between the two renames of a swap: the skill has no folder until its old one is back.
+        let live = self.store.layout.skill(&name);
+        if fs::lstat(&live)?.is_none() {
+            fs::rename_no_replace(old, &live)?;
+            fs::sync_dir(&self.store.layout.skills())?;
+        } else {
+            self.store.trash().put(old, name.as_str())?;
+        }
+        Ok(())
+    }
+}
+
+/// In a transaction: folders that were live and are being replaced.
+const OLD: &str = "old";
+
+/// Work in progress of one command.
+#[derive(Debug)]
+pub struct Transaction {
+    dir: PathBuf,
+}
+
+impl Transaction {
+    /// Its folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A folder in it for a purpose, made when it is first asked for.
+    pub fn folder(&self, purpose: &str) -> Result<PathBuf, fs::Error> {
+        let path = self.dir.join(purpose);
+        fs::make_dir(&path)?;
+        Ok(path)
+    }
+
+    /// Puts the staged folder `new` in the place of `live` as one step where the system can, and says where the
+    /// old one is now, if there was one. Both must be durable; the caller syncs the parent of `live`.
+    pub fn swap_in(&self, new: &Path, live: &Path) -> Result<Option<PathBuf>, fs::Error> {
+        if fs::lstat(live)?.is_none() {
+            fs::rename_no_replace(new, live)?;
+            return Ok(None);
+        }
+        let name = live.file_name().unwrap_or(std::ffi::OsStr::new("it"));
+        // The new one takes the place where recovery keeps what was live before it trades places with it: at no
+        // moment does what was live stand where it would be cleared away.
+        let slot = self.folder(OLD)?.join(name);
+        fs::rename_no_replace(new, &slot)?;
+        if fs::exchange(&slot, live)? == fs::Exchange::Unsupported {
+            fs::rename_no_replace(&slot, new)?;
+            fs::rename_no_replace(live, &slot)?;
+            fs::rename_no_replace(new, live)?;
+        }
+        Ok(Some(slot))
+    }
+
+    /// Ends it: what is left in it is not needed.
+    pub fn finish(self) -> Result<(), fs::Error> {
+        fs::remove_tree(&self.dir)
+    }
+}

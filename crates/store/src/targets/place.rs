@@ -1,0 +1,143 @@
+//! One entry in an agent's folder: what is there, and how something of the user's is replaced when they said so.
+
+use std::path::{Component, Path, PathBuf};
+
+use skillsync_core::name::SkillName;
+
+use crate::fs;
+use crate::layout::Layout;
+use crate::store::Writing;
+
+/// What stands at a place in an agent's folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Occupant {
+    /// Nothing.
+    Nothing,
+    /// A link of ours, with its text: it points into this store's `rendered/`.
+    Ours(PathBuf),
+    /// A link of somebody else's, with where it points.
+    ForeignLink(PathBuf),
+    /// A folder.
+    Folder,
+    /// A file or something else.
+    File,
+}
+
+impl Occupant {
+    /// Whether we put it there.
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Occupant::Ours(_))
+    }
+}
+
+/// What stands at `place`. Only a link that points into `rendered/` of this store is ours (checklist D21).
+pub fn occupant(layout: &Layout, place: &Path) -> Result<Occupant, fs::Error> {
+    let Some(metadata) = fs::lstat(place)? else { return Ok(Occupant::Nothing) };
+    if !metadata.is_symlink() {
+        return Ok(if metadata.is_dir() { Occupant::Folder } else { Occupant::File });
+    }
+    let Some(text) = fs::read_link(place)? else { return Ok(Occupant::Nothing) };
+    let folder = place.parent().unwrap_or(Path::new("/"));
+    let points_at = cleaned(&folder.join(&text));
+    let ours = points_at.starts_with(layout.rendered())
+        || folder_is_linked(folder)?.is_some_and(|real| cleaned(&real.join(&text)).starts_with(layout.rendered()));
+    Ok(if ours { Occupant::Ours(text) } else { Occupant::ForeignLink(text) })
+}
+
+/// A relative link counts from the real folder it lies in.
+fn folder_is_linked(folder: &Path) -> Result<Option<PathBuf>, fs::Error> {
+    Ok(fs::real_path(folder)?.filter(|real| real != folder))
+}
+
+/// `path` without `.` and `..`, by its text alone: what it points at need not exist.
+fn cleaned(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                clean.pop();
+            }
+            Component::CurDir => {}
+            other => clean.push(other),
+        }
+    }
+    clean
+}
+
+/// How to write `to` as seen from the folder `from`. Both absolute.
+pub(super) fn relative(from: &Path, to: &Path) -> PathBuf {
+    let from = fs::real_path(from).ok().flatten().unwrap_or_else(|| from.to_owned());
+    let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let mut path = PathBuf::new();
+    for _ in from.components().skip(shared) {
+        path.push("..");
+    }
+    path.extend(to.components().skip(shared));
+    path
+}
+
+/// Puts a link where something of the user's stands, in one step where the system can; what stood there goes to
+/// trash, and where is said.
+pub(super) fn replace_foreign(
+    writing: &Writing<'_>,
+    place: &Path,
+    text: &Path,
+    name: &SkillName,
+) -> Result<PathBuf, fs::Error> {
+    let trash = writing.store().trash();
+    let folder = place.parent().unwrap_or(Path::new("/"));
+    let beside = folder.join(fs::unique_name(fs::OUR_PREFIX));
+    fs::symlink_new(text, &beside)?;
+    match fs::exchange(&beside, place)? {
+        fs::Exchange::Done => {
+            let entry = trash.entry(name.as_str())?;
+            let kept = entry.join(name.as_str());
+            fs::relocate(&beside, &kept)?;
+            fs::sync_dir(&entry)?;
+            Ok(kept)
+        }
+        fs::Exchange::Unsupported => {
+            let kept = trash.put(place, name.as_str())?;
+            fs::rename_no_replace(&beside, place)?;
+            Ok(kept)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_written_as_seen_from_a_folder() {
+        let cases = [
+            ("/nowhere/app/.claude/skills", "/nowhere/.skillsync/rendered/x", "../../../.skillsync/rendered/x"),
+            ("/nowhere", "/nowhere/a", "a"),
+            ("/nowhere/a/b", "/else/c", "../../../else/c"),
+        ];
+        for (from, to, expected) in cases {
+            assert_eq!(relative(Path::new(from), Path::new(to)), Path::new(expected));
+        }
+    }
+
+    #[test]
+    fn only_links_into_rendered_are_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = fs::real_path(dir.path()).unwrap().unwrap();
+        let layout = Layout::new(root.join("store"));
+        fs::make_dirs(&root.join("agent/folder")).unwrap();
+        let cases = [
+            (layout.rendered().join("t/pdf"), true),
+            (PathBuf::from("../store/rendered/t/pdf"), true),
+            (layout.rendered().join("../trees/x"), false),
+            (layout.root().join("rendered-not"), false),
+            (PathBuf::from("folder"), false),
+        ];
+        for (at, (text, ours)) in cases.iter().enumerate() {
+            let place = root.join(format!("agent/{at}"));
+            fs::symlink_new(text, &place).unwrap();
+            assert_eq!(occupant(&layout, &place).unwrap().is_ours(), *ours, "{}", text.display());
+        }
+        assert_eq!(occupant(&layout, &root.join("agent/folder")).unwrap(), Occupant::Folder);
+    }
+}
