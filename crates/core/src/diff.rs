@@ -23,6 +23,17 @@ pub enum Status {
     Deleted,
 }
 
+impl Status {
+    /// Its one word, as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Added => "added",
+            Status::Modified => "modified",
+            Status::Deleted => "deleted",
+        }
+    }
+}
+
 /// One file that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {

@@ -66,6 +66,9 @@ impl TextMerge {
 ///
 /// Markers end with CRLF where `ours` ends its lines so. A last line without its line end gets one when a marker
 /// follows it.
+///
+/// The time grows with the square of the number of changes: about 2 s for 100,000 lines that all differ. [`trees`]
+/// asks for no more; a caller with other sources sets its own bound.
 pub fn texts(base: &str, ours: &str, theirs: &str, labels: &Labels<'_>) -> TextMerge {
     if ours == theirs || theirs == base {
         return TextMerge::clean(ours);

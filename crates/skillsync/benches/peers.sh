@@ -3,7 +3,7 @@
 #
 #   crates/skillsync/benches/peers.sh WORKDIR [SKILLSYNC] [NUMBER OF SKILLS...]
 #
-# WORKDIR is made; everything is installed there and nowhere else (npm and pip; needs node's npm, python3,
+# WORKDIR is made, on a file system with a journal (see docs/performance.md); everything is installed there and nowhere else (npm and pip; needs node's npm, python3,
 # git, hyperfine, GNU time; stow is timed if it is installed, skills-cli if `cargo install skills-cli
 # --root WORKDIR/cargo` was run before). SKILLSYNC is the release binary; `-` leaves its rows out.
 # Each tool gets a home of its own with ~/.claude, ~/.codex and ~/.cursor. Prints one line a row:
@@ -95,9 +95,9 @@ for n in $counts; do
   if [ -x "$work/cargo/bin/skills" ]; then
     cli=$work/cargo/bin/skills
     add="$again $cli add '$src' --skill '*' -a claude-code -a codex -a cursor -y"
-    row "skills-cli" "--version" "$n" $runs : "$again $cli --version"
-    row "skills-cli" "add, 3 agents, fresh" "$n" $slow "$empty" "$add"
-    row "skills-cli" "add again, no change" "$n" $slow : "$add"
+    row "skills-cli 0.7.0" "--version" "$n" $runs : "$again $cli --version"
+    row "skills-cli 0.7.0" "add, 3 agents, fresh" "$n" $slow "$empty" "$add"
+    row "skills-cli 0.7.0" "add again, no change" "$n" $slow : "$add"
   fi
 
   if command -v stow >/dev/null; then

@@ -5,6 +5,7 @@ pub mod complete;
 pub mod subject;
 
 mod overview;
+mod planned;
 mod usage;
 
 mod abort;

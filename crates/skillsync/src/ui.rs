@@ -200,6 +200,12 @@ impl Ui {
         self.apart(|err| drop(report.write(err)));
     }
 
+    /// Like [`Ui::failed`], of an error that is in a report already.
+    pub fn failed_report(&mut self, report: &Report) {
+        // Nothing can be done about a stderr that takes no more.
+        self.apart(|err| drop(report.write(err)));
+    }
+
     /// Starts showing progress of `what` (`adding skills`), of `total` things where that is known.
     pub fn progress(&mut self, what: &str, total: Option<u64>) -> Progress {
         let seen = self.stderr_is_terminal

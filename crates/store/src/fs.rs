@@ -327,6 +327,11 @@ pub fn make_dir(path: &Path) -> Result<()> {
     }
 }
 
+/// Makes one folder that must not exist yet and that its owner alone may enter: for work outside the store.
+pub fn make_private_dir(path: &Path) -> Result<()> {
+    std::fs::DirBuilder::new().mode(0o700).create(path).on("create the folder", path)
+}
+
 /// Makes a folder and those above it.
 pub fn make_dirs(path: &Path) -> Result<()> {
     std::fs::DirBuilder::new().mode(0o755).recursive(true).create(path).on("create the folder", path)

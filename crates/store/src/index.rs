@@ -99,8 +99,6 @@ pub struct TargetSeen {
     pub rendered: DirStamp,
     /// A digest of everything that should be in it (names and trees).
     pub wanted: [u8; 32],
-    /// How many skills are linked there.
-    pub linked: u64,
 }
 
 /// What is remembered of a log of observations.
@@ -152,6 +150,8 @@ pub enum Key<'a> {
     Target(&'a str),
     /// A [`LogSeen`].
     Log(&'a str),
+    /// The hour in which unused things were last looked for: `i64`, since 1970.
+    Housekeeping,
 }
 
 impl Key<'_> {
@@ -164,6 +164,7 @@ impl Key<'_> {
             Key::Copy(name) => ('c', name),
             Key::Target(name) => ('g', name),
             Key::Log(name) => ('l', name),
+            Key::Housekeeping => ('h', ""),
         };
         format!("{letter}/{name}")
     }

@@ -14,6 +14,15 @@ pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync + Send) 
     }
 }
 
+/// Like [`map`], for work that uses up its items.
+pub fn map_owned<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync + Send) -> Vec<R> {
+    if items.len() < WORTH_IT {
+        items.into_iter().map(work).collect()
+    } else {
+        items.into_par_iter().map(work).collect()
+    }
+}
+
 /// Like [`map`], but gives the first error, in the order of the items.
 pub fn try_map<T: Sync, R: Send, E: Send>(
     items: &[T],

@@ -258,6 +258,24 @@ pub fn stage_tree(
     Ok(Staged { name: name.clone(), tree: tree.clone(), dir })
 }
 
+/// Replaces the bytes of one staged file that is there.
+pub fn replace_file(batch: &Batch<'_>, staged: Staged, path: &str, bytes: &[u8]) -> Result<Staged, Error> {
+    let Staged { name, tree, dir } = staged;
+    let at = dir.join(path);
+    fs::remove_file(&at)?;
+    let mut files = Vec::with_capacity(tree.len());
+    for (own, file) in tree.files() {
+        let mut file = *file;
+        if own.as_str() == path {
+            fs::create(&at, bytes, plain(file.executable))?;
+            file.digest = batch.put(bytes)?;
+            file.size_bytes = bytes.len() as u64;
+        }
+        files.push((own.clone(), file));
+    }
+    Ok(Staged { name, tree: Tree::new(files)?, dir })
+}
+
 /// Writes a tree of the object store into the existing empty folder `dir`, writable for its owner. Not synced.
 pub fn write_tree(objects: Objects<'_>, tree: &Tree, dir: &Path) -> Result<(), Error> {
     make_folders(dir, tree.files().map(|(path, _)| path))?;
@@ -343,10 +361,9 @@ pub fn advance(
     changes: Vec<Change>,
 ) -> Result<Vec<Result<Advanced, Error>>, Error> {
     let store = writing.store();
-    let mut prepared = Vec::with_capacity(changes.len());
-    for change in changes {
-        prepared.push(prepare(store, &batch, index, change)?);
-    }
+    let known: &Index = index;
+    let prepared = parallel::map_owned(changes, |change| prepare(store, &batch, known, change));
+    let prepared = prepared.into_iter().collect::<Result<Vec<_>, _>>()?;
     let (mut files, mut dirs) = (Vec::new(), Vec::new());
     for p in prepared.iter().filter_map(|p| p.as_ref().ok()) {
         files.extend(p.tree.files().map(|(path, _)| p.dir.join(path.as_str())));

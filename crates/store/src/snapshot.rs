@@ -49,7 +49,7 @@ impl Plan {
 /// How long things are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
-    /// A day, and what an undo of `setup` needs: what runs by itself.
+    /// A day, and what an undo of `setup` needs: what `sync` does by itself. Objects are not looked at.
     Day,
     /// A day, and no longer for anything: what the user asked for.
     DayOnly,
@@ -59,9 +59,20 @@ pub enum Keep {
 
 /// Finds what is not needed. `index` learns when unused trees were first seen unused.
 pub fn plan(writing: &Writing<'_>, index: &mut Index, keep: Keep) -> Result<Plan, Error> {
-    let store = writing.store();
+    find(writing.store(), index, keep)
+}
+
+/// What [`plan`] would find now, without the right to change the store: nothing is learned, nothing is removed.
+pub fn preview(store: &Store, keep: Keep) -> Result<Plan, Error> {
+    find(store, &mut Index::load(store.layout()), keep)
+}
+
+fn find(store: &Store, index: &mut Index, keep: Keep) -> Result<Plan, Error> {
     let mut plan = Plan { trash: old_trash(store, keep)?, ..Plan::default() };
     trees(store, index, keep, &mut plan)?;
+    if keep == Keep::Day {
+        return Ok(plan);
+    }
     match named_objects(store, &plan.trash) {
         Ok(named) => plan.objects = unnamed(store, &named)?,
         // Without every record nobody can say what is still named: nothing is removed then.

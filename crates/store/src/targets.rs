@@ -8,16 +8,17 @@ use skillsync_core::digest::{FileDigest, TreeId};
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::SkillName;
 
-use crate::config::{Target, TargetSource};
+use crate::config::Target;
 use crate::fs::{self, DirStamp};
 use crate::index::{Index, Key, TargetSeen};
 use crate::layout::Layout;
 use crate::render::{self, Condition, Rendering};
 use crate::skills;
-use crate::store::{Transaction, Writing};
+use crate::store::{Store, Transaction, Writing};
 use crate::tools::Mode;
 
 mod copies;
+mod links;
 mod place;
 
 pub use place::{Occupant, occupant};
@@ -87,14 +88,23 @@ impl Fault for Error {
 pub struct Wanted<'a> {
     /// The rendered skills, sorted by name.
     pub renderings: &'a [Rendering],
+    /// Skills that could not be looked at: what is there of them stays as it is.
+    pub unknown: &'a BTreeSet<SkillName>,
     /// Entries of the user's that `setup` was told to replace; they go to trash.
     pub replace: &'a BTreeMap<SkillName, PathBuf>,
 }
 
-/// What was done to a target.
+impl Wanted<'_> {
+    fn keeps(&self, name: &str) -> bool {
+        self.renderings.binary_search_by(|r| r.name.as_str().cmp(name)).is_ok()
+            || self.unknown.iter().any(|n| n.as_str() == name)
+    }
+}
+
+/// What is (or would be) done to a target.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Installed {
-    /// How many skills it holds now.
+    /// How many skills it holds then.
     pub skills: u64,
     /// Skills linked or copied anew, or brought to another version.
     pub placed: Vec<SkillName>,
@@ -104,7 +114,7 @@ pub struct Installed {
     pub blocked: Vec<Blocked>,
     /// Skills left at their old version because somebody edited what the agent loads.
     pub held: Vec<SkillName>,
-    /// What was replaced and where it is now.
+    /// What was replaced and where it is now; empty in a plan.
     pub replaced: Vec<(PathBuf, PathBuf)>,
 }
 
@@ -113,56 +123,180 @@ pub struct Installed {
 pub struct Blocked {
     /// The skill.
     pub name: SkillName,
+    /// Where.
+    pub path: PathBuf,
     /// What is in the way.
     pub occupant: Occupant,
 }
 
-/// Brings the folder of `target` to what is wanted. Renderings are written already. Only entries of our own are
-/// changed or removed.
-pub fn install(
+/// What is to be done in a target's folder, step by step.
+#[derive(Debug)]
+pub struct Plan {
+    dir: PathBuf,
+    wanted: [u8; 32],
+    steps: Vec<Step>,
+    outcome: Installed,
+    /// The index proves that nothing is to be done.
+    proven: bool,
+}
+
+impl Plan {
+    /// What it comes to.
+    pub fn outcome(&self) -> &Installed {
+        &self.outcome
+    }
+}
+
+#[derive(Debug)]
+enum Step {
+    /// Makes the target's own folder.
+    MakeFolder(PathBuf),
+    /// Clears what a killed command left under our prefix.
+    Leftover { at: PathBuf, ours: bool },
+    /// Points `rendered/<target>/<name>` at a tree.
+    Swing { link: PathBuf, id: TreeId },
+    /// Makes a link of ours where nothing is.
+    Link { place: PathBuf, text: PathBuf },
+    /// Corrects a link of ours.
+    Relink { place: PathBuf, text: PathBuf },
+    /// Swaps something of the user's for a link; it goes to trash.
+    Replace { place: PathBuf, text: PathBuf, name: SkillName },
+    /// Moves something to trash: of the user's as they said, or a copy of ours.
+    Trash { place: PathBuf, name: SkillName },
+    /// Removes a link of ours.
+    Unlink(PathBuf),
+    /// Puts a copy; what stands there goes to trash.
+    Copy { place: PathBuf, rendering: Rendering, key: String },
+}
+
+/// Decides what the folder of `target` needs to hold what is wanted. Changes nothing on disk.
+pub fn plan(store: &Store, index: &mut Index, target: &Target, wanted: Wanted<'_>) -> Result<Plan, Error> {
+    let layout = store.layout();
+    let dir = target.dir(store.home());
+    let mut plan = Plan {
+        wanted: digest(target, &wanted),
+        steps: Vec::new(),
+        outcome: Installed::default(),
+        proven: false,
+        dir,
+    };
+    check_folder(layout, target, &mut plan)?;
+    if wanted.replace.is_empty() && target.mode == Mode::Symlink && is_unchanged(layout, index, target, &plan) {
+        plan.outcome.skills = wanted.renderings.len() as u64;
+        plan.proven = true;
+        return Ok(plan);
+    }
+    leftovers(layout, &mut plan)?;
+    match target.mode {
+        Mode::Symlink => links::plan(layout, index, target, wanted, &mut plan)?,
+        Mode::Copy => copies::plan(layout, index, target, wanted, &mut plan)?,
+    }
+    // What was adopted but gets no link here, since the tool reads it in another folder.
+    for (name, place) in wanted.replace {
+        let is_here = place.parent() == Some(&plan.dir);
+        if is_here && !wanted.keeps(name.as_str()) {
+            plan.steps.push(Step::Trash { place: place.clone(), name: name.clone() });
+        }
+    }
+    Ok(plan)
+}
+
+/// Does what was planned. Renderings must be written already. Each step leaves the folder usable: a kill between
+/// two of them is made good by the next sync.
+pub fn apply(
     writing: &Writing<'_>,
     transaction: &Transaction,
     index: &mut Index,
     target: &Target,
-    wanted: Wanted<'_>,
+    plan: Plan,
 ) -> Result<Installed, Error> {
-    let store = writing.store();
-    let dir = ready_folder(store.layout(), target, &target.dir(store.home()))?;
-    let digest = digest(target, &wanted);
-    if wanted.replace.is_empty() && target.mode == Mode::Symlink {
-        if let Some(installed) = unchanged(store.layout(), index, target, &dir, digest, wanted) {
-            return Ok(installed);
-        }
+    let Plan { dir, wanted, steps, mut outcome, proven } = plan;
+    if proven {
+        return Ok(outcome);
     }
-    index.remove(Key::Target(target.id.as_str()));
-    let settled_ns = fs::clock_ns();
-    let installed = match target.mode {
-        Mode::Symlink => links(writing, index, target, &dir, wanted)?,
-        Mode::Copy => copies::install(writing, transaction, index, target, &dir, wanted)?,
-    };
-    let quiet = installed.blocked.is_empty() && installed.held.is_empty();
+    let layout = writing.store().layout();
+    let rendered = layout.rendered_target(&target.id);
+    let key = Key::Target(target.id.as_str());
+    let worked = !steps.is_empty();
+    if worked {
+        index.remove(key);
+    }
+    if fs::lstat(&rendered)?.is_none() {
+        fs::make_dir(&rendered)?;
+        fs::sync_dir(&layout.rendered())?;
+    }
+    for step in steps {
+        do_step(writing, transaction, index, step, &mut outcome)?;
+    }
+    if worked {
+        fs::sync_dir(&rendered)?;
+        fs::sync_dir(&dir)?;
+    }
+    let quiet = outcome.blocked.is_empty() && outcome.held.is_empty();
     if quiet && target.mode == Mode::Symlink {
-        remember(store.layout(), index, target, &dir, digest, settled_ns, installed.skills);
+        remember(layout, index, target, &dir, wanted);
     }
-    Ok(installed)
+    Ok(outcome)
 }
 
-/// The folder to work in, made where that is ours to do. What a symlink at its place leads to is the folder.
-fn ready_folder(layout: &Layout, target: &Target, dir: &Path) -> Result<PathBuf, Error> {
-    let real_store = fs::real_path(layout.root())?.unwrap_or_else(|| layout.root().to_owned());
-    if dir.starts_with(layout.root()) || fs::real_path(dir)?.is_some_and(|d| d.starts_with(&real_store)) {
-        return Err(Error::InStore { path: dir.to_owned() });
+fn do_step(
+    writing: &Writing<'_>,
+    transaction: &Transaction,
+    index: &mut Index,
+    step: Step,
+    outcome: &mut Installed,
+) -> Result<(), Error> {
+    let trash = writing.store().trash();
+    match step {
+        Step::MakeFolder(dir) => fs::make_dir(&dir)?,
+        Step::Leftover { at, ours: true } => fs::remove_file(&at)?,
+        Step::Leftover { at, ours: false } => {
+            trash.put(&at, "recovered")?;
+        }
+        Step::Swing { link, id } => fs::symlink_replace(&Layout::tree_from_rendered(&id), &link)?,
+        Step::Link { place, text } => fs::symlink_new(&text, &place)?,
+        Step::Relink { place, text } => fs::symlink_replace(&text, &place)?,
+        Step::Replace { place, text, name } => {
+            let kept = place::replace_foreign(writing, &place, &text, &name)?;
+            outcome.replaced.push((place, kept));
+        }
+        Step::Trash { place, name } => {
+            let kept = trash.put(&place, name.as_str())?;
+            outcome.replaced.push((place, kept));
+        }
+        Step::Unlink(at) => fs::remove_file(&at)?,
+        Step::Copy { place, rendering, key } => {
+            let kept = copies::put(writing, transaction, index, &rendering, &place, &key)?;
+            outcome.replaced.extend(kept.map(|kept| (place, kept)));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the folder can be worked in; plans to make it where that is ours to do.
+fn check_folder(layout: &Layout, target: &Target, plan: &mut Plan) -> Result<(), Error> {
+    let dir = &plan.dir;
+    if dir.starts_with(layout.root()) {
+        return Err(Error::InStore { path: dir.clone() });
     }
     match fs::stat(dir)? {
-        Some(metadata) if metadata.is_dir() => Ok(dir.to_owned()),
-        Some(_) => Err(Error::NotAFolder { path: dir.to_owned() }),
+        Some(metadata) if metadata.is_dir() => {
+            let real_store = fs::real_path(layout.root())?;
+            let real_dir = fs::real_path(dir)?;
+            match (real_store, real_dir) {
+                (Some(store), Some(real)) if real.starts_with(&store) => Err(Error::InStore { path: dir.clone() }),
+                _ => Ok(()),
+            }
+        }
+        Some(_) => Err(Error::NotAFolder { path: dir.clone() }),
         None => {
             let parent = dir.parent().unwrap_or(dir);
+            // The agent's own folder is there: its skills folder is ours to add. A dangling link is not.
             if fs::lstat(dir)?.is_some() || !fs::stat(parent)?.is_some_and(|m| m.is_dir()) {
-                return Err(Error::Gone { path: dir.to_owned(), target: target.id.to_string() });
+                return Err(Error::Gone { path: dir.clone(), target: target.id.to_string() });
             }
-            fs::make_dir(dir)?;
-            Ok(dir.to_owned())
+            plan.steps.push(Step::MakeFolder(dir.clone()));
+            Ok(())
         }
     }
 }
@@ -179,200 +313,48 @@ fn digest(target: &Target, wanted: &Wanted<'_>) -> [u8; 32] {
     *FileDigest::of(text.as_bytes()).as_bytes()
 }
 
-/// The answer when nothing was wanted and nothing happened since the last time.
-fn unchanged(
-    layout: &Layout,
-    index: &Index,
-    target: &Target,
-    dir: &Path,
-    digest: [u8; 32],
-    wanted: Wanted<'_>,
-) -> Option<Installed> {
-    let seen: TargetSeen = index.get(Key::Target(target.id.as_str()))?;
-    let stamp = |path: &Path| fs::stat(path).ok().flatten().map(|m| DirStamp::of(&m));
-    let same = seen.wanted == digest
+/// Whether nothing else is wanted and nothing happened in the folders since the last time.
+fn is_unchanged(layout: &Layout, index: &Index, target: &Target, plan: &Plan) -> bool {
+    let Some(seen) = index.get::<TargetSeen>(Key::Target(target.id.as_str())) else { return false };
+    seen.wanted == plan.wanted
         && seen.dir.is_settled(seen.settled_ns)
         && seen.rendered.is_settled(seen.settled_ns)
-        && stamp(dir)? == seen.dir
-        && stamp(&layout.rendered_target(&target.id))? == seen.rendered;
-    same.then(|| Installed { skills: wanted.renderings.len() as u64, ..Installed::default() })
+        && stamp(&plan.dir) == Some(seen.dir)
+        && stamp(&layout.rendered_target(&target.id)) == Some(seen.rendered)
 }
 
-fn remember(
-    layout: &Layout,
-    index: &mut Index,
-    target: &Target,
-    dir: &Path,
-    wanted: [u8; 32],
-    started_ns: i64,
-    linked: u64,
-) {
-    let stamp = |path: &Path| fs::stat(path).ok().flatten().map(|m| DirStamp::of(&m));
-    let (Some(dir), Some(rendered)) = (stamp(dir), stamp(&layout.rendered_target(&target.id))) else { return };
-    // Our own last change happened after `started_ns`: such evidence is young, and looked at once more next time.
-    let settled_ns = started_ns;
-    let seen = TargetSeen { settled_ns, dir, rendered, wanted, linked };
-    index.set(Key::Target(target.id.as_str()), &seen);
+fn stamp(path: &Path) -> Option<DirStamp> {
+    fs::stat(path).ok().flatten().map(|m| DirStamp::of(&m))
 }
 
-/// Installs links: `<folder>/<name>` to `rendered/<target>/<name>` to a rendered tree.
-fn links(
-    writing: &Writing<'_>,
-    index: &mut Index,
-    target: &Target,
-    dir: &Path,
-    wanted: Wanted<'_>,
-) -> Result<Installed, Error> {
-    let store = writing.store();
-    let layout = store.layout();
-    let rendered = layout.rendered_target(&target.id);
-    fs::make_dir(&rendered)?;
-    let mut installed = Installed::default();
-    clear_leftovers(writing, dir)?;
-    for rendering in wanted.renderings {
-        let name = &rendering.name;
-        let place = dir.join(name.as_str());
-        let occupant = place::occupant(layout, &place)?;
-        let replace = wanted.replace.get(name).is_some_and(|at| *at == place);
-        if !occupant.is_ours() && occupant != Occupant::Nothing && !replace {
-            installed.blocked.push(Blocked { name: name.clone(), occupant });
-            continue;
-        }
-        let link = layout.rendered_skill(&target.id, name.as_str());
-        let mut placed = false;
-        match swing(layout, index, &link, &rendering.id)? {
-            Swing::Held => {
-                installed.held.push(name.clone());
-                installed.skills += 1;
-                continue;
-            }
-            Swing::Moved => placed = true,
-            Swing::Same => {}
-        }
-        let text = link_text(target, dir, &link);
-        match occupant {
-            Occupant::Ours(at) if at == text => {}
-            Occupant::Nothing => {
-                fs::symlink_new(&text, &place)?;
-                placed = true;
-            }
-            Occupant::Ours(_) => {
-                fs::symlink_replace(&text, &place)?;
-                placed = true;
-            }
-            // What `setup` adopted: swapped for the link in one step, then kept in trash.
-            _ => {
-                let trashed = place::replace_foreign(writing, &place, &text, name)?;
-                installed.replaced.push((place, trashed));
-                placed = true;
-            }
-        }
-        installed.skills += 1;
-        if placed {
-            installed.placed.push(name.clone());
-        }
+fn remember(layout: &Layout, index: &mut Index, target: &Target, dir: &Path, wanted: [u8; 32]) {
+    let settled_ns = fs::clock_ns();
+    if let (Some(dir), Some(rendered)) = (stamp(dir), stamp(&layout.rendered_target(&target.id))) {
+        let seen = TargetSeen { settled_ns, dir, rendered, wanted };
+        index.set(Key::Target(target.id.as_str()), &seen);
     }
-    prune_links(layout, index, dir, &rendered, wanted, &mut installed)?;
-    fs::sync_dir(&rendered)?;
-    fs::sync_dir(&layout.rendered())?;
-    fs::sync_dir(dir)?;
-    Ok(installed)
-}
-
-enum Swing {
-    Same,
-    Moved,
-    Held,
-}
-
-/// Points `rendered/<target>/<name>` at the tree `id`, unless somebody edited the tree it leads to now.
-fn swing(layout: &Layout, index: &mut Index, link: &Path, id: &TreeId) -> Result<Swing, Error> {
-    let now = render::linked(layout, link)?;
-    if now.as_deref() == Some(id.hex().as_str()) {
-        return Ok(Swing::Same);
-    }
-    if let Some(old) = now {
-        let (condition, fresh) = render::condition(index, Key::Tree(&old), &layout.trees().join(&old))?;
-        if let Some(fresh) = fresh {
-            fresh.remember(index, Key::Tree(&old));
-        }
-        if matches!(condition, Condition::Edited(_) | Condition::Unmarked) {
-            return Ok(Swing::Held);
-        }
-    }
-    fs::symlink_replace(&Layout::tree_from_rendered(id), link)?;
-    Ok(Swing::Moved)
-}
-
-/// What an entry in `dir` says: absolute for a user's own folders; relative in a project, which may be moved
-/// together with what is around it.
-fn link_text(target: &Target, dir: &Path, link: &Path) -> PathBuf {
-    match target.source {
-        TargetSource::Project => place::relative(dir, link),
-        TargetSource::Tool | TargetSource::Path => link.to_owned(),
-    }
-}
-
-/// Removes our entries that are not wanted any more: first the agent's links, then what they led to. A tree that
-/// somebody edited keeps both.
-fn prune_links(
-    layout: &Layout,
-    index: &mut Index,
-    dir: &Path,
-    rendered: &Path,
-    wanted: Wanted<'_>,
-    installed: &mut Installed,
-) -> Result<(), Error> {
-    let names: BTreeSet<&str> = wanted.renderings.iter().map(|r| r.name.as_str()).collect();
-    let mut kept = BTreeSet::new();
-    for entry in fs::entries(rendered)?.unwrap_or_default() {
-        let Some(text) = entry.to_str() else { continue };
-        if names.contains(text) {
-            continue;
-        }
-        if let Some(hex) = render::linked(layout, &rendered.join(text))? {
-            let (condition, _) = render::condition(index, Key::Tree(&hex), &layout.trees().join(&hex))?;
-            if matches!(condition, Condition::Edited(_) | Condition::Unmarked) {
-                if let Ok(name) = SkillName::parse(text) {
-                    installed.held.push(name);
-                }
-                kept.insert(text.to_owned());
-            }
-        }
-    }
-    for entry in fs::entries(dir)?.unwrap_or_default() {
-        let Some(text) = entry.to_str() else { continue };
-        if names.contains(text) || kept.contains(text) {
-            continue;
-        }
-        if place::occupant(layout, &dir.join(text))?.is_ours() {
-            fs::remove_file(&dir.join(text))?;
-            installed.pruned.push(text.to_owned());
-        }
-    }
-    for entry in fs::entries(rendered)?.unwrap_or_default() {
-        let is_wanted = entry.to_str().is_some_and(|text| names.contains(text) || kept.contains(text));
-        if !is_wanted && fs::read_link(&rendered.join(&entry))?.is_some() {
-            fs::remove_file(&rendered.join(&entry))?;
-        }
-    }
-    Ok(())
 }
 
 /// What a killed command left under our prefix in an agent's folder: our links are removed, anything else was on
 /// its way to trash and gets there.
-fn clear_leftovers(writing: &Writing<'_>, dir: &Path) -> Result<(), Error> {
-    for entry in fs::entries(dir)?.unwrap_or_default() {
-        let Some(text) = entry.to_str().filter(|t| t.starts_with(fs::OUR_PREFIX)) else { continue };
-        let at = dir.join(text);
-        match place::occupant(writing.store().layout(), &at)? {
-            Occupant::Ours(_) => fs::remove_file(&at)?,
-            _ => {
-                writing.store().trash().put(&at, "recovered")?;
-            }
+fn leftovers(layout: &Layout, plan: &mut Plan) -> Result<(), Error> {
+    for entry in fs::entries(&plan.dir)?.unwrap_or_default() {
+        if entry.to_str().is_some_and(|text| text.starts_with(fs::OUR_PREFIX)) {
+            let at = plan.dir.join(entry);
+            let ours = place::occupant(layout, &at)?.is_ours();
+            plan.steps.push(Step::Leftover { at, ours });
         }
     }
     Ok(())
+}
+
+/// Whether the tree behind `link` was edited by somebody, so that its link must stay.
+fn is_edited(layout: &Layout, index: &mut Index, hex: &str) -> Result<bool, Error> {
+    let (condition, fresh) = render::condition(index, Key::Tree(hex), &layout.trees().join(hex))?;
+    if let Some(fresh) = fresh {
+        fresh.remember(index, Key::Tree(hex));
+    }
+    Ok(matches!(condition, Condition::Edited(_) | Condition::Unmarked))
 }
 
 /// Takes everything of ours out of a target's folder: what `target remove` does. What somebody edited stays and
@@ -384,18 +366,19 @@ pub fn clear(
     target: &Target,
 ) -> Result<Installed, Error> {
     let layout = writing.store().layout();
-    let dir = target.dir(writing.store().home());
+    let nothing = Wanted { renderings: &[], unknown: &BTreeSet::new(), replace: &BTreeMap::new() };
     index.remove(Key::Target(target.id.as_str()));
-    let nothing = Wanted { renderings: &[], replace: &BTreeMap::new() };
-    let rendered = layout.rendered_target(&target.id);
-    let installed = match fs::stat(&dir)? {
-        Some(metadata) if metadata.is_dir() => match target.mode {
-            Mode::Symlink => links(writing, index, target, &dir, nothing)?,
-            Mode::Copy => copies::install(writing, transaction, index, target, &dir, nothing)?,
-        },
+    // A folder that is gone or is none holds nothing of ours.
+    let installed = match fs::stat(&target.dir(writing.store().home()))? {
+        Some(metadata) if metadata.is_dir() => {
+            let plan = plan(writing.store(), index, target, nothing)?;
+            apply(writing, transaction, index, target, plan)?
+        }
         _ => Installed::default(),
     };
+    index.remove(Key::Target(target.id.as_str()));
     if installed.held.is_empty() {
+        let rendered = layout.rendered_target(&target.id);
         for entry in fs::entries(&rendered)?.unwrap_or_default() {
             fs::remove_file(&rendered.join(entry))?;
         }

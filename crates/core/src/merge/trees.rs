@@ -16,6 +16,9 @@ pub const BESIDE: &str = ".theirs";
 
 /// Texts above this are not merged line by line but handled as binary: a person could not read such a conflict.
 const MERGE_BYTES: u64 = 4 * 1024 * 1024;
+/// Texts with more lines are handled as binary, too: the time of a merge grows with the square of its changes, and
+/// this many lines that all differ take about two seconds.
+const MERGE_LINES: usize = 100_000;
 
 /// One of the two sides of a merge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -54,7 +57,7 @@ pub enum ConflictKind {
         /// The lines, in the order of the file.
         regions: Vec<Region>,
     },
-    /// Both sides changed a file that is no text or too large to merge.
+    /// Both sides changed a file that is no text, or too large to merge line by line.
     Binary,
     /// One side deleted what the other changed.
     DeleteModify {
@@ -240,10 +243,10 @@ impl<E> Merge<'_, E> {
             return Ok(None);
         }
         let (ours, theirs) = ((self.read)(&ours.digest)?, (self.read)(&theirs.digest)?);
-        let (Some(ours), Some(theirs)) = (as_text(&ours), as_text(&theirs)) else { return Ok(None) };
+        let (Some(ours), Some(theirs)) = (mergeable(&ours), mergeable(&theirs)) else { return Ok(None) };
         let Some(base) = base else { return Ok(Some(without_base(ours, theirs, self.labels))) };
         let base = (self.read)(&base.digest)?;
-        Ok(as_text(&base).map(|base| texts(base, ours, theirs, self.labels)))
+        Ok(mergeable(&base).map(|base| texts(base, ours, theirs, self.labels)))
     }
 
     fn conflict(&mut self, path: &SkillPath, kind: ConflictKind, beside: Option<File>) {
@@ -281,6 +284,11 @@ impl<E> Merge<'_, E> {
         merged.conflicts.sort_by(|a, b| a.path.cmp(&b.path));
         merged
     }
+}
+
+/// `bytes` as a text that can be merged line by line.
+fn mergeable(bytes: &[u8]) -> Option<&str> {
+    as_text(bytes).filter(|text| text.lines().nth(MERGE_LINES).is_none())
 }
 
 fn same(file: File) -> MergedFile {

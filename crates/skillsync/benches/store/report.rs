@@ -66,7 +66,7 @@ impl Report {
                 each.iter().map(|(skills, micros)| format!("{micros:.1} us at {skills}")).collect();
             let (first, last) = (each.first(), each.last());
             let growth = first.zip(last).map_or(f64::NAN, |(first, last)| last.1 / first.1);
-            writeln!(out, "{what}, a skill: {} (x{growth:.2})", figures.join(", "))?;
+            writeln!(out, "cost of a skill, {what}: {} (x{growth:.2}; x1 is linear)", figures.join(", "))?;
         }
         Ok(())
     }
@@ -84,7 +84,10 @@ impl Report {
             });
             found.collect()
         };
-        let lines = first.lines.iter().map(|line| (line.what.clone(), each(&line.what)));
+        let lines = first.lines.iter().map(|line| {
+            let ran_ours = matches!(&line.figure, Ok(Figure::Pairs(pairs)) if pairs.ours.is_some());
+            (if ran_ours { line.what.clone() } else { line.against.to_owned() }, each(&line.what))
+        });
         lines.filter(|(_, each)| !each.is_empty()).collect()
     }
 

@@ -1,9 +1,15 @@
 //! `skillsync abort NAME`
 
+use std::io::{self, Write};
+
+use skillsync_store::lease;
 use skillsync_core::name::SkillName;
 
-use crate::cli::{Cx, complete, unwired};
-use crate::ui::{Exit, Stop};
+use crate::cli::{Cx, complete};
+use crate::cli::planned::Planned;
+use crate::ops::edit_skill::{Aborted, abort};
+use crate::ops;
+use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Throw a working copy away and end the edit
 ///
@@ -15,6 +21,23 @@ pub(crate) struct AbortArgs {
     pub(crate) name: SkillName,
 }
 
-pub(crate) fn run(_cx: &mut Cx<'_>, args: &AbortArgs) -> Result<Exit, Stop> {
-    unwired(&args.name)
+pub(crate) fn run(cx: &mut Cx<'_>, args: &AbortArgs) -> Result<Exit, Stop> {
+    let store = ops::open(cx.world)?;
+    if cx.globals.dry_run {
+        lease::current(store.layout(), &args.name, None)?;
+        cx.ui.show(&Planned::new([format!("move the working copy of {} to trash", args.name)]))?;
+        return Ok(Exit::Done);
+    }
+    cx.ui.show(&abort(&store, &args.name)?)?;
+    Ok(Exit::Done)
+}
+
+impl Show for Aborted {
+    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        writeln!(out, "{}: edit ended, nothing committed", self.skill)?;
+        match &self.trash {
+            Some(trash) => writeln!(out, "the working copy is kept for a day in {}", trash.display()),
+            None => Ok(()),
+        }
+    }
 }

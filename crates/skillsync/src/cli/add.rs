@@ -1,10 +1,16 @@
 //! `skillsync add SOURCE...`
 
+use std::io::{self, Write};
+use std::path::Path;
+
 use clap::ValueHint;
+use skillsync_core::fault::Kind;
 use skillsync_core::name::SkillName;
 
-use crate::cli::{Cx, unwired};
-use crate::ui::{Exit, Stop};
+use crate::cli::Cx;
+use crate::ops::add::{AddReport, Candidate, Existing, Provenance, Status, apply, discover, preview};
+use crate::ops;
+use crate::ui::{Answer, Exit, Screen, Show, Stop, Tone};
 
 /// Add skills from a folder or a git repository
 ///
@@ -41,6 +47,103 @@ pub(crate) struct AddArgs {
     pub(crate) force: bool,
 }
 
-pub(crate) fn run(_cx: &mut Cx<'_>, args: &AddArgs) -> Result<Exit, Stop> {
-    unwired((&args.sources, &args.skills, args.all, &args.name, args.force))
+pub(crate) fn run(cx: &mut Cx<'_>, args: &AddArgs) -> Result<Exit, Stop> {
+    let store = ops::open(cx.world)?;
+    let existing = if args.force { Existing::Update } else { Existing::Refuse };
+    let mut report = AddReport { dry_run: cx.globals.dry_run, ..AddReport::default() };
+    for source in &args.sources {
+        let root = cx.world.resolve(Path::new(source));
+        let candidates = chosen(cx, args, discover(&root, args.name.as_ref())?, source)?;
+        let part = if cx.globals.dry_run {
+            preview(&store, &candidates, existing)?
+        } else {
+            let progress = cx.ui.progress("adding skills", Some(candidates.len() as u64));
+            ops::write(&store, |writing, index| {
+                apply(writing, index, &candidates, &Provenance::Folder, existing, &progress)
+            })?
+        };
+        report.added.extend(part.added);
+        report.failed.extend(part.failed);
+    }
+    finish(cx, report)
+}
+
+/// The candidates that were asked for: all of a single skill's folder, else by `--skill`, `--all` or an answer.
+fn chosen(
+    cx: &mut Cx<'_>,
+    args: &AddArgs,
+    mut candidates: Vec<Candidate>,
+    source: &str,
+) -> Result<Vec<Candidate>, Stop> {
+    if let Some(missing) = args.skills.iter().find(|name| !candidates.iter().any(|c| c.is_called(name))) {
+        let there: Vec<String> = candidates.iter().map(Candidate::label).collect();
+        return Err(ops::Error::from(ops::Refusal {
+            kind: Kind::NotFound,
+            code: "skill-not-found",
+            message: format!("there is no skill `{missing}` in `{source}`"),
+            hint: Some(format!("it has: {}", there.join(", "))),
+        })
+        .into());
+    }
+    if !args.skills.is_empty() {
+        candidates.retain(|candidate| args.skills.iter().any(|name| candidate.is_called(name)));
+    } else if candidates.len() > 1 && args.name.is_some() {
+        return Err(Stop::usage("--name renames one skill; this source has several", "choose one with its own folder"));
+    } else if candidates.len() > 1 && !args.all && !cx.globals.dry_run {
+        let names: Vec<String> = candidates.iter().map(Candidate::label).collect();
+        let many = names.len();
+        let question = format!("{source} has {many} skills: {}. Add them all?", names.join(", "));
+        if cx.ui.confirm(&question, Answer::Yes)? == Answer::No {
+            return Err(Stop::Declined);
+        }
+    }
+    Ok(candidates)
+}
+
+fn finish(cx: &mut Cx<'_>, report: AddReport) -> Result<Exit, Stop> {
+    cx.ui.show(&report)?;
+    for skill in &report.added {
+        for warning in &skill.warnings {
+            cx.ui.warn(format_args!("{}: {}", skill.skill, warning.message));
+        }
+    }
+    for failed in &report.failed {
+        cx.ui.failed_report(&failed.error);
+    }
+    let some_new = report.added.iter().any(|skill| skill.status != Status::Unchanged);
+    if some_new && !report.dry_run {
+        cx.ui.hint("`skillsync sync` brings them to every agent");
+    }
+    Ok(match (report.failed.as_slice(), report.added.is_empty()) {
+        ([], _) => Exit::Done,
+        ([only], true) => only.error.exit,
+        (_, true) => Exit::Failed,
+        (_, false) => Exit::Partial,
+    })
+}
+
+impl Show for AddReport {
+    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        for skill in &self.added {
+            let what = match (skill.status, self.dry_run) {
+                (Status::Added, false) => "added",
+                (Status::Added, true) => "would be added",
+                (Status::Updated, false) => "updated",
+                (Status::Updated, true) => "would be updated",
+                (Status::Unchanged, _) => "unchanged",
+            };
+            write!(out, "{}: ", skill.skill)?;
+            out.tone(if skill.status == Status::Unchanged { Tone::Dim } else { Tone::Good }, what)?;
+            match skill.version {
+                Some(version) => writeln!(out, ", version {version}")?,
+                None => writeln!(out)?,
+            }
+        }
+        for failed in &self.failed {
+            write!(out, "{}: ", failed.path.display())?;
+            out.tone(Tone::Bad, "not added")?;
+            writeln!(out)?;
+        }
+        Ok(())
+    }
 }

@@ -1,10 +1,15 @@
 //! `skillsync commit NAME --reason TEXT`
 
+use std::io::{self, Write};
+
 use clap::builder::NonEmptyStringValueParser;
 use skillsync_core::name::SkillName;
 
-use crate::cli::{Cx, complete, unwired};
-use crate::ui::{Exit, Stop};
+use crate::cli::{Cx, complete};
+use crate::cli::planned::Planned;
+use crate::ops::edit_skill::{Committed, commit, diff};
+use crate::ops;
+use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Make the working copy the skill's next version
 ///
@@ -23,6 +28,26 @@ pub(crate) struct CommitArgs {
     pub(crate) token: Option<u64>,
 }
 
-pub(crate) fn run(_cx: &mut Cx<'_>, args: &CommitArgs) -> Result<Exit, Stop> {
-    unwired((&args.name, &args.reason, args.token))
+pub(crate) fn run(cx: &mut Cx<'_>, args: &CommitArgs) -> Result<Exit, Stop> {
+    let store = ops::open(cx.world)?;
+    if cx.globals.dry_run {
+        let changes = diff(&store, &args.name)?.changes;
+        let would = changes.iter().map(|change| format!("commit {}: {}", change.status.as_str(), change.path));
+        cx.ui.show(&Planned::new(would))?;
+        return Ok(Exit::Done);
+    }
+    let report = commit(&store, &args.name, &args.reason, args.token)?;
+    cx.ui.show(&report)?;
+    cx.ui.hint("`skillsync sync` brings it to every agent");
+    Ok(Exit::Done)
+}
+
+impl Show for Committed {
+    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        write!(out, "{}: version {}", self.skill, self.version)?;
+        if let Some(other) = self.merged_with {
+            write!(out, ", merged with version {other}")?;
+        }
+        writeln!(out)
+    }
 }

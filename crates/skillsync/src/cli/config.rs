@@ -1,7 +1,13 @@
 //! `skillsync config`, `config get|set|unset|path`
 
-use crate::cli::{Cx, unwired};
-use crate::ui::{Exit, Stop};
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::cli::Cx;
+use crate::ops;
+use crate::ops::config::{Changed, Edit, Setting, Settings};
+use crate::ui::{Column, Exit, Screen, Show, Stop, Table};
 
 /// Read and change the settings
 ///
@@ -37,12 +43,74 @@ pub(crate) enum ConfigCommand {
     Path,
 }
 
-pub(crate) fn run(_cx: &mut Cx<'_>, args: &ConfigArgs) -> Result<Exit, Stop> {
+pub(crate) fn run(cx: &mut Cx<'_>, args: &ConfigArgs) -> Result<Exit, Stop> {
     match &args.command {
-        None => unwired(()),
-        Some(ConfigCommand::Get { key }) => unwired(key),
-        Some(ConfigCommand::Set { key, value }) => unwired((key, value)),
-        Some(ConfigCommand::Unset { key }) => unwired(key),
-        Some(ConfigCommand::Path) => unwired(()),
+        None => cx.ui.show(&ops::config::list(&ops::open(cx.world)?)?)?,
+        Some(ConfigCommand::Get { key }) => cx.ui.show(&ops::config::get(&ops::open(cx.world)?, key)?)?,
+        Some(ConfigCommand::Set { key, value }) => change(cx, key, Edit::Set(value))?,
+        Some(ConfigCommand::Unset { key }) => change(cx, key, Edit::Unset)?,
+        // Also of a file that does not parse: this is how one finds it.
+        Some(ConfigCommand::Path) => {
+            let path = skillsync_store::layout::Layout::new(cx.world.store.clone()).config();
+            cx.ui.show(&Place { path: path.display().to_string() })?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn change(cx: &mut Cx<'_>, key: &str, edit: Edit<'_>) -> Result<(), Stop> {
+    let store = ops::open(cx.world)?;
+    let changed = if cx.globals.dry_run {
+        ops::config::plan(&store, key, edit)?
+    } else {
+        ops::config::apply(&store, key, edit)?
+    };
+    cx.ui.show(&changed)?;
+    if changed.setting.value != changed.previous && !changed.dry_run {
+        cx.ui.hint("`skillsync sync` brings it to your agents");
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Place {
+    path: String,
+}
+
+impl Show for Place {
+    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        writeln!(out, "{}", self.path)
+    }
+}
+
+fn source(setting: &Setting) -> &'static str {
+    if setting.is_set { "config.toml" } else { "default" }
+}
+
+impl Show for Settings {
+    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        let mut table = Table::new([Column::id("SETTING"), Column::id("VALUE"), Column::id("FROM")]);
+        for setting in &self.settings {
+            table.row([&setting.key, &setting.value, source(setting)]);
+        }
+        out.table(&table)
+    }
+}
+
+impl Show for Setting {
+    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        writeln!(out, "{}", self.value)
+    }
+}
+
+impl Show for Changed {
+    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        let Setting { key, value, .. } = &self.setting;
+        let would = if self.dry_run { "would be " } else { "" };
+        let from = source(&self.setting);
+        if !self.changed {
+            return writeln!(out, "{key}: {value} already ({from})");
+        }
+        writeln!(out, "{key}: {would}{value} ({from}), was {}", self.previous)
     }
 }

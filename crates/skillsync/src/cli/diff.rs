@@ -2,7 +2,9 @@
 
 use skillsync_core::name::SkillName;
 
-use crate::cli::{Cx, complete, unwired};
+use crate::cli::{Cx, complete};
+use crate::ops::edit_skill::diff;
+use crate::ops;
 use crate::ui::{Exit, Stop};
 
 /// Compare a working copy with its skill, as JSON
@@ -15,6 +17,8 @@ pub(crate) struct DiffArgs {
     pub(crate) name: SkillName,
 }
 
-pub(crate) fn run(_cx: &mut Cx<'_>, args: &DiffArgs) -> Result<Exit, Stop> {
-    unwired(&args.name)
+pub(crate) fn run(cx: &mut Cx<'_>, args: &DiffArgs) -> Result<Exit, Stop> {
+    let store = ops::open(cx.world)?;
+    cx.ui.json(&diff(&store, &args.name)?)?;
+    Ok(Exit::Done)
 }

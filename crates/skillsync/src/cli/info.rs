@@ -1,9 +1,13 @@
 //! `skillsync info NAME`
 
+use std::io::{self, Write};
+
 use skillsync_core::name::SkillName;
 
-use crate::cli::{Cx, complete, unwired};
-use crate::ui::{Exit, Stop};
+use crate::cli::{Cx, complete};
+use crate::ops::info::{Info, info};
+use crate::ops;
+use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Show what a skill is and its state
 ///
@@ -15,6 +19,25 @@ pub(crate) struct InfoArgs {
     pub(crate) name: SkillName,
 }
 
-pub(crate) fn run(_cx: &mut Cx<'_>, args: &InfoArgs) -> Result<Exit, Stop> {
-    unwired(&args.name)
+pub(crate) fn run(cx: &mut Cx<'_>, args: &InfoArgs) -> Result<Exit, Stop> {
+    let store = ops::open(cx.world)?;
+    cx.ui.show(&info(&store, &args.name)?)?;
+    Ok(Exit::Done)
+}
+
+impl Show for Info {
+    // Checklist D6, character for character.
+    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        writeln!(out, "{}", self.name)?;
+        writeln!(out, "  version: {}", self.version)?;
+        writeln!(out, "  state: {}", self.state)?;
+        writeln!(out, "  content-hash: {}", self.content_hash)?;
+        writeln!(out, "  created: {}", self.created)?;
+        writeln!(out, "  source: {}", self.source)?;
+        writeln!(
+            out,
+            "  invocations: {} (positive: {}, negative: {})",
+            self.total_invocations, self.positive, self.negative
+        )
+    }
 }

@@ -1,9 +1,13 @@
 //! `skillsync log NAME`
 
+use std::io::{self, Write};
+
 use skillsync_core::name::SkillName;
 
-use crate::cli::{Cx, complete, unwired};
-use crate::ui::{Exit, Stop};
+use crate::cli::{Cx, complete};
+use crate::ops::observe::{Extent, Log, log};
+use crate::ops;
+use crate::ui::{Exit, Screen, Show, Stop, text};
 
 /// Show how the uses of a skill went
 ///
@@ -21,6 +25,39 @@ pub(crate) struct LogArgs {
     pub(crate) limit: Option<usize>,
 }
 
-pub(crate) fn run(_cx: &mut Cx<'_>, args: &LogArgs) -> Result<Exit, Stop> {
-    unwired((&args.name, args.summary, args.limit))
+pub(crate) fn run(cx: &mut Cx<'_>, args: &LogArgs) -> Result<Exit, Stop> {
+    let store = ops::open(cx.world)?;
+    let extent = if args.summary { Extent::Summary } else { Extent::Observations(args.limit) };
+    let report = log(&store, &args.name, extent)?;
+    if report.bad_lines > 0 {
+        cx.ui.warn(format_args!("{}: {} lines of its log do not read and were left out", args.name, report.bad_lines));
+    }
+    cx.ui.show(&report)?;
+    Ok(Exit::Done)
+}
+
+impl Show for Log {
+    // Checklist D7, character for character.
+    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        let Some(observations) = &self.observations else { return self.summary(out) };
+        for observation in observations {
+            write!(out, "{}  {}", observation.at, observation.signal)?;
+            match &observation.note {
+                Some(note) => writeln!(out, "  \"{}\"", text::one_line(note))?,
+                None => writeln!(out)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Log {
+    fn summary(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        write!(out, "{}: {} invocations", self.skill, self.total_invocations)?;
+        if let Some(rate) = self.positive_rate {
+            // The seed's line has the positive rate in brackets.
+            write!(out, ", {} positive, {} negative ({:.0}%)", self.positive, self.negative, rate * 100.0)?;
+        }
+        writeln!(out)
+    }
 }

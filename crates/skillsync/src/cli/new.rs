@@ -1,9 +1,14 @@
 //! `skillsync new NAME`
 
+use std::io::{self, Write};
+
 use skillsync_core::name::SkillName;
 
-use crate::cli::{Cx, unwired};
-use crate::ui::{Exit, Stop};
+use crate::cli::Cx;
+use crate::cli::planned::Planned;
+use crate::ops::new::{Created, check, new};
+use crate::ops;
+use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Make a new skill
 ///
@@ -17,6 +22,22 @@ pub(crate) struct NewArgs {
     pub(crate) description: Option<String>,
 }
 
-pub(crate) fn run(_cx: &mut Cx<'_>, args: &NewArgs) -> Result<Exit, Stop> {
-    unwired((&args.name, &args.description))
+pub(crate) fn run(cx: &mut Cx<'_>, args: &NewArgs) -> Result<Exit, Stop> {
+    let store = ops::open(cx.world)?;
+    let description = args.description.as_deref();
+    if cx.globals.dry_run {
+        check(&store, &args.name, description)?;
+        cx.ui.show(&Planned::new([format!("make the skill {}", args.name)]))?;
+        return Ok(Exit::Done);
+    }
+    let report = new(&store, &args.name, description)?;
+    cx.ui.show(&report)?;
+    cx.ui.hint(format_args!("`skillsync edit {}` to write it", args.name));
+    Ok(Exit::Done)
+}
+
+impl Show for Created {
+    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        writeln!(out, "made {}, version {}", self.skill, self.version)
+    }
 }

@@ -1,11 +1,17 @@
 //! `skillsync observe NAME --signal SIGNAL`
 
+use std::io::{self, Write};
+
+use skillsync_store::skills;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::Signal;
 
-use crate::cli::{Cx, complete, unwired};
-use crate::ui::{Exit, Stop};
+use crate::cli::{Cx, complete};
+use crate::cli::planned::Planned;
+use crate::ops::observe::{Observed, observe};
+use crate::ops;
+use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Record how one use of a skill went
 ///
@@ -23,6 +29,19 @@ pub(crate) struct ObserveArgs {
     pub(crate) note: Option<String>,
 }
 
-pub(crate) fn run(_cx: &mut Cx<'_>, args: &ObserveArgs) -> Result<Exit, Stop> {
-    unwired((&args.name, args.signal, &args.note))
+pub(crate) fn run(cx: &mut Cx<'_>, args: &ObserveArgs) -> Result<Exit, Stop> {
+    let store = ops::open(cx.world)?;
+    if cx.globals.dry_run {
+        skills::load(&store, &args.name)?;
+        cx.ui.show(&Planned::new([format!("log {} for {}", args.signal, args.name)]))?;
+        return Ok(Exit::Done);
+    }
+    cx.ui.show(&observe(&store, &args.name, args.signal, args.note.as_deref())?)?;
+    Ok(Exit::Done)
+}
+
+impl Show for Observed {
+    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        writeln!(out, "{}: logged {}", self.skill, self.observation.signal)
+    }
 }

@@ -1,9 +1,14 @@
 //! `skillsync rm NAME...`
 
+use std::io::{self, Write};
+
 use skillsync_core::name::SkillName;
 
-use crate::cli::{Cx, complete, unwired};
-use crate::ui::{Exit, Stop};
+use crate::cli::{Cx, complete};
+use crate::cli::planned::Planned;
+use crate::ops::rm::{Marked, check, rm};
+use crate::ops;
+use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Remove skills at the next sync
 ///
@@ -16,6 +21,23 @@ pub(crate) struct RmArgs {
     pub(crate) names: Vec<SkillName>,
 }
 
-pub(crate) fn run(_cx: &mut Cx<'_>, args: &RmArgs) -> Result<Exit, Stop> {
-    unwired(&args.names)
+pub(crate) fn run(cx: &mut Cx<'_>, args: &RmArgs) -> Result<Exit, Stop> {
+    let store = ops::open(cx.world)?;
+    if cx.globals.dry_run {
+        let plan = check(&store, &args.names)?;
+        cx.ui.show(&Planned::new(plan.marked.iter().map(|name| format!("mark {name} for removal"))))?;
+        return Ok(Exit::Done);
+    }
+    cx.ui.show(&rm(&store, &args.names)?)?;
+    cx.ui.hint("`skillsync sync` takes it out of every agent and moves it to trash");
+    Ok(Exit::Done)
+}
+
+impl Show for Marked {
+    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        for name in &self.marked {
+            writeln!(out, "{name}: marked for removal at the next sync")?;
+        }
+        Ok(())
+    }
 }

@@ -1,14 +1,18 @@
 //! `skillsync rollback NAME`
 
+use std::io::{self, Write};
+
 use skillsync_core::name::SkillName;
 
-use crate::cli::{Cx, complete, unwired};
-use crate::ui::{Exit, Stop};
+use crate::cli::{Cx, complete};
+use crate::ops;
+use crate::ops::rollback::RolledBack;
+use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Go back to an earlier version of a skill
 ///
 /// The content of that version becomes a new version, so that nothing is lost and the rollback can be rolled
-/// back.
+/// back. Of a skill that `rm` has marked, only the mark is taken back unless a version is named.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RollbackArgs {
     /// Name of the skill
@@ -19,6 +23,32 @@ pub(crate) struct RollbackArgs {
     pub(crate) to: Option<u32>,
 }
 
-pub(crate) fn run(_cx: &mut Cx<'_>, args: &RollbackArgs) -> Result<Exit, Stop> {
-    unwired((&args.name, args.to))
+pub(crate) fn run(cx: &mut Cx<'_>, args: &RollbackArgs) -> Result<Exit, Stop> {
+    let store = ops::open(cx.world)?;
+    let report = if cx.globals.dry_run {
+        ops::rollback::plan(&store, &args.name, args.to)?
+    } else {
+        ops::rollback::apply(&store, &args.name, args.to)?
+    };
+    cx.ui.show(&report)?;
+    if !report.dry_run {
+        cx.ui.hint("`skillsync sync` brings it to your agents");
+    }
+    Ok(Exit::Done)
+}
+
+impl Show for RolledBack {
+    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        let would = if self.dry_run { "would be " } else { "" };
+        write!(out, "{}: {would}", self.name)?;
+        match (self.version == self.previous_version, self.revived) {
+            (true, _) => writeln!(out, "kept at version {}, not marked for removal any more", self.version),
+            (false, true) => writeln!(
+                out,
+                "version {}, back to version {}, not marked for removal any more",
+                self.version, self.back_to
+            ),
+            (false, false) => writeln!(out, "version {}, back to version {}", self.version, self.back_to),
+        }
+    }
 }

@@ -1,7 +1,13 @@
 //! `skillsync sync`, alone or with a command of its own for one project.
 
-use crate::cli::{Cx, unwired};
-use crate::ui::{Exit, Stop};
+use std::io::{self, Write};
+
+use skillsync_core::name::SkillName;
+
+use crate::cli::Cx;
+use crate::ops::sync::{Status, Synced, TargetOutcome, preview, sync};
+use crate::ops;
+use crate::ui::{Exit, Screen, Show, Stop, Tone};
 
 /// Bring every target up to date
 ///
@@ -18,9 +24,91 @@ pub(crate) struct SyncArgs {
 #[derive(Debug, clap::Subcommand)]
 enum SyncCommand {}
 
-pub(crate) fn run(_cx: &mut Cx<'_>, args: &SyncArgs) -> Result<Exit, Stop> {
+pub(crate) fn run(cx: &mut Cx<'_>, args: &SyncArgs) -> Result<Exit, Stop> {
     match &args.command {
         Some(command) => match *command {},
-        None => unwired(args),
+        None => all(cx),
     }
+}
+
+fn all(cx: &mut Cx<'_>) -> Result<Exit, Stop> {
+    let store = ops::open(cx.world)?;
+    let report = if cx.globals.dry_run { preview(cx.world, &store)? } else { sync(cx.world, &store)? };
+    cx.ui.show(&report)?;
+    if store.config().targets().is_empty() {
+        cx.ui.hint("there are no targets yet: `skillsync target add --detected`");
+    }
+    warn(cx, &report);
+    Ok(report.exit())
+}
+
+/// What a person should know beside the result.
+fn warn(cx: &mut Cx<'_>, report: &Synced) {
+    for target in &report.targets {
+        for blocked in &target.blocked {
+            cx.ui.warn(format_args!(
+                "{}: {} is not linked, a {} of yours has its name: {}",
+                target.target.id,
+                blocked.skill,
+                blocked.what,
+                blocked.path.display()
+            ));
+        }
+        for held in &target.held {
+            cx.ui.warn(format_args!("{}: {held} stays as it is, it was edited there", target.target.id));
+        }
+    }
+    let mut edited: Vec<&SkillName> = report.hand_edits.iter().map(|edit| &edit.skill).collect();
+    edited.dedup();
+    for edit in &report.hand_edits {
+        cx.ui.warn(format_args!("{} was edited by hand: {}", edit.skill, edit.path.display()));
+    }
+    if let Some(first) = edited.first() {
+        cx.ui.hint(format_args!("`skillsync adopt {first}` keeps the edit, with `--discard` drops it"));
+    }
+    for failed in &report.failed {
+        cx.ui.warn(format_args!("{}: {}", failed.skill, failed.error.message));
+    }
+    for skill in &report.struggling {
+        cx.ui.warn(format_args!(
+            "{} has been struggling: {}/{} negative; /skillsync-refine {} when you have a moment",
+            skill.skill, skill.negative, skill.total, skill.skill
+        ));
+    }
+}
+
+impl Show for Synced {
+    // Checklist D20: one line a target at the end.
+    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        for name in &self.removed {
+            writeln!(out, "{name}: {}", if self.dry_run { "would be removed" } else { "removed" })?;
+        }
+        for target in &self.targets {
+            line(target, out)?;
+        }
+        Ok(())
+    }
+}
+
+fn line(outcome: &TargetOutcome, out: &mut Screen<'_>) -> io::Result<()> {
+    write!(out, "{}: ", outcome.target.id)?;
+    match (&outcome.error, outcome.status) {
+        (Some(error), Status::Failed) => {
+            out.tone(Tone::Bad, "failed")?;
+            return writeln!(out, ": {}", error.message);
+        }
+        _ => out.tone(Tone::Good, "ok")?,
+    }
+    match &outcome.target.covered_by {
+        Some(by) => writeln!(out, " (reads {by}'s folder)"),
+        None => writeln!(out, " ({} skills{})", outcome.skills, changes(outcome)),
+    }
+}
+
+fn changes(outcome: &TargetOutcome) -> String {
+    let count = |n: usize, what: &str| if n == 0 { String::new() } else { format!(", {n} {what}") };
+    count(outcome.placed.len(), "new or changed")
+        + &count(outcome.pruned.len(), "taken away")
+        + &count(outcome.blocked.len(), "blocked")
+        + &count(outcome.held.len(), "held")
 }

@@ -1,12 +1,15 @@
 //! `skillsync target add`
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{ArgGroup, ValueHint};
 use skillsync_core::name::TargetId;
 
-use crate::cli::{Cx, unwired};
-use crate::ui::{Exit, Stop};
+use crate::cli::Cx;
+use crate::ops::target::{Added, Adjust, Choice, apply_add, plan_add};
+use crate::ops;
+use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Add an agent's folder as a target
 ///
@@ -42,6 +45,44 @@ pub(crate) struct TargetAddArgs {
     pub(crate) mode: Option<String>,
 }
 
-pub(crate) fn run(_cx: &mut Cx<'_>, args: &TargetAddArgs) -> Result<Exit, Stop> {
-    unwired((&args.tool, &args.path, &args.project, args.detected, &args.id, &args.mode))
+pub(crate) fn run(cx: &mut Cx<'_>, args: &TargetAddArgs) -> Result<Exit, Stop> {
+    let store = ops::open(cx.world)?;
+    let choice = match (&args.tool, &args.path, &args.project) {
+        (Some(tool), ..) => Choice::Tool(tool.clone()),
+        (_, Some(path), _) => Choice::Path(path.clone()),
+        (_, _, Some(project)) => Choice::Project(project.clone().unwrap_or_else(|| cx.world.cwd.clone())),
+        _ => Choice::Detected,
+    };
+    let mode = args.mode.as_deref().map(str::parse).transpose()?;
+    let adjust = Adjust { id: args.id.clone(), mode };
+    let plan = plan_add(cx.world, &store, &choice, &adjust)?;
+    if !cx.globals.dry_run && !plan.added.is_empty() {
+        ops::write(&store, |writing, _| {
+            // Planned again under the mutex: another command may have come in between.
+            let store = ops::open(cx.world)?;
+            let plan = plan_add(cx.world, &store, &choice, &adjust)?;
+            apply_add(writing, &store, &plan)
+        })?;
+    }
+    cx.ui.show(&plan)?;
+    if plan.added.is_empty() && plan.present.is_empty() {
+        cx.ui.hint("no agent was found here; `--tool NAME` or `--path FOLDER` adds one by name");
+        return Ok(Exit::Failed);
+    }
+    if !plan.added.is_empty() && !cx.globals.dry_run {
+        cx.ui.hint("`skillsync sync` links the skills into it");
+    }
+    Ok(Exit::Done)
+}
+
+impl Show for Added {
+    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        for target in &self.added {
+            writeln!(out, "{}: {}", target.id, target.path)?;
+        }
+        for target in &self.present {
+            writeln!(out, "{}: {} (was there already)", target.id, target.path)?;
+        }
+        Ok(())
+    }
 }

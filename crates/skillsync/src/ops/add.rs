@@ -1,1 +1,320 @@
-//! (being written)
+//! `add`: skills from folders and git repositories come into the store (checklist D4, decisions 5, 8, 10).
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use skillsync_core::digest::ContentHash;
+use skillsync_core::fault::{Fault, Kind};
+use skillsync_core::frontmatter::{self, Finding, Severity};
+use skillsync_core::name::{self, SkillName};
+use skillsync_core::skill::{Origin, Source};
+use skillsync_core::{limits, tree};
+use skillsync_store::index::Index;
+use skillsync_store::meta::Upstream;
+use skillsync_store::objects::Batch;
+use skillsync_store::skills::{self, Change, HandEdit, Staged};
+use skillsync_store::store::{Store, Transaction, Writing};
+use skillsync_store::{fs, parallel, scan};
+
+use super::{Error, Refusal};
+use crate::ui::{Progress, Report};
+
+mod discover;
+
+pub use discover::{Candidate, discover};
+
+/// A skill that was (or would be) added.
+#[derive(Debug, Serialize)]
+pub struct AddedSkill {
+    /// Its name in the store.
+    pub skill: SkillName,
+    /// What became of it.
+    pub status: Status,
+    /// Its newest version; none in a plan for a new one.
+    pub version: Option<u32>,
+    /// Content hash of what was added.
+    pub content_hash: ContentHash,
+    /// Where it was found.
+    pub path: PathBuf,
+    /// What is not as it should be, though an agent can load it.
+    pub warnings: Vec<Finding>,
+}
+
+/// What became of a skill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It is new in the store.
+    Added,
+    /// It is the next version of one that was there.
+    Updated,
+    /// The store has exactly this already.
+    Unchanged,
+}
+
+/// A folder that was not added.
+#[derive(Debug, Serialize)]
+pub struct Failed {
+    /// The folder.
+    pub path: PathBuf,
+    /// The name it would have had, where that is known.
+    pub skill: Option<SkillName>,
+    /// Why not.
+    pub error: Report,
+}
+
+/// What `add` did, or would do.
+#[derive(Debug, Default, Serialize)]
+pub struct AddReport {
+    /// Whether nothing was changed because only the plan was asked for.
+    pub dry_run: bool,
+    /// Skills that are in the store now.
+    pub added: Vec<AddedSkill>,
+    /// Folders that are not, and why.
+    pub failed: Vec<Failed>,
+}
+
+/// What to do with a skill that is there with other content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// Fails.
+    Refuse,
+    /// The new content becomes its next version.
+    Update,
+}
+
+/// Where candidates come from, for their record.
+#[derive(Debug, Clone)]
+pub enum Provenance {
+    /// A folder on this machine.
+    Folder,
+    /// A git repository; the path is completed for each skill.
+    Git(Upstream),
+}
+
+/// Adds `candidates` under a mutex that is held already. Each is its own: one that fails spares the others.
+pub fn apply(
+    writing: &Writing<'_>,
+    index: &mut Index,
+    candidates: &[Candidate],
+    provenance: &Provenance,
+    existing: Existing,
+    progress: &Progress,
+) -> Result<AddReport, Error> {
+    let store = writing.store();
+    let mut report = AddReport::default();
+    let usable = usable(candidates, &mut report);
+    let transaction = writing.transaction()?;
+    let batch = Batch::new(store.layout(), transaction.dir())?;
+    let staged = parallel::map(&usable, |(candidate, name)| {
+        let staged = stage(&transaction, &batch, candidate, name);
+        progress.step();
+        staged
+    });
+    let mut changes = Vec::new();
+    let mut pending = Vec::new();
+    for ((candidate, name), staged) in usable.into_iter().zip(staged) {
+        let decided = staged.and_then(|staged| {
+            let status = status(store, &name, &staged, existing)?;
+            Ok((staged, status))
+        });
+        match decided {
+            Ok((staged, Standing::Same(version))) => {
+                report.added.push(line(candidate, &name, Status::Unchanged, Some(version), &staged));
+            }
+            Ok((staged, standing)) => {
+                let status = if matches!(standing, Standing::New) { Status::Added } else { Status::Updated };
+                let added = line(candidate, &name, status, None, &staged);
+                changes.push(change(staged, candidate, provenance));
+                pending.push(added);
+            }
+            Err(e) => report.failed.push(failed(candidate, Some(&name), &e)),
+        }
+    }
+    let advanced = skills::advance(writing, &transaction, batch, index, changes)?;
+    for (mut added, result) in pending.into_iter().zip(advanced) {
+        match result {
+            Ok(advanced) => {
+                added.version = Some(advanced.version.number);
+                report.added.push(added);
+            }
+            Err(e) => {
+                let error = Report::of(&e);
+                report.failed.push(Failed { path: added.path, skill: Some(added.skill), error });
+            }
+        }
+    }
+    transaction.finish()?;
+    report.added.sort_by(|a, b| a.skill.cmp(&b.skill));
+    Ok(report)
+}
+
+/// What [`apply`] would do. Reads the candidates, changes nothing.
+pub fn preview(store: &Store, candidates: &[Candidate], existing: Existing) -> Result<AddReport, Error> {
+    let mut report = AddReport { dry_run: true, ..AddReport::default() };
+    let usable = usable(candidates, &mut report);
+    for (candidate, name) in usable {
+        let decided = scan::read(&candidate.dir).map_err(skills::Error::from).and_then(|(tree, _)| {
+            tree.require_skill_md()?;
+            Ok(Staged { name: name.clone(), tree, dir: candidate.dir.clone() })
+        });
+        let decided = decided.map_err(Error::from).and_then(|staged| {
+            let standing = status(store, &name, &staged, existing)?;
+            Ok((staged, standing))
+        });
+        match decided {
+            Ok((staged, standing)) => {
+                let (status, version) = match standing {
+                    Standing::New => (Status::Added, None),
+                    Standing::Other(version) => (Status::Updated, Some(version + 1)),
+                    Standing::Same(version) => (Status::Unchanged, Some(version)),
+                };
+                report.added.push(line(candidate, &name, status, version, &staged));
+            }
+            Err(e) => report.failed.push(failed(candidate, Some(&name), &e)),
+        }
+    }
+    Ok(report)
+}
+
+/// The candidates that have a name of their own; the others are reported.
+fn usable<'c>(candidates: &'c [Candidate], report: &mut AddReport) -> Vec<(&'c Candidate, SkillName)> {
+    let mut usable: Vec<(&Candidate, SkillName)> = Vec::new();
+    let mut seen: std::collections::BTreeMap<SkillName, PathBuf> = std::collections::BTreeMap::new();
+    for candidate in candidates {
+        match &candidate.name {
+            Ok(name) => match seen.get(name) {
+                Some(first) => {
+                    let twice = Refusal {
+                        kind: Kind::Exists,
+                        code: "skill-twice",
+                        message: format!("`{name}` is there twice; the other is `{}`", first.display()),
+                        hint: Some("add them one by one, one of them with --name".to_owned()),
+                    };
+                    report.failed.push(failed(candidate, Some(name), &twice));
+                }
+                None => {
+                    seen.insert(name.clone(), candidate.dir.clone());
+                    usable.push((candidate, name.clone()));
+                }
+            },
+            Err(e) => report.failed.push(failed(candidate, None, e)),
+        }
+    }
+    usable
+}
+
+fn stage(
+    transaction: &Transaction,
+    batch: &Batch<'_>,
+    candidate: &Candidate,
+    name: &SkillName,
+) -> Result<Staged, Error> {
+    let mut staged = skills::stage_folder(transaction, batch, name, &candidate.dir)?;
+    staged.tree.require_skill_md()?;
+    if let Some(bytes) = &candidate.renamed {
+        staged = skills::replace_file(batch, staged, tree::SKILL_MD, bytes)?;
+    }
+    Ok(staged)
+}
+
+enum Standing {
+    New,
+    Same(u32),
+    Other(u32),
+}
+
+fn status(store: &Store, name: &SkillName, staged: &Staged, existing: Existing) -> Result<Standing, Error> {
+    let meta = match skills::load(store, name) {
+        Ok(meta) => meta,
+        Err(skills::Error::NotFound { .. }) => return Ok(Standing::New),
+        Err(e) => return Err(e.into()),
+    };
+    let head = meta.head();
+    if head.tree == staged.tree.id() && meta.state == skillsync_core::skill::State::Active {
+        return Ok(Standing::Same(head.number));
+    }
+    let revived = meta.state == skillsync_core::skill::State::PendingRemove;
+    match existing {
+        Existing::Refuse if !revived => Err(Refusal {
+            kind: Kind::Exists,
+            code: "skill-exists",
+            message: format!("there is a skill `{name}` with other content already"),
+            hint: Some(format!(
+                "--force makes this version {} of it; --name adds it under another name",
+                head.number + 1
+            )),
+        }
+        .into()),
+        Existing::Refuse | Existing::Update => Ok(Standing::Other(head.number)),
+    }
+}
+
+fn change(staged: Staged, candidate: &Candidate, provenance: &Provenance) -> Change {
+    let (source, upstream) = match provenance {
+        Provenance::Folder => (Source::Imported, None),
+        Provenance::Git(upstream) => {
+            (Source::Git, Some(Upstream { path: candidate.relative.clone(), ..upstream.clone() }))
+        }
+    };
+    Change {
+        staged,
+        origin: Origin::Add,
+        reason: None,
+        source,
+        upstream,
+        stats: None,
+        hand_edit: HandEdit::Refuse,
+    }
+}
+
+fn line(
+    candidate: &Candidate,
+    name: &SkillName,
+    status: Status,
+    version: Option<u32>,
+    staged: &Staged,
+) -> AddedSkill {
+    AddedSkill {
+        skill: name.clone(),
+        status,
+        version,
+        content_hash: staged.tree.content_hash(),
+        path: candidate.dir.clone(),
+        warnings: candidate.warnings.clone(),
+    }
+}
+
+fn failed(candidate: &Candidate, name: Option<&SkillName>, error: &dyn Fault) -> Failed {
+    Failed { path: candidate.dir.clone(), skill: name.cloned(), error: Report::of(error) }
+}
+
+/// The name of a skill in a folder: its frontmatter's if there is one, else the folder's (decision 5).
+pub fn name_of(
+    dir: &Path,
+    head: &frontmatter::SkillMd,
+    warnings: &mut Vec<Finding>,
+) -> Result<SkillName, name::Error> {
+    let folder = dir.file_name().map(|f| f.to_string_lossy().into_owned()).unwrap_or_default();
+    let Some(written) = head.name() else { return SkillName::parse(&folder) };
+    let name = SkillName::parse(written)?;
+    if folder != name.as_str() {
+        warnings.push(Finding {
+            severity: Severity::Warning,
+            code: "name-differs",
+            message: format!("its SKILL.md says `{name}`, its folder `{folder}`; it is added as `{name}`"),
+            line: None,
+            hint: None,
+        });
+    }
+    Ok(name)
+}
+
+/// Reads the `SKILL.md` of a folder.
+pub fn read_skill_md(dir: &Path) -> Result<Vec<u8>, Error> {
+    let path = dir.join(tree::SKILL_MD);
+    if fs::stat(&path)?.is_none() {
+        return Err(tree::Error::NoSkillMd.into());
+    }
+    Ok(fs::read(&path, limits::SKILL_MD_BYTES)?)
+}

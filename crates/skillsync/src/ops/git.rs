@@ -1,1 +1,507 @@
-//! (being written)
+//! The one door to the `git` program: a repository's files come into a folder of ours, as its author committed them.
+//! Nothing of the repository is executed. What is done with the files is left to `add`.
+
+mod program;
+mod source;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use skillsync_core::fault::{Fault, Kind};
+use skillsync_core::path::SkillPath;
+use skillsync_store::fs;
+use skillsync_store::meta::Upstream;
+
+use crate::world::World;
+use program::{Failure, Git};
+
+pub use program::Said;
+pub use source::{Error as AddressError, Source, Spot};
+
+/// Why a repository's files could not be had. No address in it has credentials.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address cannot be read.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// There is no `git` on this machine.
+    #[error("the program `git` was not found")]
+    NoGit,
+    /// A network is needed, and `--offline` forbids it.
+    #[error("`{url}` is not on this machine")]
+    Offline {
+        /// The repository.
+        url: String,
+    },
+    /// The network or the host is not there.
+    #[error("cannot reach `{url}`")]
+    Unreachable {
+        /// The repository.
+        url: String,
+        /// What git said.
+        #[source]
+        said: Said,
+    },
+    /// The host is not the one it was, or cannot prove who it is.
+    #[error("the host of `{url}` is not trusted")]
+    Untrusted {
+        /// The repository.
+        url: String,
+        /// What git said.
+        #[source]
+        said: Said,
+    },
+    /// No such repository, or none that we may read: hosts do not tell which.
+    #[error("there is no repository `{url}` that can be read")]
+    NotFound {
+        /// The repository.
+        url: String,
+        /// Whether it was written as `owner/repo`.
+        shorthand: bool,
+        /// What git said.
+        #[source]
+        said: Said,
+    },
+    /// It has no such branch, tag or commit.
+    #[error("`{url}` has no branch, tag or commit `{reference}`")]
+    NoReference {
+        /// The repository.
+        url: String,
+        /// What was asked for.
+        reference: String,
+    },
+    /// It has no commit at all.
+    #[error("`{url}` has no commit yet")]
+    Empty {
+        /// The repository.
+        url: String,
+    },
+    /// It has no such folder.
+    #[error("`{path}` is {what} in `{url}` at commit {commit}")]
+    NoFolder {
+        /// The repository.
+        url: String,
+        /// The folder.
+        path: String,
+        /// What is there instead.
+        what: &'static str,
+        /// Where it was looked for.
+        commit: String,
+    },
+    /// Git said nothing for too long, or took too long.
+    #[error("fetching `{url}` was given up after {seconds} s")]
+    TimedOut {
+        /// The repository.
+        url: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// It failed in another way.
+    #[error("git could not fetch `{url}`")]
+    Failed {
+        /// The repository.
+        url: String,
+        /// What git said.
+        #[source]
+        said: Said,
+    },
+    /// The program is there and cannot be run.
+    #[error("the program `git` cannot be run")]
+    Start(#[source] io::Error),
+    /// The disk refused.
+    #[error(transparent)]
+    Fs(#[from] fs::Error),
+}
+
+impl Fault for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Error::Address(e) => e.kind(),
+            Error::Offline { .. } | Error::Unreachable { .. } | Error::TimedOut { .. } => Kind::Offline,
+            Error::Untrusted { .. } => Kind::Untrusted,
+            Error::NoGit | Error::NotFound { .. } | Error::NoReference { .. } => Kind::NotFound,
+            Error::Empty { .. } | Error::NoFolder { .. } => Kind::NotFound,
+            Error::Failed { .. } | Error::Start(_) => Kind::Io,
+            Error::Fs(e) => e.kind(),
+        }
+    }
+    fn code(&self) -> &'static str {
+        match self {
+            Error::Address(e) => e.code(),
+            Error::NoGit => "git-missing",
+            Error::Offline { .. } => "git-offline",
+            Error::Unreachable { .. } => "git-unreachable",
+            Error::Untrusted { .. } => "git-host-untrusted",
+            Error::NotFound { .. } => "git-repository-not-found",
+            Error::NoReference { .. } => "git-ref-not-found",
+            Error::Empty { .. } => "git-repository-empty",
+            Error::NoFolder { .. } => "git-folder-not-found",
+            Error::TimedOut { .. } => "git-timeout",
+            Error::Failed { .. } | Error::Start(_) => "git-failed",
+            Error::Fs(e) => e.code(),
+        }
+    }
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Error::Address(e) => return e.hint(),
+            Error::NoGit => "install git and run the command again: `apt install git`, `dnf install git` or \
+                             `brew install git`"
+                .to_owned(),
+            Error::Offline { .. } => "leave out --offline, or add a folder instead".to_owned(),
+            Error::Unreachable { .. } => {
+                "check the network and the host's name; what is in the store goes on working".to_owned()
+            }
+            Error::Untrusted { .. } => {
+                "connect to the host once by hand, with `ssh` or a browser, and find out why".to_owned()
+            }
+            Error::NotFound { shorthand: true, .. } => {
+                "if it is private, git must be able to log in by itself: try `git ls-remote ADDRESS`; if a folder on \
+                 this machine was meant, it is not there: folders may begin with `./`"
+                    .to_owned()
+            }
+            Error::NotFound { .. } => {
+                "if it is private, git must be able to log in by itself: try `git ls-remote ADDRESS`".to_owned()
+            }
+            Error::NoReference { .. } => {
+                "without `@REF` its default branch is taken; a skill is chosen with --skill NAME".to_owned()
+            }
+            Error::Empty { .. } => "push something to it first".to_owned(),
+            Error::NoFolder { .. } => "leave the folder out to see which skills it has".to_owned(),
+            Error::TimedOut { .. } => {
+                "try again, or set SKILLSYNC_GIT_TIMEOUT to the seconds git may be silent for".to_owned()
+            }
+            Error::Failed { .. } | Error::Start(_) => return None,
+            Error::Fs(e) => return e.hint(),
+        })
+    }
+}
+
+/// Whether a network may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// It may.
+    Allowed,
+    /// `--offline`.
+    Off,
+}
+
+/// Files of a repository, in a folder.
+#[derive(Debug)]
+pub struct Checkout {
+    /// The folder that was asked for. A real folder inside the checkout, never a link.
+    pub dir: PathBuf,
+    /// Its path in the repository; none: the root.
+    pub path: Option<SkillPath>,
+    /// The commit that the files are of.
+    pub commit: String,
+    /// The repository, without credentials.
+    pub url: String,
+    /// The branch, tag or commit that was asked for.
+    pub reference: Option<String>,
+}
+
+impl Checkout {
+    /// What is recorded of a skill at `relative` below [`Checkout::dir`]; empty for that folder itself.
+    pub fn upstream(&self, relative: &str) -> Upstream {
+        let folder = self.path.as_ref().map_or("", SkillPath::as_str);
+        let path = match (folder, relative) {
+            ("", "") => ".".to_owned(),
+            ("", path) | (path, "") => path.to_owned(),
+            (folder, below) => format!("{folder}/{below}"),
+        };
+        Upstream { url: self.url.clone(), path, reference: self.reference.clone(), commit: self.commit.clone() }
+    }
+
+    /// Whether `dir` really lies inside the checkout: a repository may have a link to anywhere on this machine.
+    pub fn holds(&self, dir: &Path) -> Result<bool, fs::Error> {
+        let (root, dir) = (fs::real_path(&self.dir)?, fs::real_path(dir)?);
+        Ok(root.zip(dir).is_some_and(|(root, dir)| dir.starts_with(root)))
+    }
+}
+
+/// A folder for a checkout outside the store, so that a slow network holds up nobody who wants to write there.
+/// Dropped, it is gone.
+#[derive(Debug)]
+pub struct Scratch {
+    dir: PathBuf,
+}
+
+impl Scratch {
+    /// Makes an empty folder that nobody else may look into, in `$TMPDIR` or `/tmp`.
+    pub fn new(world: &World) -> Result<Scratch, fs::Error> {
+        let parent = world.var("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
+        let dir = parent.join(fs::unique_name("skillsync-git-"));
+        fs::make_private_dir(&dir)?;
+        Ok(Scratch { dir })
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Only a copy; the system clears its temporary folder too.
+        let _ = fs::remove_tree(&self.dir);
+    }
+}
+
+/// Whether `text` is to be read as a repository's address: it is written as one, and no folder of that name is here.
+pub fn looks_like(text: &str, world: &World) -> bool {
+    source::is_address(text) && !matches!(fs::stat(&world.resolve(Path::new(text))), Ok(Some(_)))
+}
+
+/// Brings the files of `source` into the empty folder `into`: one state of it without its history, and only the
+/// folder that was asked for where the host can do that.
+///
+/// No hook, filter or other program of the repository or of its author runs; line ends and large-file pointers stay
+/// as they are committed; submodules are not fetched. `progress` hears what git is doing.
+pub fn fetch(
+    world: &World,
+    network: Network,
+    source: &Source,
+    into: &Path,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Checkout, Error> {
+    if network == Network::Off && !source.is_on_this_machine() {
+        return Err(Error::Offline { url: source.url().to_owned() });
+    }
+    let mut job = Job { git: Git::new(world, source, into), source, into, progress };
+    let mut first_error = None;
+    for spot in source.spots() {
+        match job.bring(spot) {
+            // A ref in a web address may have slashes: the next reading takes one more part of it.
+            Err(e @ Error::NoReference { .. }) => first_error = first_error.or(Some(e)),
+            result => return result,
+        }
+    }
+    // There is always a first reading.
+    Err(first_error.unwrap_or_else(|| Error::Empty { url: source.url().to_owned() }))
+}
+
+/// How much is asked of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// The files of one folder in one commit.
+    Folder,
+    /// One commit.
+    Commit,
+    /// Everything: some old hosts can do no less, and a shortened hash can only be found so.
+    All,
+}
+
+struct Job<'a, 'p> {
+    git: Git<'a>,
+    source: &'a Source,
+    into: &'a Path,
+    progress: &'p mut dyn FnMut(&str),
+}
+
+impl Job<'_, '_> {
+    fn bring(&mut self, spot: &Spot) -> Result<Checkout, Error> {
+        let ways: &[Way] = match spot.path {
+            Some(_) => &[Way::Folder, Way::Commit, Way::All],
+            None => &[Way::Commit, Way::All],
+        };
+        let mut refused = None;
+        for way in ways {
+            match self.attempt(spot, *way) {
+                // What a host cannot do it answers in many ways; less is asked of it then.
+                Err(e @ Error::Failed { .. }) => refused = refused.or(Some(e)),
+                result => return result,
+            }
+        }
+        Err(refused.unwrap_or_else(|| Error::Empty { url: self.url() }))
+    }
+
+    fn attempt(&mut self, spot: &Spot, way: Way) -> Result<Checkout, Error> {
+        self.clear()?;
+        // No template: it could bring hooks and attributes along.
+        self.run(spot, &["init", "--quiet", "--template="])?;
+        let commit = match self.commit(spot, way) {
+            Err(Error::NoReference { .. }) if way != Way::All && is_hash(spot) => {
+                self.clear()?;
+                self.run(spot, &["init", "--quiet", "--template="])?;
+                self.commit(spot, Way::All)?
+            }
+            commit => commit?,
+        };
+        self.unpack(spot, &commit)?;
+        Ok(Checkout {
+            dir: self.folder(spot, &commit)?,
+            path: spot.path.clone(),
+            commit,
+            url: self.url(),
+            reference: spot.reference.clone(),
+        })
+    }
+
+    fn clear(&self) -> Result<(), Error> {
+        for entry in fs::entries(self.into)?.unwrap_or_default() {
+            fs::remove_tree(&self.into.join(entry))?;
+        }
+        Ok(())
+    }
+
+    /// Fetches, and says which commit was meant.
+    fn commit(&mut self, spot: &Spot, way: Way) -> Result<String, Error> {
+        let wanted = spot.reference.as_deref().unwrap_or("HEAD");
+        let common = ["fetch", "--progress", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance"];
+        let more: &[&str] = match way {
+            Way::Folder => &["--depth=1", "--filter=blob:none", "origin", wanted],
+            Way::Commit => &["--depth=1", "origin", wanted],
+            Way::All => {
+                &["--force", "origin", "HEAD", "refs/heads/*:refs/remotes/origin/*", "refs/tags/*:refs/tags/*"]
+            }
+        };
+        self.run(spot, &[&common, more].concat())?;
+        let names = match (way, spot.reference.as_deref()) {
+            (Way::Folder | Way::Commit, _) | (Way::All, None) => vec!["FETCH_HEAD^{commit}".to_owned()],
+            (Way::All, Some(name)) => vec![
+                format!("refs/tags/{name}^{{commit}}"),
+                format!("refs/remotes/origin/{name}^{{commit}}"),
+                format!("{name}^{{commit}}"),
+            ],
+        };
+        for name in names {
+            if let Ok(commit) = self.run(spot, &["rev-parse", "--verify", "--quiet", "--end-of-options", &name]) {
+                return Ok(commit);
+            }
+        }
+        Err(Error::NoReference { url: self.url(), reference: wanted.to_owned() })
+    }
+
+    /// Writes the files of the commit, of one folder if one was asked for.
+    fn unpack(&mut self, spot: &Spot, commit: &str) -> Result<(), Error> {
+        let info = self.into.join(".git/info");
+        fs::make_dirs(&info)?;
+        // These win over the repository's own attributes and the user's: bytes stay as committed, no filter runs.
+        let attributes = "* -text -ident -filter !eol !working-tree-encoding\n";
+        fs::create(&info.join("attributes"), attributes.as_bytes(), fs::Mode::Plain)?;
+        let sparse = match &spot.path {
+            Some(path) => {
+                fs::create(&info.join("sparse-checkout"), pattern(path).as_bytes(), fs::Mode::Plain)?;
+                "core.sparseCheckout=true"
+            }
+            None => "core.sparseCheckout=false",
+        };
+        let checkout = ["checkout", "--progress", "--force", "--detach", commit];
+        self.run(spot, &[&["-c", sparse, "-c", "core.sparseCheckoutCone=false"], &checkout[..]].concat())?;
+        Ok(())
+    }
+
+    /// The folder that was asked for, if each step to it is a real folder.
+    fn folder(&self, spot: &Spot, commit: &str) -> Result<PathBuf, Error> {
+        let Some(path) = &spot.path else { return Ok(self.into.to_owned()) };
+        let dir = self.into.join(path.as_str());
+        for step in path.folders().chain([path.as_str()]) {
+            let what = match fs::lstat(&self.into.join(step))? {
+                Some(metadata) if metadata.is_dir() => continue,
+                Some(metadata) if metadata.is_symlink() => "behind a link",
+                Some(_) => "a file, no folder,",
+                None => "not a folder",
+            };
+            let (path, commit) = (path.to_string(), commit.chars().take(12).collect());
+            return Err(Error::NoFolder { url: self.url(), path, what, commit });
+        }
+        Ok(dir)
+    }
+
+    fn run(&mut self, spot: &Spot, args: &[&str]) -> Result<String, Error> {
+        self.git.run(args, &mut *self.progress).map_err(|failure| self.explain(spot, failure))
+    }
+
+    fn explain(&self, spot: &Spot, failure: Failure) -> Error {
+        let url = self.url();
+        match failure {
+            Failure::Missing => Error::NoGit,
+            Failure::Io(e) => Error::Start(e),
+            Failure::TimedOut(time) => Error::TimedOut { url, seconds: time.as_secs() },
+            Failure::Failed(said) => explain(self.source, spot, said),
+        }
+    }
+
+    fn url(&self) -> String {
+        self.source.url().to_owned()
+    }
+}
+
+/// What git's words mean. What is in none of the lists is shown as it is.
+fn explain(source: &Source, spot: &Spot, said: Said) -> Error {
+    let url = source.url().to_owned();
+    // In this order: ssh adds the same last words to every failure.
+    if said.has(&UNREACHABLE) {
+        return Error::Unreachable { url, said };
+    }
+    if said.has(&UNTRUSTED) {
+        return Error::Untrusted { url, said };
+    }
+    if said.has(&NO_REFERENCE) {
+        return match &spot.reference {
+            Some(reference) => Error::NoReference { url, reference: reference.clone() },
+            None => Error::Empty { url },
+        };
+    }
+    if said.has(&NOT_FOUND) {
+        return Error::NotFound { url, shorthand: source.is_shorthand(), said };
+    }
+    Error::Failed { url, said }
+}
+
+const UNREACHABLE: [&str; 13] = [
+    "could not resolve",
+    "failed to connect",
+    "couldn't connect",
+    "unable to connect",
+    "connection refused",
+    "connection reset",
+    "connection timed out",
+    "operation timed out",
+    "network is unreachable",
+    "no route to host",
+    "temporary failure in name resolution",
+    "requested url returned error: 429",
+    "requested url returned error: 50",
+];
+const UNTRUSTED: [&str; 4] = [
+    "host key verification failed",
+    "ssl certificate problem",
+    "certificate verification failed",
+    "transport 'http' not allowed",
+];
+const NO_REFERENCE: [&str; 4] =
+    ["couldn't find remote ref", "not our ref", "unadvertised object", "no such remote ref"];
+const NOT_FOUND: [&str; 8] = [
+    "repository not found",
+    "' not found",
+    "does not appear to be a git repository",
+    "does not exist",
+    "could not read username",
+    "could not read password",
+    "authentication failed",
+    "permission denied",
+];
+
+/// Whether the ref may be a commit's hash, whole or shortened.
+fn is_hash(spot: &Spot) -> bool {
+    let hash = |text: &str| (7..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_hexdigit());
+    spot.reference.as_deref().is_some_and(hash)
+}
+
+/// The line of `sparse-checkout` that means this folder and nothing else.
+fn pattern(path: &SkillPath) -> String {
+    let mut pattern = String::from("/");
+    for c in path.as_str().chars() {
+        if "\\*?[]!# ".contains(c) {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push_str("/\n");
+    pattern
+}
+
+#[cfg(test)]
+mod tests;

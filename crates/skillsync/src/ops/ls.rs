@@ -1,1 +1,90 @@
-//! (being written)
+//! `ls`: the skills of the store.
+
+use serde::Serialize;
+use skillsync_core::digest::ContentHash;
+use skillsync_core::name::SkillName;
+use skillsync_core::skill::{Source, State};
+use skillsync_core::{frontmatter, limits, tree};
+use skillsync_store::store::Store;
+use skillsync_store::{fs, observe, parallel, skills};
+
+use super::Error;
+use crate::ui::Report;
+
+/// The skills.
+#[derive(Debug, Serialize)]
+pub struct Listing {
+    /// Sorted by name.
+    pub skills: Vec<Line>,
+    /// Skills whose record does not read, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<Failed>,
+}
+
+/// One skill.
+#[derive(Debug, Serialize)]
+pub struct Line {
+    /// Its name.
+    pub name: SkillName,
+    /// Its newest version.
+    pub version: u32,
+    /// In use, or marked for removal.
+    pub state: State,
+    /// Where it came from.
+    pub source: Source,
+    /// Content hash of its newest version.
+    pub content_hash: ContentHash,
+    /// Observed uses.
+    pub total_invocations: u64,
+    /// Those that went well.
+    pub positive: u64,
+    /// Those that did not.
+    pub negative: u64,
+    /// What agents choose it by; empty when its `SKILL.md` does not read.
+    pub description: String,
+}
+
+/// A skill that cannot be listed.
+#[derive(Debug, Serialize)]
+pub struct Failed {
+    /// Its name.
+    pub name: SkillName,
+    /// Why.
+    pub error: Report,
+}
+
+/// Lists all skills; reads only.
+pub fn ls(store: &Store) -> Result<Listing, Error> {
+    let names = skills::names(store.layout())?;
+    let mut listing = Listing { skills: Vec::new(), failed: Vec::new() };
+    for (name, line) in names.iter().zip(parallel::map(&names, |name| line(store, name))) {
+        match line {
+            Ok(line) => listing.skills.push(line),
+            Err(e) => listing.failed.push(Failed { name: name.clone(), error: Report::of(&e) }),
+        }
+    }
+    Ok(listing)
+}
+
+fn line(store: &Store, name: &SkillName) -> Result<Line, skills::Error> {
+    let meta = skills::load(store, name)?;
+    let stats = observe::read(store.layout(), name)?.stats();
+    let head = meta.head();
+    Ok(Line {
+        name: name.clone(),
+        version: head.number,
+        state: meta.state,
+        source: meta.source,
+        content_hash: head.content_hash,
+        total_invocations: stats.total(),
+        positive: stats.positive,
+        negative: stats.negative,
+        description: description(store, name).unwrap_or_default(),
+    })
+}
+
+fn description(store: &Store, name: &SkillName) -> Option<String> {
+    let path = store.layout().skill(name).join(tree::SKILL_MD);
+    let bytes = fs::read(&path, limits::SKILL_MD_BYTES).ok()?;
+    frontmatter::parse(&bytes).ok()?.description().map(str::to_owned)
+}

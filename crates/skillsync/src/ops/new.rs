@@ -1,1 +1,94 @@
-//! (being written)
+//! `new`: a skill with a head that agents can load and a body to fill in (checklist D4, D17).
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use skillsync_core::digest::ContentHash;
+use skillsync_core::fault::Kind;
+use skillsync_core::name::SkillName;
+use skillsync_core::path::SkillPath;
+use skillsync_core::skill::{Origin, Source};
+use skillsync_core::{frontmatter, limits, tree};
+use skillsync_store::edit::one;
+use skillsync_store::fs;
+use skillsync_store::objects::Batch;
+use skillsync_store::skills::{self, Change, HandEdit};
+use skillsync_store::store::Store;
+
+use super::{Error, Refusal, write};
+
+/// The new skill.
+#[derive(Debug, Serialize)]
+pub struct Created {
+    /// Its name.
+    pub skill: SkillName,
+    /// Its first version.
+    pub version: u32,
+    /// Its content hash.
+    pub content_hash: ContentHash,
+    /// Its canonical folder, which is changed by `edit` and `commit` only.
+    pub path: PathBuf,
+}
+
+/// Fails when `new` would.
+pub fn check(store: &Store, name: &SkillName, description: Option<&str>) -> Result<(), Error> {
+    let length = description.map_or(0, |d| d.chars().count());
+    if length > limits::DESCRIPTION_CHARS {
+        return Err(Refusal {
+            kind: Kind::Limit,
+            code: "description-too-long",
+            message: format!("the description has {length} characters; an agent reads at most 1024"),
+            hint: Some("say what the skill does and when to use it; the rest belongs below".to_owned()),
+        }
+        .into());
+    }
+    if description.is_some_and(|d| d.trim().is_empty()) {
+        return Err(Refusal {
+            kind: Kind::Invalid,
+            code: "description-empty",
+            message: "the description is empty".to_owned(),
+            hint: Some("agents choose a skill by its description: say what it does and when to use it".to_owned()),
+        }
+        .into());
+    }
+    if fs::lstat(&store.layout().skill(name))?.is_some() {
+        return Err(Refusal {
+            kind: Kind::Exists,
+            code: "skill-exists",
+            message: format!("there is a skill `{name}` already"),
+            hint: Some(format!("`skillsync edit {name}` changes it")),
+        }
+        .into());
+    }
+    Ok(())
+}
+
+/// Makes the skill `name`.
+pub fn new(store: &Store, name: &SkillName, description: Option<&str>) -> Result<Created, Error> {
+    write(store, |writing, index| {
+        check(store, name, description)?;
+        let description = description.unwrap_or("Describe what this skill does and when an agent should use it.");
+        let text = frontmatter::compose(name, description);
+        let transaction = writing.transaction()?;
+        let batch = Batch::new(store.layout(), transaction.dir())?;
+        let contents = [(SkillPath::parse(tree::SKILL_MD).map_err(tree::Error::from)?, text.into_bytes(), false)];
+        let staged = skills::stage_bytes(&transaction, &batch, name, &contents)?;
+        let change = Change {
+            staged,
+            origin: Origin::New,
+            reason: None,
+            source: Source::HandAuthored,
+            upstream: None,
+            stats: None,
+            hand_edit: HandEdit::Refuse,
+        };
+        let made = one(skills::advance(writing, &transaction, batch, index, vec![change])?)?;
+        transaction.finish()?;
+        Ok(Created {
+            skill: name.clone(),
+            version: made.version.number,
+            content_hash: made.version.content_hash,
+            path: store.layout().skill(name),
+        })
+    })
+}

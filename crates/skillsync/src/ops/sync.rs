@@ -1,1 +1,411 @@
-//! (being written)
+//! `sync`: every target is brought to what the store holds (checklist D20, decision 2).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde::Serialize;
+use skillsync_core::name::{SkillName, TargetId};
+use skillsync_core::skill::State;
+use skillsync_store::config::Target;
+use skillsync_store::index::{Index, Key};
+use skillsync_store::render::{self, Condition, Rendering};
+use skillsync_store::skills::{self, Look};
+use skillsync_store::snapshot::{self, Keep};
+use skillsync_store::store::{Store, Transaction, Writing};
+use skillsync_store::targets::{self, Installed, Occupant, Wanted};
+
+use skillsync_store::{fs, lease, observe, parallel};
+
+use super::builtin::BuiltinChange;
+use super::target::{TargetLine, covered, tools};
+use super::{Error, write};
+use crate::ui::{Exit, Report};
+use crate::world::World;
+
+/// What a sync did, or would do.
+#[derive(Debug, Default, Serialize)]
+pub struct Synced {
+    /// Whether nothing was changed because only the plan was asked for.
+    pub dry_run: bool,
+    /// One for each target, in the order of `config.toml`.
+    pub targets: Vec<TargetOutcome>,
+    /// Skills that were marked for removal and are in trash now.
+    pub removed: Vec<SkillName>,
+    /// Built-in skills that were added or brought to this program's version.
+    pub built_in: Vec<BuiltinChange>,
+    /// Skills whose files somebody changed outside an edit.
+    pub hand_edits: Vec<HandEdit>,
+    /// Skills that could not be brought to the targets, and why.
+    pub failed: Vec<SkillFailure>,
+    /// Skills with too many negative signals.
+    pub struggling: Vec<Struggling>,
+}
+
+/// What became of one target.
+#[derive(Debug, Serialize)]
+pub struct TargetOutcome {
+    /// Which.
+    pub target: TargetLine,
+    /// `ok` or `failed`.
+    pub status: Status,
+    /// How many skills it holds now.
+    pub skills: u64,
+    /// Skills linked or copied anew, or brought to another version.
+    pub placed: Vec<SkillName>,
+    /// Entries of ours that were taken away.
+    pub pruned: Vec<String>,
+    /// Skills that something of the user's stands in the way of.
+    pub blocked: Vec<Blocked>,
+    /// Skills left at their old version because somebody edited what the agent loads.
+    pub held: Vec<SkillName>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Report>,
+}
+
+/// How a target fared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It holds what it should, but for what is listed as blocked or held.
+    Ok,
+    /// It could not be worked on.
+    Failed,
+}
+
+/// Something in an agent's folder that is not ours and has a skill's name.
+#[derive(Debug, Serialize)]
+pub struct Blocked {
+    /// The skill.
+    pub skill: SkillName,
+    /// Where.
+    pub path: PathBuf,
+    /// `folder`, `file` or `link`.
+    pub what: &'static str,
+}
+
+/// A change outside an edit.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct HandEdit {
+    /// The skill.
+    pub skill: SkillName,
+    /// What was changed: the canonical folder, or what an agent loads.
+    pub path: PathBuf,
+}
+
+/// A skill that could not be handled.
+#[derive(Debug, Serialize)]
+pub struct SkillFailure {
+    /// The skill.
+    pub skill: SkillName,
+    /// Why.
+    pub error: Report,
+}
+
+/// A skill with a negative rate above the threshold (checklist D13).
+#[derive(Debug, Serialize)]
+pub struct Struggling {
+    /// The skill.
+    pub skill: SkillName,
+    /// Its negative signals.
+    pub negative: u64,
+    /// All its signals.
+    pub total: u64,
+    /// Share of negative ones, 0 to 1.
+    pub negative_rate: f64,
+}
+
+impl Synced {
+    /// Done, or partial when a target failed or a skill did not get where it should.
+    pub fn exit(&self) -> Exit {
+        let whole = |t: &TargetOutcome| t.status == Status::Ok && t.blocked.is_empty() && t.held.is_empty();
+        if self.failed.is_empty() && self.targets.iter().all(whole) { Exit::Done } else { Exit::Partial }
+    }
+}
+
+/// Entries of the user's that a target may replace, by target: what `setup` adopted.
+pub type Replace = BTreeMap<TargetId, BTreeMap<SkillName, PathBuf>>;
+
+/// Syncs all targets of `store`.
+pub fn sync(world: &World, store: &Store) -> Result<Synced, Error> {
+    write(store, |writing, index| apply(world, writing, index, &Replace::new()))
+}
+
+/// Syncs under a mutex that is held already.
+pub fn apply(
+    world: &World,
+    writing: &Writing<'_>,
+    index: &mut Index,
+    replace: &Replace,
+) -> Result<Synced, Error> {
+    let store = writing.store();
+    let built_in = super::builtin::ensure(writing, index)?;
+    let mut state = look(store, index)?;
+    state.report.built_in = built_in;
+    let transaction = LazyTransaction::new(writing);
+    let failed = match state.missing.is_empty() {
+        true => Vec::new(),
+        false => render::write(store, transaction.get()?, index, &state.missing)?,
+    };
+    state.drop_failed(failed);
+    let plans = plan_targets(world, store, index, &state, replace)?;
+    for (target, line, plan) in plans {
+        let done = plan.and_then(|plan| {
+            let transaction = transaction.get()?;
+            targets::apply(writing, transaction, index, &target, plan)
+        });
+        state.report.targets.push(outcome(line, done));
+    }
+    remove_marked(writing, index, &mut state)?;
+    state.struggling(store, index)?;
+    housekeeping(writing, index)?;
+    transaction.finish()?;
+    Ok(state.report)
+}
+
+/// What a sync would do. Changes nothing on disk.
+pub fn preview(world: &World, store: &Store) -> Result<Synced, Error> {
+    let mut index = Index::load(store.layout());
+    let mut state = look(store, &mut index)?;
+    state.report.dry_run = true;
+    for (_, line, plan) in plan_targets(world, store, &mut index, &state, &Replace::new())? {
+        let planned = plan.map(|plan| plan.outcome().clone());
+        state.report.targets.push(outcome(line, planned));
+    }
+    state.report.removed = std::mem::take(&mut state.marked);
+    state.struggling(store, &mut index)?;
+    Ok(state.report)
+}
+
+/// A transaction that is begun when the first thing needs it: a sync with nothing to do writes nothing.
+struct LazyTransaction<'a, 'w> {
+    writing: &'a Writing<'w>,
+    begun: std::cell::OnceCell<Transaction>,
+}
+
+impl<'a, 'w> LazyTransaction<'a, 'w> {
+    fn new(writing: &'a Writing<'w>) -> Self {
+        Self { writing, begun: std::cell::OnceCell::new() }
+    }
+
+    fn get(&self) -> Result<&Transaction, fs::Error> {
+        if let Some(begun) = self.begun.get() {
+            return Ok(begun);
+        }
+        let begun = self.writing.transaction()?;
+        Ok(self.begun.get_or_init(|| begun))
+    }
+
+    fn finish(self) -> Result<(), fs::Error> {
+        self.begun.into_inner().map_or(Ok(()), Transaction::finish)
+    }
+}
+
+/// What the store holds, as a sync needs it.
+struct Present {
+    report: Synced,
+    /// Sorted by name.
+    renderings: Vec<Rendering>,
+    /// Renderings whose trees are to be written.
+    missing: Vec<Rendering>,
+    /// Skills whose state could not be read: nothing of theirs is pruned.
+    unknown: BTreeSet<SkillName>,
+    /// Skills to be removed.
+    marked: Vec<SkillName>,
+}
+
+/// Looks at every skill and every rendered tree in use; the index answers what it can.
+fn look(store: &Store, index: &mut Index) -> Result<Present, Error> {
+    let names = skills::names(store.layout())?;
+    let mut state = Present {
+        report: Synced::default(),
+        renderings: Vec::with_capacity(names.len()),
+        missing: Vec::new(),
+        unknown: BTreeSet::new(),
+        marked: Vec::new(),
+    };
+    let mut active = Vec::with_capacity(names.len());
+    for (name, look) in names.iter().zip(skills::look(store, index, &names)) {
+        match look {
+            Ok(look) => {
+                look.remember(index);
+                state.sort(store, look, &mut active);
+            }
+            Err(e) => state.fail(name, &e),
+        }
+    }
+    let planned = parallel::map(&active, |look: &Look| {
+        let (rendering, fresh) = render::plan(store, index, &look.name, look.version, look.tree)?;
+        let hex = rendering.id.hex();
+        let (condition, seen) = render::condition(index, Key::Tree(&hex), &store.layout().tree(&rendering.id))?;
+        Ok::<_, skills::Error>((rendering, fresh, condition, seen))
+    });
+    for (look, planned) in active.iter().zip(planned) {
+        match planned {
+            Ok((rendering, fresh, condition, seen)) => {
+                if let Some(fresh) = fresh {
+                    index.set(Key::Rendered(look.name.as_str()), &fresh);
+                }
+                if let Some(seen) = seen {
+                    seen.remember(index, Key::Tree(&rendering.id.hex()));
+                }
+                match condition {
+                    Condition::Intact => {}
+                    Condition::Missing => state.missing.push(rendering.clone()),
+                    Condition::Edited(_) | Condition::Unmarked => state.report.hand_edits.push(HandEdit {
+                        skill: look.name.clone(),
+                        path: store.layout().tree(&rendering.id),
+                    }),
+                }
+                state.renderings.push(rendering);
+            }
+            Err(e) => state.fail(&look.name, &e),
+        }
+    }
+    Ok(state)
+}
+
+impl Present {
+    fn sort(&mut self, store: &Store, look: Look, active: &mut Vec<Look>) {
+        if look.edited {
+            let path = store.layout().skill(&look.name);
+            self.report.hand_edits.push(HandEdit { skill: look.name.clone(), path });
+        }
+        match look.state {
+            State::Active => active.push(look),
+            State::PendingRemove => self.marked.push(look.name),
+        }
+    }
+
+    fn fail(&mut self, name: &SkillName, error: &skills::Error) {
+        self.report.failed.push(SkillFailure { skill: name.clone(), error: Report::of(error) });
+        self.unknown.insert(name.clone());
+    }
+
+    /// Skills that could not be rendered are left in the targets as they are.
+    fn drop_failed(&mut self, failed: Vec<(SkillName, skills::Error)>) {
+        for (name, error) in failed {
+            self.renderings.retain(|r| r.name != name);
+            self.fail(&name, &error);
+        }
+    }
+
+    fn struggling(&mut self, store: &Store, index: &mut Index) -> Result<(), Error> {
+        let settings = store.config().observation();
+        let logs: BTreeSet<_> =
+            fs::entries(&store.layout().logs())?.unwrap_or_default().into_iter().collect();
+        for rendering in &self.renderings {
+            let name = &rendering.name;
+            if !logs.contains(std::ffi::OsStr::new(&format!("{name}.jsonl"))) {
+                continue;
+            }
+            let stats = match observe::stats(store.layout(), index, name) {
+                Ok(stats) => stats,
+                // A log that cannot be read says nothing; `doctor` names it.
+                Err(_) => continue,
+            };
+            if let (true, Some(negative_rate)) = (stats.is_struggling(settings), stats.negative_rate()) {
+                let (negative, total) = (stats.negative, stats.total());
+                self.report.struggling.push(Struggling { skill: name.clone(), negative, total, negative_rate });
+            }
+        }
+        Ok(())
+    }
+}
+
+type Planned = (Target, TargetLine, Result<targets::Plan, targets::Error>);
+
+fn plan_targets(
+    world: &World,
+    store: &Store,
+    index: &mut Index,
+    state: &Present,
+    replace: &Replace,
+) -> Result<Vec<Planned>, Error> {
+    let configured = store.config().targets();
+    let covered = match configured {
+        [] | [_] => BTreeMap::new(),
+        _ => covered(world, configured, &tools(store.layout().root())?)?,
+    };
+    let nothing = BTreeMap::new();
+    let mut plans = Vec::with_capacity(configured.len());
+    for target in configured {
+        let covered_by = covered.get(&target.id).cloned().flatten();
+        let wanted = Wanted {
+            renderings: if covered_by.is_some() { &[] } else { &state.renderings },
+            unknown: &state.unknown,
+            replace: replace.get(&target.id).unwrap_or(&nothing),
+        };
+        let line = TargetLine { covered_by, ..TargetLine::from(target) };
+        plans.push((target.clone(), line, targets::plan(store, index, target, wanted)));
+    }
+    Ok(plans)
+}
+
+fn outcome(target: TargetLine, done: Result<Installed, targets::Error>) -> TargetOutcome {
+    let (status, done, error) = match done {
+        Ok(done) => (Status::Ok, done, None),
+        Err(e) => (Status::Failed, Installed::default(), Some(Report::of(&e))),
+    };
+    let blocked = |b: targets::Blocked| Blocked {
+        skill: b.name,
+        path: b.path,
+        what: match b.occupant {
+            Occupant::Folder => "folder",
+            Occupant::ForeignLink(_) | Occupant::Ours(_) => "link",
+            Occupant::File | Occupant::Nothing => "file",
+        },
+    };
+    TargetOutcome {
+        target,
+        status,
+        skills: done.skills,
+        placed: done.placed,
+        pruned: done.pruned,
+        blocked: done.blocked.into_iter().map(blocked).collect(),
+        held: done.held,
+        error,
+    }
+}
+
+/// Removes what is marked: the links are gone, now the canonical folder and its log go to trash, together.
+fn remove_marked(writing: &Writing<'_>, index: &mut Index, state: &mut Present) -> Result<(), Error> {
+    let store = writing.store();
+    let layout = store.layout();
+    for name in std::mem::take(&mut state.marked) {
+        if let Err(e) = lease::require_free(layout, &name) {
+            state.report.failed.push(SkillFailure { skill: name, error: Report::of(&e) });
+            continue;
+        }
+        let entry = store.trash().entry(name.as_str())?;
+        // The log first: a kill in between leaves the mark, and the next sync does the rest.
+        if fs::lstat(&layout.log(&name))?.is_some() {
+            fs::relocate(&layout.log(&name), &entry.join(format!("{name}.jsonl")))?;
+        }
+        fs::relocate(&layout.skill(&name), &entry.join(name.as_str()))?;
+        fs::sync_dir(&entry)?;
+        fs::sync_dir(&layout.skills())?;
+        for key in [Key::Skill(name.as_str()), Key::Rendered(name.as_str()), Key::Log(name.as_str())] {
+            index.remove(key);
+        }
+        state.report.removed.push(name);
+    }
+    Ok(())
+}
+
+/// Drops what has waited its day, when there is reason to think that something has.
+fn housekeeping(writing: &Writing<'_>, index: &mut Index) -> Result<(), Error> {
+    let store = writing.store();
+    let hour = store.now().as_second() / 3600;
+    let last: Option<i64> = index.get(Key::Housekeeping);
+    if last == Some(hour) {
+        return Ok(());
+    }
+    let plan = snapshot::plan(writing, index, Keep::Day)?;
+    if !plan.is_empty() {
+        snapshot::apply(writing, index, &plan)?;
+    }
+    index.set(Key::Housekeeping, &hour);
+    Ok(())
+}
+

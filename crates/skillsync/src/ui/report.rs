@@ -28,6 +28,9 @@ pub struct Report {
     pub causes: Vec<String>,
     /// What to do next.
     pub hint: Option<String>,
+    /// How a command ends that failed with it.
+    #[serde(skip)]
+    pub exit: Exit,
 }
 
 const fn kind_word(kind: Kind) -> &'static str {
@@ -61,6 +64,7 @@ impl Report {
             message: fault.to_string(),
             causes: causes(fault),
             hint: fault.hint(),
+            exit: Exit::of(fault.kind()),
         }
     }
 
@@ -72,6 +76,7 @@ impl Report {
             message,
             causes: Vec::new(),
             hint,
+            exit: Exit::Failed,
         };
         match stop {
             Stop::Fault(fault) => (Some(Report::of(&**fault)), Exit::of(fault.kind())),

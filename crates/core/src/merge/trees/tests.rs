@@ -184,3 +184,11 @@ fn a_long_path_still_has_a_place_beside() {
     assert_eq!(files.len(), 2);
     assert!(conflicts[0].ends_with(BESIDE), "{conflicts:?}");
 }
+
+#[test]
+fn a_text_of_too_many_lines_is_kept_whole_on_both_sides() {
+    for (lines, conflicts) in [(MERGE_LINES, &["a text"]), (MERGE_LINES + 1, &["a binary a.theirs"])] {
+        let version = |last: &str| format!("a={}{last}\n", "x\n".repeat(lines - 1));
+        assert_eq!(merged(&[&version("1")], &[&version("2")], &[&version("3")]).1, *conflicts);
+    }
+}

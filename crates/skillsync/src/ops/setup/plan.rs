@@ -1,0 +1,500 @@
+//! What setup would do: which targets are added, which skills are taken and under which contents, what goes to trash
+//! and what is left alone. Decided from what was found and what the store holds; changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use skillsync_core::digest::ContentHash;
+use skillsync_core::name::{SkillName, TargetId};
+use skillsync_core::skill::State;
+use skillsync_store::config::{Target, TargetSource, path_text};
+use skillsync_store::index::Index;
+use skillsync_store::layout::Layout;
+use skillsync_store::skills::{self, Standing};
+use skillsync_store::store::Store;
+use skillsync_store::targets::{Occupant, occupant};
+use skillsync_store::tools::{Tool, Tools};
+use skillsync_store::{fs, scan};
+
+use super::Error;
+use super::record::Record;
+use super::survey::{Folder, LeftAlone, Original, Survey};
+use crate::ops::builtin;
+use crate::ops::target::{TargetLine, covered, with_places};
+use crate::world::World;
+
+/// What setup would do.
+#[derive(Debug, Serialize)]
+pub struct Plan {
+    /// Whether nothing is done because only the plan was asked for.
+    pub dry_run: bool,
+    /// The store.
+    pub home: String,
+    /// Whether there is none yet.
+    pub creates_store: bool,
+    /// Whether an earlier setup was cut off; this one goes on with it.
+    pub resumes: bool,
+    /// The agents found on this machine.
+    pub agents: Vec<Agent>,
+    /// The targets that will be added.
+    pub targets: Vec<TargetLine>,
+    /// Skills that will be taken into the store.
+    pub adopt: Vec<Adopt>,
+    /// Names with several contents: one becomes current, the others earlier versions.
+    pub conflicts: Vec<Conflict>,
+    /// Skills whose content is in the store already: their folders are replaced by links.
+    pub folded: Vec<Folded>,
+    /// What goes to trash, by its place now.
+    pub trash: Vec<String>,
+    /// What is not touched.
+    pub left_alone: Vec<LeftAlone>,
+    #[serde(skip)]
+    pub(super) skills: Vec<Skill>,
+    #[serde(skip)]
+    pub(super) added: Vec<Target>,
+    #[serde(skip)]
+    pub(super) folders: Vec<Folder>,
+}
+
+/// An agent found on this machine.
+#[derive(Debug, Serialize)]
+pub struct Agent {
+    /// Its id.
+    pub tool: TargetId,
+    /// What it is called.
+    pub name: String,
+    /// Its folder of skills.
+    pub path: String,
+    /// How many skills of the user's stand there now.
+    pub skills: usize,
+    /// The agent whose folder it reads anyway, so that it gets no links of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub covered_by: Option<TargetId>,
+}
+
+/// A skill that will be taken.
+#[derive(Debug, Serialize)]
+pub struct Adopt {
+    /// Its name.
+    pub name: SkillName,
+    /// Where it stands, once for each equal copy.
+    pub from: Vec<String>,
+    /// Its content hash.
+    pub content_hash: ContentHash,
+    /// Set when its folder has another name, which it loses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder_name: Option<String>,
+}
+
+/// One name with several contents.
+#[derive(Debug, Serialize)]
+pub struct Conflict {
+    /// The name.
+    pub name: SkillName,
+    /// Its contents; the first is the one that is taken unless another is chosen.
+    pub contents: Vec<Content>,
+    /// Which of them becomes current, from 0.
+    pub current: usize,
+}
+
+/// One content of a name.
+#[derive(Debug, Serialize)]
+pub struct Content {
+    /// Its content hash.
+    pub content_hash: ContentHash,
+    /// Where it stands; empty for what is only in the store.
+    pub from: Vec<String>,
+    /// When one of its files was last changed, RFC 3339 with `Z`.
+    pub modified: String,
+    /// Whether it is the store's current version.
+    pub in_store: bool,
+}
+
+/// A skill that the store holds already.
+#[derive(Debug, Serialize)]
+pub struct Folded {
+    /// Its name.
+    pub name: SkillName,
+    /// Where copies of it stand.
+    pub from: Vec<String>,
+}
+
+/// One skill's part of the work.
+#[derive(Debug)]
+pub(super) struct Skill {
+    pub(super) name: SkillName,
+    /// Whether the store does not have it yet.
+    pub(super) fresh: bool,
+    /// The contents that the store lacks, and its current one when there are any; the preferred one first.
+    pub(super) variants: Vec<Variant>,
+    /// Which of them becomes current.
+    pub(super) chosen: usize,
+    /// Where it stands.
+    pub(super) originals: Vec<Original>,
+}
+
+#[derive(Debug)]
+pub(super) struct Variant {
+    pub(super) hash: ContentHash,
+    /// A place that holds it; none for the store's current version.
+    pub(super) root: Option<PathBuf>,
+    modified_s: i64,
+}
+
+impl Skill {
+    /// The versions to make, in their order: oldest first, so that history reads as it was, and the current last.
+    pub(super) fn versions(&self) -> Vec<&Variant> {
+        let Some(current) = self.variants.get(self.chosen) else { return Vec::new() };
+        let others = self.variants.iter().enumerate().filter(|(n, v)| *n != self.chosen && v.root.is_some());
+        let mut versions: Vec<&Variant> = others.map(|(_, variant)| variant).collect();
+        versions.sort_by_key(|variant| variant.modified_s);
+        if current.root.is_some() || !versions.is_empty() {
+            versions.push(current);
+        }
+        versions
+    }
+}
+
+impl Plan {
+    /// Whether everything is as setup would make it.
+    pub fn is_done(&self) -> bool {
+        !self.resumes && !self.creates_store && self.added.is_empty() && self.skills.is_empty()
+    }
+
+    /// Makes another content of the conflict with this number the current one.
+    pub fn choose(&mut self, conflict: usize, content: usize) {
+        let Some(conflict) = self.conflicts.get_mut(conflict) else { return };
+        if let Some(skill) = self.skills.iter_mut().find(|s| s.name == conflict.name) {
+            skill.chosen = content.min(skill.variants.len().saturating_sub(1));
+            conflict.current = skill.chosen;
+        }
+    }
+}
+
+/// Decides. `store` is none when there is no store yet.
+pub(super) fn decide(
+    world: &World,
+    tools: &Tools,
+    store: Option<&Store>,
+    record: Option<&Record>,
+    survey: Survey,
+) -> Result<Plan, Error> {
+    let Survey { folders, originals, mut left_alone } = survey;
+    let layout = Layout::new(world.store.clone());
+    let (added, mut seats) = targets(world, &layout, store, &folders, &mut left_alone)?;
+    let covered = covered(world, &seats, tools)?;
+    let servers = Servers { world, seats: &seats, covered: &covered };
+    let originals = served(&layout, &servers, &folders, originals, &mut left_alone)?;
+    let agents = agents(world, &folders, &originals, &covered);
+    let mut groups: BTreeMap<SkillName, Vec<Original>> = BTreeMap::new();
+    for original in originals {
+        groups.entry(original.name.clone()).or_default().push(original);
+    }
+    let mut work = Vec::with_capacity(groups.len());
+    for (name, group) in groups {
+        work.extend(skill(store, record, name, group, &mut left_alone)?);
+    }
+    left_alone.sort_by(|a, b| a.path.cmp(&b.path));
+    seats.retain(|seat| added.iter().any(|target| target.id == seat.id));
+    let mut plan = Plan {
+        dry_run: false,
+        home: world.store.display().to_string(),
+        creates_store: store.is_none(),
+        resumes: record.is_some_and(Record::is_cut_off),
+        agents,
+        targets: lines(&added, &covered),
+        adopt: Vec::new(),
+        conflicts: Vec::new(),
+        folded: Vec::new(),
+        trash: work.iter().flat_map(|s| s.originals.iter().map(|o| shown(&o.place))).collect(),
+        left_alone,
+        skills: work,
+        added,
+        folders,
+    };
+    plan.describe(store)?;
+    Ok(plan)
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn lines(targets: &[Target], covered: &BTreeMap<TargetId, Option<TargetId>>) -> Vec<TargetLine> {
+    let line = |target: &Target| TargetLine {
+        covered_by: covered.get(&target.id).cloned().flatten(),
+        ..TargetLine::from(target)
+    };
+    targets.iter().map(line).collect()
+}
+
+/// The targets to add: one for each agent found here that has none yet; and all that there will be then.
+fn targets(
+    world: &World,
+    layout: &Layout,
+    store: Option<&Store>,
+    folders: &[Folder],
+    left_alone: &mut Vec<LeftAlone>,
+) -> Result<(Vec<Target>, Vec<Target>), Error> {
+    let mut all: Vec<Target> = store.map(|s| s.config().targets().to_vec()).unwrap_or_default();
+    let mut added = Vec::new();
+    for tool in folders.iter().flat_map(|folder| &folder.owners) {
+        let Some(dir) = with_places(world, |places| tool.global_dir(places)) else { continue };
+        let is_known = |t: &Target| t.tool.as_deref() == Some(tool.id.as_str()) && t.dir(&world.home) == dir;
+        if all.iter().any(is_known) {
+            continue;
+        }
+        if let Some(problem) = unusable(layout, &dir)? {
+            left_alone.push(LeftAlone::new(&dir, "not-a-folder", problem, None));
+            continue;
+        }
+        let target = Target {
+            id: free_id(&tool.id, &all)?,
+            path: path_text(&dir, &world.home),
+            source: TargetSource::Tool,
+            tool: Some(tool.id.to_string()),
+            mode: tool.mode,
+        };
+        all.push(target.clone());
+        added.push(target);
+    }
+    Ok((added, all))
+}
+
+fn unusable(layout: &Layout, dir: &Path) -> Result<Option<&'static str>, Error> {
+    if dir.starts_with(layout.root()) {
+        return Ok(Some("inside the store"));
+    }
+    Ok(match fs::stat(dir)? {
+        Some(metadata) if !metadata.is_dir() => Some("a file where the agent has its folder of skills"),
+        None if fs::lstat(dir)?.is_some() => Some("a link that leads nowhere where the agent has its folder of skills"),
+        _ => None,
+    })
+}
+
+fn free_id(wanted: &TargetId, taken: &[Target]) -> Result<TargetId, Error> {
+    let mut id = wanted.clone();
+    let mut number = 2;
+    while taken.iter().any(|target| target.id == id) {
+        id = TargetId::parse(&format!("{wanted}-{number}"))?;
+        number += 1;
+    }
+    Ok(id)
+}
+
+/// Which folder's link serves the agents that read a folder.
+pub(super) struct Servers<'a> {
+    pub(super) world: &'a World,
+    pub(super) seats: &'a [Target],
+    pub(super) covered: &'a BTreeMap<TargetId, Option<TargetId>>,
+}
+
+impl Servers<'_> {
+    /// The folders that must hold a skill's link before the skill may leave `folder`: every agent that finds it
+    /// there finds it again.
+    pub(super) fn of(&self, folder: &Folder) -> BTreeSet<PathBuf> {
+        let tools: &[Tool] = if folder.owners.is_empty() { &folder.readers } else { &folder.owners };
+        let is_of = |t: &&Target| tools.iter().any(|tool| t.tool.as_deref() == Some(tool.id.as_str()));
+        let seats = self.seats.iter().filter(is_of).filter(|t| t.source == TargetSource::Tool);
+        let by = |seat: &Target| {
+            let coverer = self.covered.get(&seat.id).cloned().flatten();
+            let server = self.seats.iter().find(|t| Some(&t.id) == coverer.as_ref());
+            server.map_or_else(|| seat.dir(&self.world.home), |t| t.dir(&self.world.home))
+        };
+        seats.map(by).collect()
+    }
+}
+
+/// The originals whose place can be taken by a link; the others are left alone.
+fn served(
+    layout: &Layout,
+    servers: &Servers<'_>,
+    folders: &[Folder],
+    originals: Vec<Original>,
+    left_alone: &mut Vec<LeftAlone>,
+) -> Result<Vec<Original>, Error> {
+    // Places whose present occupant goes to trash.
+    let freed: BTreeSet<PathBuf> = originals
+        .iter()
+        .map(|o| folders[o.folder].real.join(o.place.file_name().unwrap_or_default()))
+        .collect();
+    let mut kept = Vec::with_capacity(originals.len());
+    let by_folder: Vec<BTreeSet<PathBuf>> = folders.iter().map(|folder| servers.of(folder)).collect();
+    for original in originals {
+        if builtin::is_built_in(&original.name) {
+            let message = format!("`{}` is the name of a skill that comes with skillsync", original.name);
+            left_alone.push(LeftAlone::new(&original.place, "built-in-name", message, None));
+            continue;
+        }
+        let mut in_the_way = None;
+        for dir in &by_folder[original.folder] {
+            let place = dir.join(original.name.as_str());
+            let real = fs::real_path(dir)?.unwrap_or_else(|| dir.clone()).join(original.name.as_str());
+            let free = matches!(occupant(layout, &place)?, Occupant::Nothing | Occupant::Ours(_));
+            if !free && !freed.contains(&real) && !is_our_copy(&place)? {
+                in_the_way = Some(place);
+            }
+        }
+        match in_the_way {
+            None => kept.push(original),
+            Some(place) => {
+                let message = format!("{} is in the way of its link", place.display());
+                let hint = Some("move that away and run skillsync setup again".to_owned());
+                left_alone.push(LeftAlone::new(&original.place, "in-the-way", message, hint));
+            }
+        }
+    }
+    Ok(kept)
+}
+
+pub(super) fn is_our_copy(place: &Path) -> Result<bool, Error> {
+    Ok(skillsync_store::render::Mark::load(place)?.is_some())
+}
+
+fn agents(
+    world: &World,
+    folders: &[Folder],
+    originals: &[Original],
+    covered: &BTreeMap<TargetId, Option<TargetId>>,
+) -> Vec<Agent> {
+    let mut agents = Vec::new();
+    for (number, folder) in folders.iter().enumerate() {
+        for tool in &folder.owners {
+            let dir = with_places(world, |places| tool.global_dir(places));
+            agents.push(Agent {
+                tool: tool.id.clone(),
+                name: tool.name.clone(),
+                path: shown(dir.as_deref().unwrap_or(&folder.dir)),
+                skills: originals.iter().filter(|o| o.folder == number).count(),
+                covered_by: covered.get(&tool.id).cloned().flatten(),
+            });
+        }
+    }
+    agents
+}
+
+/// What the store holds of one name.
+struct Known {
+    head: ContentHash,
+    at: String,
+    hashes: BTreeSet<ContentHash>,
+}
+
+fn known(store: &Store, name: &SkillName) -> Result<Result<Option<Known>, String>, Error> {
+    let meta = match skills::load(store, name) {
+        Ok(meta) => meta,
+        Err(skills::Error::NotFound { .. }) => return Ok(Ok(None)),
+        Err(e) => return Ok(Err(e.to_string())),
+    };
+    if meta.state == State::PendingRemove {
+        return Ok(Err(format!("`{name}` is marked for removal in the store; skillsync sync removes it")));
+    }
+    match skills::standing(store, &Index::default(), name, &meta)? {
+        Standing::Pristine => Ok(Ok(Some(Known {
+            head: meta.head().content_hash,
+            at: meta.head().at.clone(),
+            hashes: meta.versions().iter().map(|v| v.content_hash).collect(),
+        }))),
+        Standing::Edited(_) | Standing::Broken(_) => {
+            Ok(Err(format!("`{name}` was edited by hand in the store; skillsync adopt {name} settles it")))
+        }
+    }
+}
+
+/// One skill's part of the work.
+fn skill(
+    store: Option<&Store>,
+    record: Option<&Record>,
+    name: SkillName,
+    originals: Vec<Original>,
+    left_alone: &mut Vec<LeftAlone>,
+) -> Result<Option<Skill>, Error> {
+    let known = match store.map(|store| known(store, &name)).transpose()? {
+        None | Some(Ok(None)) => None,
+        Some(Ok(Some(known))) => Some(known),
+        Some(Err(why)) => {
+            let left = |o: &Original| LeftAlone::new(&o.place, "store-skill", why.clone(), None);
+            left_alone.extend(originals.iter().map(left));
+            return Ok(None);
+        }
+    };
+    let mut variants: Vec<Variant> = Vec::new();
+    for original in &originals {
+        let hash = original.tree.content_hash();
+        let in_history = known.as_ref().is_some_and(|k| k.hashes.contains(&hash));
+        if !in_history && !variants.iter().any(|v| v.hash == hash) {
+            variants.push(Variant { hash, root: Some(representative(&originals, hash)), modified_s: 0 });
+        }
+    }
+    let is_contested = variants.len() + usize::from(known.is_some()) > 1 && !variants.is_empty();
+    if is_contested {
+        for variant in &mut variants {
+            variant.modified_s = variant.root.as_deref().map_or(Ok(0), modified_s)?;
+        }
+        // The newest first: it is the one that is taken. What the store has is kept before anything that turned up.
+        variants.sort_by_key(|variant| std::cmp::Reverse(variant.modified_s));
+        if let Some(known) = &known {
+            let at = known.at.parse::<jiff::Timestamp>().map_or(0, |t| t.as_second());
+            variants.insert(0, Variant { hash: known.head, root: None, modified_s: at });
+        }
+    }
+    // A setup that was cut off has been told already.
+    let told = record.filter(|r| r.is_cut_off()).and_then(|r| r.chosen(&name));
+    let chosen = told.and_then(|hash| variants.iter().position(|v| v.hash == hash)).unwrap_or(0);
+    Ok(Some(Skill { fresh: known.is_none(), name, variants, chosen, originals }))
+}
+
+/// Of equal copies the one with the most programs: a copy may have lost the executable bits, never gained them.
+fn representative(originals: &[Original], hash: ContentHash) -> PathBuf {
+    let programs = |o: &&Original| o.tree.files().filter(|(_, file)| file.executable).count();
+    let equal = originals.iter().filter(|o| o.tree.content_hash() == hash);
+    // The first of several.
+    equal.rev().max_by_key(programs).map(|o| o.place.clone()).unwrap_or_default()
+}
+
+/// When a file of a skill was last changed, in seconds since 1970.
+fn modified_s(root: &Path) -> Result<i64, Error> {
+    let mut latest = 0;
+    for file in scan::list(root)?.files {
+        latest = latest.max(fs::stat(&file.at)?.map_or(0, |m| m.mtime()));
+    }
+    Ok(latest)
+}
+
+impl Plan {
+    /// Fills in what is shown of the work.
+    fn describe(&mut self, store: Option<&Store>) -> Result<(), Error> {
+        for skill in &self.skills {
+            let from = |hash: Option<ContentHash>| -> Vec<String> {
+                let is_it = |o: &&Original| hash.is_none_or(|hash| o.tree.content_hash() == hash);
+                skill.originals.iter().filter(is_it).map(|o| shown(&o.place)).collect()
+            };
+            let name = skill.name.clone();
+            match skill.variants.as_slice() {
+                [] => self.folded.push(Folded { name, from: from(None) }),
+                [only] => {
+                    let is_other = |o: &&Original| o.place.file_name() != Some(skill.name.as_str().as_ref());
+                    let other = skill.originals.iter().find(is_other).and_then(|o| o.place.file_name());
+                    let folder_name = other.map(|n| n.to_string_lossy().into_owned());
+                    let (from, content_hash) = (from(Some(only.hash)), only.hash);
+                    self.adopt.push(Adopt { name, from, content_hash, folder_name });
+                }
+                several => {
+                    let content = |v: &Variant| Content {
+                        content_hash: v.hash,
+                        from: from(Some(v.hash)),
+                        modified: jiff::Timestamp::from_second(v.modified_s)
+                            .map(|t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+                            .unwrap_or_default(),
+                        in_store: store.is_some() && v.root.is_none(),
+                    };
+                    let contents = several.iter().map(content).collect();
+                    self.conflicts.push(Conflict { name, contents, current: skill.chosen });
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,289 @@
+//! What setup finds on this machine: the agents, the folders they read skills from, and what each entry in those
+//! folders is. It only reads; what is to be done about it, `plan` decides.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use skillsync_core::fault::Fault;
+use skillsync_core::frontmatter;
+use skillsync_core::limits;
+use skillsync_core::name::{self, SkillName};
+use skillsync_core::tree::{SKILL_MD, Tree};
+use skillsync_store::layout::Layout;
+use skillsync_store::render::Mark;
+use skillsync_store::targets::{Occupant, occupant};
+use skillsync_store::tools::{Places, Tool, Tools};
+use skillsync_store::{fs, parallel, scan};
+
+use super::Error;
+use crate::ops::target::with_places;
+use crate::world::World;
+
+/// A folder that agents found on this machine read skills from.
+#[derive(Debug, Clone)]
+pub(super) struct Folder {
+    /// As the registry of tools says it.
+    pub(super) dir: PathBuf,
+    /// What that leads to.
+    pub(super) real: PathBuf,
+    /// The tools whose own folder it is; empty for one that is only read besides (`~/.codex/skills`).
+    pub(super) owners: Vec<Tool>,
+    /// The tools that read it besides their own.
+    pub(super) readers: Vec<Tool>,
+}
+
+impl Folder {
+    /// A name for people and for trash: its first owner's, else its first reader's.
+    pub(super) fn label(&self) -> &str {
+        self.owners.iter().chain(&self.readers).next().map_or("folder", |tool| tool.id.as_str())
+    }
+}
+
+/// A skill of the user's in an agent's folder.
+#[derive(Debug, Clone)]
+pub(super) struct Original {
+    /// The name it will have: what its `SKILL.md` says, else its folder's.
+    pub(super) name: SkillName,
+    /// Where it stands.
+    pub(super) place: PathBuf,
+    /// The folder it stands in, by its number.
+    pub(super) folder: usize,
+    /// What it holds.
+    pub(super) tree: Tree,
+    /// Where it points, when it is a link to another original.
+    pub(super) link: Option<PathBuf>,
+}
+
+/// Something in an agent's folder that setup does not touch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftAlone {
+    /// Where.
+    pub path: String,
+    /// Why: `foreign-link`, `broken-link`, `git-checkout`, `no-skill-md`, `not-loadable`, `name-unusable`,
+    /// `not-a-payload`, `built-in-name`, `store-skill`, `not-readable`.
+    pub reason: &'static str,
+    /// Why, in words.
+    pub message: String,
+    /// What can be done about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl LeftAlone {
+    pub(super) fn new(path: &Path, reason: &'static str, message: impl Into<String>, hint: Option<String>) -> Self {
+        Self { path: path.display().to_string(), reason, message: message.into(), hint }
+    }
+}
+
+/// Everything that was found.
+#[derive(Debug)]
+pub(super) struct Survey {
+    /// The agents' folders, in the order of the registry; those that agents only read besides come last.
+    pub(super) folders: Vec<Folder>,
+    /// The user's skills in them, by folder and name.
+    pub(super) originals: Vec<Original>,
+    /// What is none, or cannot be taken.
+    pub(super) left_alone: Vec<LeftAlone>,
+}
+
+/// Looks at every folder of every agent found here. `step` is called for each entry read.
+pub(super) fn survey(world: &World, tools: &Tools, step: &(dyn Fn() + Sync)) -> Result<Survey, Error> {
+    let folders = folders(world, tools)?;
+    let layout = Layout::new(world.store.clone());
+    let mut survey = Survey { folders, originals: Vec::new(), left_alone: Vec::new() };
+    let mut entries: Vec<(usize, PathBuf)> = Vec::new();
+    for (number, folder) in survey.folders.iter().enumerate() {
+        match fs::entries(&folder.dir) {
+            Ok(names) => entries.extend(
+                names.unwrap_or_default().iter().filter(|n| !is_hidden(n)).map(|n| (number, folder.dir.join(n))),
+            ),
+            Err(e) => survey.left_alone.push(LeftAlone::new(&folder.dir, "not-readable", e.to_string(), e.hint())),
+        }
+    }
+    let found = parallel::map(&entries, |(_, place)| {
+        step();
+        classify(&layout, place)
+    });
+    let mut links = Vec::new();
+    for ((folder, place), found) in entries.into_iter().zip(found) {
+        match found {
+            Found::Nothing => {}
+            Found::Skill(name, tree) => {
+                survey.originals.push(Original { name, place, folder, tree, link: None });
+            }
+            Found::Link { text, real } => links.push((folder, place, text, real)),
+            Found::LeftAlone(left) => survey.left_alone.push(left),
+        }
+    }
+    survey.add_links(links)?;
+    survey.originals.sort_by(|a, b| (a.folder, &a.place).cmp(&(b.folder, &b.place)));
+    survey.left_alone.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(survey)
+}
+
+impl Survey {
+    /// A link to a skill that is taken would lead nowhere afterwards, so it is taken with it: installers put one
+    /// copy into `~/.agents/skills` and link it everywhere else. Other links are the user's own affair.
+    fn add_links(&mut self, links: Vec<(usize, PathBuf, PathBuf, PathBuf)>) -> Result<(), Error> {
+        let mut reals = BTreeMap::new();
+        for (number, original) in self.originals.iter().enumerate() {
+            if let Some(real) = fs::real_path(&original.place)? {
+                reals.insert(real, number);
+            }
+        }
+        for (folder, place, text, real) in links {
+            match reals.get(&real) {
+                Some(&number) => {
+                    let of = &self.originals[number];
+                    let (name, tree) = (of.name.clone(), of.tree.clone());
+                    self.originals.push(Original { name, place, folder, tree, link: Some(text) });
+                }
+                None => {
+                    let message = format!("a link to {}", text.display());
+                    let hint = format!("skillsync add {} takes a copy into the store", real.display());
+                    self.left_alone.push(LeftAlone::new(&place, "foreign-link", message, Some(hint)));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Agents keep things of their own under such names (`.system`, `.DS_Store`), and so do we.
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
+}
+
+/// The tools found on this machine that have a folder for a user's own skills.
+pub(super) fn installed(world: &World, tools: &Tools) -> Vec<Tool> {
+    let exists = |path: &Path| fs::stat(path).is_ok_and(|found| found.is_some());
+    with_places(world, |places| {
+        // What merely lies in the current folder (`./data/skills`) does not show that a tool is installed.
+        let nowhere = Places { cwd: Path::new("/dev/null"), ..*places };
+        let here = |tool: &&Tool| tool.is_detected(&nowhere, &exists) && tool.global_dir(places).is_some();
+        tools.iter().filter(here).cloned().collect()
+    })
+}
+
+fn folders(world: &World, tools: &Tools) -> Result<Vec<Folder>, Error> {
+    let mut folders: Vec<Folder> = Vec::new();
+    let mut at = |dir: PathBuf| -> Result<usize, Error> {
+        let real = fs::real_path(&dir)?.unwrap_or_else(|| dir.clone());
+        if let Some(known) = folders.iter().position(|f| f.real == real) {
+            return Ok(known);
+        }
+        folders.push(Folder { dir, real, owners: Vec::new(), readers: Vec::new() });
+        Ok(folders.len() - 1)
+    };
+    let installed = installed(world, tools);
+    let (mut owners, mut readers) = (Vec::new(), Vec::new());
+    for tool in &installed {
+        if let Some(dir) = with_places(world, |places| tool.global_dir(places)) {
+            owners.push((at(dir)?, tool.clone()));
+        }
+    }
+    for tool in &installed {
+        for dir in with_places(world, |places| tool.also_scanned(places)) {
+            // A system's own folder is not the user's to change.
+            let is_users = !dir.starts_with("/etc") && fs::stat(&dir)?.is_some_and(|m| m.is_dir());
+            if is_users {
+                readers.push((at(dir)?, tool.clone()));
+            }
+        }
+    }
+    owners.into_iter().for_each(|(number, tool)| folders[number].owners.push(tool));
+    readers.into_iter().for_each(|(number, tool)| folders[number].readers.push(tool));
+    Ok(folders)
+}
+
+enum Found {
+    /// Nothing of interest, or ours.
+    Nothing,
+    Skill(SkillName, Tree),
+    Link { text: PathBuf, real: PathBuf },
+    LeftAlone(LeftAlone),
+}
+
+fn classify(layout: &Layout, place: &Path) -> Found {
+    let left = |reason, message: String, hint| Found::LeftAlone(LeftAlone::new(place, reason, message, hint));
+    match look(layout, place) {
+        Ok(found) => found,
+        Err(e) => left("not-readable", e.to_string(), e.hint()),
+    }
+}
+
+fn look(layout: &Layout, place: &Path) -> Result<Found, fs::Error> {
+    let left = |reason, message: String, hint: Option<String>| {
+        Ok(Found::LeftAlone(LeftAlone::new(place, reason, message, hint)))
+    };
+    match occupant(layout, place)? {
+        Occupant::Nothing | Occupant::Ours(_) | Occupant::File => return Ok(Found::Nothing),
+        Occupant::ForeignLink(text) => {
+            return match fs::real_path(place) {
+                Ok(Some(real)) => Ok(Found::Link { text, real }),
+                Ok(None) | Err(_) => left(
+                    "broken-link",
+                    format!("a link to {}, which is not there", text.display()),
+                    Some("remove it if it is not needed".to_owned()),
+                ),
+            };
+        }
+        Occupant::Folder => {}
+    }
+    // A copy of ours: a target in copy mode, or one that was.
+    if Mark::load(place)?.is_some() {
+        return Ok(Found::Nothing);
+    }
+    if fs::lstat(&place.join(".git"))?.is_some() {
+        let hint = format!("skillsync add {} takes a copy into the store", place.display());
+        return left("git-checkout", "a git checkout".to_owned(), Some(hint));
+    }
+    let skill_md = place.join(SKILL_MD);
+    if fs::lstat(&skill_md)?.is_none() {
+        let small = fs::lstat(&place.join("skill.md"))?.is_some();
+        return if small {
+            left("no-skill-md", "it has a skill.md, not a SKILL.md".to_owned(), Some("rename it".to_owned()))
+        } else {
+            left("no-skill-md", "no SKILL.md in it".to_owned(), None)
+        };
+    }
+    let (tree, _) = match scan::read(place) {
+        Ok(read) => read,
+        Err(e) => return left("not-a-payload", with_causes(&e), e.hint()),
+    };
+    let text = fs::read(&skill_md, limits::SKILL_MD_BYTES)?;
+    let parsed = match frontmatter::parse(&text) {
+        Ok(parsed) => parsed,
+        Err(e) => return left("not-loadable", with_causes(&e), e.hint()),
+    };
+    if parsed.description().is_none() {
+        let hint = Some("agents do not load a skill without one".to_owned());
+        return left("not-loadable", "its SKILL.md has no description".to_owned(), hint);
+    }
+    let folder = place.file_name().unwrap_or_default().to_string_lossy();
+    let wanted = parsed.name().unwrap_or(&folder);
+    match SkillName::parse(wanted) {
+        Ok(name) => Ok(Found::Skill(name, tree)),
+        Err(e) => {
+            let hint = match name::suggestion(wanted) {
+                Some(near) => format!("skillsync add {} --name {near}", place.display()),
+                None => "give it a name of a-z, 0-9 and hyphens in its SKILL.md".to_owned(),
+            };
+            left("name-unusable", e.to_string(), Some(hint))
+        }
+    }
+}
+
+/// An error with all its causes as one line: a plan has one line for each thing that is left alone.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
