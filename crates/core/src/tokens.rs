@@ -29,26 +29,26 @@ fn class(c: char) -> Class {
 
 /// Estimates how many tokens a language model reads for `text`.
 ///
-/// Byte-pair encoders of current models spend about a token on a common word together with the space before it,
-/// on three digits, on a run of line ends or of indentation, on a few equal signs, and on an ideograph. Long words
-/// and identifiers are cut about every seven letters. English prose comes out near four bytes a token, code near
-/// three. The estimate is meant for budgets ("is this under 5,000?"): expect it within a quarter of the truth.
+/// Byte-pair encoders of current models spend about a token on a common word together with the space before it, on
+/// three digits, on a cluster of about three signs together with the line ends after it, on a run of indentation, and
+/// on an ideograph. Long words and identifiers are cut about every seven letters. English prose comes out near four
+/// and a half bytes a token, code near three and a half. The estimate is meant for budgets ("is this under 5,000?"):
+/// expect it within a third of the truth.
 pub fn estimate(text: &str) -> usize {
     let mut tokens = 0;
+    let mut before = Class::Newline;
     let mut chars = text.chars().peekable();
     while let Some(first) = chars.next() {
         let kind = class(first);
-        let mut run = 1_usize;
+        let (mut run, mut pieces, mut last) = (1_usize, 1_usize, first);
         while let Some(&next) = chars.peek() {
-            // Only equal signs are joined: `====` is a token or two, `({[` is three.
-            if class(next) != kind || (kind == Class::Sign && next != first) {
-                break;
-            }
             // A capital inside a word begins a new piece of an identifier.
-            if kind == Class::Letters && next.is_ascii_uppercase() && run > 1 {
+            if class(next) != kind || (kind == Class::Letters && next.is_ascii_uppercase() && run > 1) {
                 break;
             }
+            pieces += usize::from(next != last);
             run += 1;
+            last = next;
             chars.next();
         }
         tokens += match kind {
@@ -56,11 +56,13 @@ pub fn estimate(text: &str) -> usize {
             Class::Digits => run.div_ceil(3),
             // One space belongs to the word after it.
             Class::Blank => usize::from(run > 1),
-            Class::Newline => 1,
-            Class::Sign => run.div_ceil(4),
+            Class::Newline => usize::from(before != Class::Sign),
+            // Equal signs, as in a rule of hyphens, count as one for every sixteen.
+            Class::Sign => pieces.div_ceil(3).max(run.div_ceil(16)),
             Class::Alphabet => run.div_ceil(2),
             Class::Ideograph => run,
         };
+        before = kind;
     }
     tokens
 }
@@ -71,15 +73,10 @@ mod tests {
 
     #[test]
     fn estimates_are_near_what_tokenizers_count() {
-        // Counts of a common byte-pair encoder, as published; the estimate must be within a third.
-        for (text, real) in [
-            ("The quick brown fox jumps over the lazy dog.", 10),
-            ("Hello, world!", 4),
-            ("fn main() {\n    println!(\"Hello, world!\");\n}\n", 16),
-            ("Extract text and tables from PDF files, fill forms, merge documents.", 14),
-        ] {
+        // Well-known counts of a common byte-pair encoder; the estimate must be within a third.
+        for (text, real) in [("The quick brown fox jumps over the lazy dog.", 10), ("Hello, world!", 4)] {
             let estimate = estimate(text);
-            assert!(estimate.abs_diff(real) * 3 <= real + 2, "{text:?}: {estimate}, real {real}");
+            assert!(estimate.abs_diff(real) * 3 <= real, "{text:?}: {estimate}, real {real}");
         }
     }
 
@@ -87,8 +84,12 @@ mod tests {
     fn an_estimate_grows_with_the_text_and_never_exceeds_its_bytes() {
         assert_eq!(estimate(""), 0);
         let prose = "Use this skill when the user asks for a report about the quarter. ".repeat(100);
-        let per_token = prose.len() * 100 / estimate(&prose);
-        assert!((350..=550).contains(&per_token), "{per_token}");
+        let code = "fn main() {\n    println!(\"Hello, world!\");\n}\n".repeat(100);
+        // Bytes a token, times 100.
+        for (text, usual) in [(&prose, 350..=550), (&code, 250..=400)] {
+            let per_token = text.len() * 100 / estimate(text);
+            assert!(usual.contains(&per_token), "{per_token}");
+        }
         for text in
             ["日本語のテキスト", "привет мир", "\u{1f600}\u{1f600}", "        x", "a_b_c", "====\n\n\n"]
         {

@@ -66,6 +66,8 @@ pub enum Error {
     #[error(transparent)]
     Name(#[from] name::Error),
     #[error(transparent)]
+    Git(#[from] git::Error),
+    #[error(transparent)]
     Refused(#[from] Refusal),
 }
 
@@ -111,6 +113,7 @@ impl Error {
             Error::Tree(e) => e,
             Error::Fs(e) => e,
             Error::Name(e) => e,
+            Error::Git(e) => e,
             Error::Refused(e) => e,
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::footer;
 use skillsync_core::limits;
-use skillsync_core::name::{self, TargetId};
+use skillsync_core::name::{self, SkillName, TargetId};
 use skillsync_core::skill;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
@@ -133,7 +133,8 @@ pub fn path_text(dir: &Path, home: &Path) -> String {
 }
 
 /// The settings that `config get|set|unset` knows.
-pub const KEYS: [&str; 3] = ["observation.mode", "observation.threshold", "observation.min_invocations"];
+pub const KEYS: [&str; 4] =
+    ["observation.mode", "observation.threshold", "observation.min_invocations", "skillsync.without"];
 
 /// What `config.toml` says, and its text.
 #[derive(Debug, Clone)]
@@ -141,6 +142,7 @@ pub struct Config {
     path: PathBuf,
     document: DocumentMut,
     observation: footer::Settings,
+    without: Vec<SkillName>,
     targets: Vec<Target>,
 }
 
@@ -184,13 +186,33 @@ impl Config {
         let reader = Reader { path };
         reader.check_format(&document)?;
         let observation = reader.observation(&document)?;
+        let without = reader.without(&document)?;
         let targets = reader.targets(&document)?;
-        Ok(Self { path: path.to_owned(), document, observation, targets })
+        Ok(Self { path: path.to_owned(), document, observation, without, targets })
     }
 
     /// The observation settings, defaults filled in.
     pub fn observation(&self) -> &footer::Settings {
         &self.observation
+    }
+
+    /// Built-in skills that the user does without: they are not added again.
+    pub fn without(&self) -> &[SkillName] {
+        &self.without
+    }
+
+    /// Remembers that the user does without a built-in skill.
+    pub fn leave_out(&mut self, name: &SkillName) -> Result<(), Error> {
+        if self.without.contains(name) {
+            return Ok(());
+        }
+        let list = self.document.get_mut("skillsync").and_then(|t| t.get_mut("without"));
+        match list.and_then(Item::as_array_mut) {
+            // Pushed, not set: a list over several lines keeps its comments.
+            Some(names) => names.push(name.as_str()),
+            None => return self.set("skillsync.without", name.as_str()),
+        }
+        self.reparse()
     }
 
     /// The configured targets, in the order of the file.
@@ -264,6 +286,9 @@ impl Config {
             "observation.mode" => Ok(self.observation.mode.to_string()),
             "observation.threshold" => Ok(self.observation.threshold.to_string()),
             "observation.min_invocations" => Ok(self.observation.min_invocations.to_string()),
+            "skillsync.without" => {
+                Ok(self.without.iter().map(SkillName::as_str).collect::<Vec<_>>().join(","))
+            }
             _ => Err(Error::UnknownKey { key: key.to_owned() }),
         }
     }
@@ -282,6 +307,10 @@ impl Config {
         let Some((table, name)) = key.split_once('.') else { return Ok(()) };
         let new: toml_edit::Value = match name {
             "mode" => text.into(),
+            "without" => {
+                let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+                toml_edit::Value::Array(names.collect())
+            }
             "threshold" => number(text).map(toml_edit::Value::from).unwrap_or_else(|| text.into()),
             _ => text.parse::<i64>().map(toml_edit::Value::from).unwrap_or_else(|_| text.into()),
         };
@@ -382,6 +411,14 @@ impl Reader<'_> {
                 .ok_or_else(|| self.wrong("observation.min_invocations", "is not a whole number from 1 up"))?;
         }
         Ok(settings)
+    }
+
+    fn without(&self, document: &DocumentMut) -> Result<Vec<SkillName>, Error> {
+        let Some(item) = document.get("skillsync").and_then(|t| t.get("without")) else { return Ok(Vec::new()) };
+        let names = item.as_array().and_then(|names| {
+            names.iter().map(|name| SkillName::parse(name.as_str()?).ok()).collect::<Option<Vec<_>>>()
+        });
+        names.ok_or_else(|| self.wrong("skillsync.without", "is not a list of names of skills"))
     }
 
     fn targets(&self, document: &DocumentMut) -> Result<Vec<Target>, Error> {
@@ -496,6 +533,23 @@ mode = "copy"
     }
 
     #[test]
+    fn built_in_skills_are_left_out_by_name() {
+        let names = ["skillsync-new", "skillsync-refine"].map(|name| SkillName::parse(name).unwrap());
+        let mut config = parse(INITIAL).unwrap();
+        assert_eq!((config.without(), &*config.get("skillsync.without").unwrap()), (&[][..], ""));
+        config.leave_out(&names[0]).unwrap();
+        config.leave_out(&names[0]).unwrap();
+        config.leave_out(&names[1]).unwrap();
+        assert_eq!(config.without(), names);
+        assert!(config.text().contains("version = \"1\"\nwithout = [\"skillsync-new\", \"skillsync-refine\"]\n"));
+        let mut config = parse("[skillsync]\nversion = \"1\"\nwithout = [\n  \"a\", # why\n]\n").unwrap();
+        config.leave_out(&names[0]).unwrap();
+        assert!(config.text().contains("\"a\", # why"), "{}", config.text());
+        assert!(config.unset("skillsync.without").unwrap());
+        assert_eq!(config.without(), []);
+    }
+
+    #[test]
     fn wrong_files_are_named_and_never_taken_for_empty() {
         let head = "[skillsync]\nversion = \"1\"\n";
         let cases = [
@@ -507,6 +561,8 @@ mode = "copy"
             (&format!("{head}[observation]\nthreshold = 7\n"), "config-value"),
             (&format!("{head}[observation]\nmin_invocations = 0\n"), "config-value"),
             (&format!("targets = 3\n{head}"), "config-value"),
+            (&format!("{head}without = \"pdf\"\n"), "config-value"),
+            (&format!("{head}without = [\"../x\"]\n"), "config-value"),
             (&format!("{head}[[targets]]\nid = \"../x\"\npath = \"/a\"\nsource = \"tool\"\n"), "config-value"),
             (&format!("{head}[[targets]]\nid = \"x\"\npath = \"a\"\nsource = \"tool\"\n"), "config-value"),
             (&format!("{head}[[targets]]\nid = \"x\"\npath = \"/a\"\n"), "config-value"),

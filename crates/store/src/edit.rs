@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use skillsync_core::digest::FileDigest;
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::frontmatter;
 use skillsync_core::merge::{self, Content, Labels, ShowBase, TreeMerge};
@@ -15,7 +16,7 @@ use crate::index::Index;
 use crate::layout::META;
 use crate::lease::{self, Holder, Lease};
 use crate::meta::Meta;
-use crate::objects::{self, Batch};
+use crate::objects::{self, Batch, Stored};
 use crate::scan;
 use crate::skills::{self, Advanced, Change, HandEdit};
 use crate::store::{Store, Writing};
@@ -238,7 +239,7 @@ pub fn commit(
     let store = writing.store();
     let layout = store.layout();
     lease::current(layout, name, token)?;
-    let Working { lease, meta, canonical, tree, path } = working(store, name)?;
+    let Working { lease, meta, tree, path, .. } = working(store, name)?;
     refuse_reserved(name, &path)?;
     let head = meta.head();
     let moved = head.tree != lease.base;
@@ -256,9 +257,11 @@ pub fn commit(
     let transaction = writing.transaction()?;
     let batch = Batch::new(layout, transaction.dir())?;
     let staged = if moved {
-        let base = store.objects().tree(&lease.base)?;
-        let merged = merge_working(writing, name, &base, &tree, &canonical, &path, head.number)?;
-        let contents = contents(store, &path, &tree, &merged)?;
+        let (base, theirs) = (store.objects().open(&lease.base)?, store.objects().open(&head.tree)?);
+        let own = |digest: &FileDigest| read_own(&tree, &path, digest);
+        let sides = Sides { base: &base, ours: &tree, theirs: &theirs, own: &own };
+        let merged = sides.merge(head.number)?;
+        let contents = sides.contents(&merged)?;
         if !merged.conflicts.is_empty() {
             return Err(hand_out(writing, name, lease, &meta, &merged, &contents)?);
         }
@@ -369,48 +372,51 @@ pub fn check_skill_md(name: &SkillName, bytes: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-fn merge_working(
-    writing: &Writing<'_>,
-    _name: &SkillName,
-    base: &Tree,
-    ours: &Tree,
-    theirs: &Tree,
-    working_copy: &std::path::Path,
-    head: u32,
-) -> Result<TreeMerge, Error> {
-    let objects = writing.store().objects();
-    let theirs_label = format!("version {head}");
-    let labels =
-        Labels { ours: OURS, base: "base", theirs: &theirs_label, show_base: ShowBase::Yes };
-    let mut read = |digest: &skillsync_core::digest::FileDigest| -> Result<Vec<u8>, Error> {
-        // The working copy's own files are not in the object store yet.
-        if let Some((path, file)) = ours.files().find(|(_, file)| file.digest == *digest) {
-            return Ok(fs::read(&working_copy.join(path.as_str()), file.size_bytes.max(1))?);
-        }
-        Ok(objects.blob(digest)?)
-    };
-    merge::trees(base, ours, theirs, &mut read, &labels)
+/// The bytes of a file of the working copy, which are not in the object store yet.
+fn read_own(tree: &Tree, root: &std::path::Path, digest: &FileDigest) -> Result<Option<Vec<u8>>, Error> {
+    match tree.files().find(|(_, file)| file.digest == *digest) {
+        Some((path, file)) => Ok(Some(fs::read(&root.join(path.as_str()), file.size_bytes.max(1))?)),
+        None => Ok(None),
+    }
 }
 
-/// The bytes of a merge's result.
-fn contents(
-    store: &Store,
-    working_copy: &std::path::Path,
-    ours: &Tree,
-    merged: &TreeMerge,
-) -> Result<Vec<(SkillPath, Vec<u8>, bool)>, Error> {
-    let mut contents = Vec::with_capacity(merged.files.len());
-    for (path, file) in &merged.files {
-        let bytes = match &file.content {
-            Content::Bytes(bytes) => bytes.clone(),
-            Content::Same(digest) => match ours.files().find(|(_, f)| f.digest == *digest) {
-                Some((own, f)) => fs::read(&working_copy.join(own.as_str()), f.size_bytes.max(1))?,
-                None => store.objects().blob(digest)?,
-            },
-        };
-        contents.push((path.clone(), bytes, file.executable));
+/// What a merge is made of.
+struct Sides<'a> {
+    base: &'a Stored<'a>,
+    ours: &'a Tree,
+    theirs: &'a Stored<'a>,
+    own: &'a dyn Fn(&FileDigest) -> Result<Option<Vec<u8>>, Error>,
+}
+
+impl Sides<'_> {
+    fn read(&self, digest: &FileDigest) -> Result<Vec<u8>, Error> {
+        if let Some(bytes) = (self.own)(digest)? {
+            return Ok(bytes);
+        }
+        let is_theirs = self.theirs.tree().files().any(|(_, file)| file.digest == *digest);
+        let stored = if is_theirs { self.theirs } else { self.base };
+        Ok(stored.read(digest)?.into_owned())
     }
-    Ok(contents)
+
+    fn merge(&self, head: u32) -> Result<TreeMerge, Error> {
+        let theirs = format!("version {head}");
+        let labels = Labels { ours: OURS, base: "base", theirs: &theirs, show_base: ShowBase::Yes };
+        let mut read = |digest: &FileDigest| self.read(digest);
+        merge::trees(self.base.tree(), self.ours, self.theirs.tree(), &mut read, &labels)
+    }
+
+    /// The bytes of a merge's result.
+    fn contents(&self, merged: &TreeMerge) -> Result<Vec<(SkillPath, Vec<u8>, bool)>, Error> {
+        let mut contents = Vec::with_capacity(merged.files.len());
+        for (path, file) in &merged.files {
+            let bytes = match &file.content {
+                Content::Bytes(bytes) => bytes.clone(),
+                Content::Same(digest) => self.read(digest)?,
+            };
+            contents.push((path.clone(), bytes, file.executable));
+        }
+        Ok(contents)
+    }
 }
 
 /// Gives a merge with conflicts to the lease's holder: the working copy holds both sides now, its base is the

@@ -156,9 +156,54 @@ pub fn open_regular(path: &Path) -> Result<(File, Metadata)> {
     }
 }
 
+/// Opens what should be a regular file of ours; `None` when nothing is there, or something else.
+pub fn open_own(path: &Path) -> Result<Option<(File, Metadata)>> {
+    use rustix::fs::OFlags;
+    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits() as i32;
+    let opened = OpenOptions::new().read(true).custom_flags(flags).open(path).on("open", path);
+    let file = match optional(opened) {
+        // A link stands in its place.
+        Err(e) if e.errno() == Some(rustix::io::Errno::LOOP) => None,
+        file => file?,
+    };
+    let Some(file) = file else { return Ok(None) };
+    let metadata = file.metadata().on("read", path)?;
+    Ok(metadata.is_file().then_some((file, metadata)))
+}
+
 /// What is at `path` itself, links not followed; `None` when nothing is.
 pub fn lstat(path: &Path) -> Result<Option<Metadata>> {
     optional(std::fs::symlink_metadata(path).on("look at", path))
+}
+
+/// A folder that is open to be looked at: names in it are found without walking down from the root each time,
+/// which is most of what looking at many small files costs.
+#[derive(Debug)]
+pub struct Folder(std::os::fd::OwnedFd);
+
+impl Folder {
+    /// Opens the folder at `path`; `None` when there is none that can be opened.
+    pub fn open(path: &Path) -> Option<Self> {
+        use rustix::fs::OFlags;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        rustix::fs::open(path, flags, rustix::fs::Mode::empty()).ok().map(Self)
+    }
+
+    fn stat(&self, relative: &str) -> Option<rustix::fs::Stat> {
+        use rustix::fs::AtFlags;
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
+        rustix::fs::statat(&self.0, relative, flags).ok()
+    }
+
+    /// Evidence about the regular file at `relative`; `None` when there is none.
+    pub fn file(&self, relative: &str) -> Option<FileStamp> {
+        FileStamp::of_stat(&self.stat(relative)?)
+    }
+
+    /// Evidence about the folder at `relative`, `""` for this one; `None` when there is none.
+    pub fn dir(&self, relative: &str) -> Option<DirStamp> {
+        DirStamp::of_stat(&self.stat(relative)?)
+    }
 }
 
 /// What `path` leads to, links followed; `None` when nothing is there.
@@ -239,6 +284,11 @@ impl Mode {
 /// Creates a file that must not exist yet, writes `bytes`, does not sync.
 pub fn create(path: &Path, bytes: &[u8], mode: Mode) -> Result<()> {
     let mut file = create_empty(path, mode)?;
+    file.write_all(bytes).on("write", path)
+}
+
+/// Writes all of `bytes` to a file that is open; `path` is its name for an error.
+pub fn write_all(file: &mut impl Write, bytes: &[u8], path: &Path) -> Result<()> {
     file.write_all(bytes).on("write", path)
 }
 

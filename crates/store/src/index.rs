@@ -4,13 +4,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use skillsync_core::digest::TreeId;
 use skillsync_core::skill::{State, Stats};
 
-use crate::fs::{self, DirStamp, FileStamp};
+use crate::fs::{self, DirStamp, FileStamp, Folder};
 use crate::layout::Layout;
 use crate::scan::Listing;
 
@@ -43,27 +42,17 @@ impl<'a> Seen<'a> {
     }
 
     /// Whether `root` still holds exactly this: no entry added or removed, no file touched.
-    pub fn is_unchanged(&self, root: &Path) -> bool {
+    pub fn is_unchanged(&self, root: &Folder) -> bool {
         self.has_same_files(root)
             && self.dirs.iter().all(|(path, seen)| {
-                let at = if path.is_empty() { Cow::Borrowed(root) } else { Cow::Owned(root.join(&**path)) };
-                seen.is_settled(self.settled_ns)
-                    && matches!(fs::lstat(&at), Ok(Some(now)) if now.is_dir() && DirStamp::of(&now) == *seen)
+                seen.is_settled(self.settled_ns) && root.dir(path).is_some_and(|now| now == *seen)
             })
     }
 
     /// Whether the files of this are still there untouched; files that came beside them do not count.
-    pub fn has_same_files(&self, root: &Path) -> bool {
-        let mut at = root.to_path_buf();
+    pub fn has_same_files(&self, root: &Folder) -> bool {
         self.files.iter().all(|(path, seen)| {
-            if !seen.is_settled(self.settled_ns) {
-                return false;
-            }
-            at.push(&**path);
-            let now = fs::lstat(&at);
-            at.clear();
-            at.push(root);
-            matches!(now, Ok(Some(now)) if now.is_file() && FileStamp::of(&now) == *seen)
+            seen.is_settled(self.settled_ns) && root.file(path).is_some_and(|now| now == *seen)
         })
     }
 }
@@ -152,6 +141,8 @@ pub enum Key<'a> {
     Log(&'a str),
     /// The hour in which unused things were last looked for: `i64`, since 1970.
     Housekeeping,
+    /// A digest of the built-in skills that the store was last brought to: `[u8; 32]`.
+    BuiltIn,
 }
 
 impl Key<'_> {
@@ -165,6 +156,7 @@ impl Key<'_> {
             Key::Target(name) => ('g', name),
             Key::Log(name) => ('l', name),
             Key::Housekeeping => ('h', ""),
+            Key::BuiltIn => ('b', ""),
         };
         format!("{letter}/{name}")
     }
@@ -350,13 +342,14 @@ mod tests {
         fs::create(&root.join("sub/a"), b"1", fs::Mode::Plain).unwrap();
         let listing = crate::scan::list(&root).unwrap();
         let later = fs::clock_ns() + 60_000_000_000;
+        let folder = Folder::open(&root).unwrap();
         let seen = Seen::new(&listing, later);
-        assert!(seen.is_unchanged(&root));
-        assert!(!Seen::new(&listing, fs::clock_ns()).is_unchanged(&root), "too young to be trusted");
+        assert!(seen.is_unchanged(&folder));
+        assert!(!Seen::new(&listing, fs::clock_ns()).is_unchanged(&folder), "too young to be trusted");
         fs::create(&root.join("sub/b"), b"", fs::Mode::Plain).unwrap();
-        assert!(!seen.is_unchanged(&root));
-        assert!(seen.has_same_files(&root));
+        assert!(!seen.is_unchanged(&folder));
+        assert!(seen.has_same_files(&folder));
         fs::replace(&root.join("sub/a"), b"1", fs::Mode::Plain).unwrap();
-        assert!(!seen.has_same_files(&root));
+        assert!(!seen.has_same_files(&folder));
     }
 }

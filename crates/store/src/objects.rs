@@ -1,12 +1,15 @@
-//! The object store: the bytes and trees of all versions by digest. Put, get, verify; what to keep is `snapshot`'s.
+//! The object store: every version as one file that holds its list of files and the bytes of the small ones; large
+//! files are objects of their own, shared by versions. Put, get, verify; what to keep is `snapshot`'s.
 //!
 //! An object under its name is complete: it is written elsewhere, made durable, and only then renamed.
+//! The shape is in `docs/formats/store.md`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::io::{self, Read};
+use std::ops::Range;
+use std::path::Path;
 
 use skillsync_core::digest::{FileDigest, Hasher, TreeId};
 use skillsync_core::fault::{Fault, Kind};
@@ -15,6 +18,10 @@ use skillsync_core::tree::{self, Tree};
 
 use crate::fs;
 use crate::layout::Layout;
+
+mod batch;
+
+pub use batch::{Batch, TreeWriter};
 
 /// An object cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -58,15 +65,48 @@ impl Fault for Error {
     }
 }
 
-/// How much of a file is held at once. Most files of skills fit whole.
+/// Files up to this size stand in their version's own object: one file to write and read instead of many. Larger
+/// ones are kept once, however many versions have them.
+pub const INLINE_BYTES: u64 = 32 * 1024;
+/// How much of a file is held at once.
 const CHUNK_BYTES: usize = 256 * 1024;
-/// Up to so many files are synced one by one; above, the whole file system at once is cheaper.
-const SINGLE_SYNCS: usize = 16;
+/// A version's object up to this size is read whole; of a larger one only what is asked for.
+const WHOLE_BYTES: u64 = 1024 * 1024;
+
+/// The last line of a version's object: a word, and how long the list before it is, in hex.
+const TRAILER_WORD: &str = "skillsync-tree-1 ";
+const TRAILER_BYTES: usize = TRAILER_WORD.len() + 16 + 1;
+
+fn trailer(manifest_bytes: usize) -> String {
+    format!("{TRAILER_WORD}{manifest_bytes:016x}\n")
+}
+
+fn is_inline(file: &tree::File) -> bool {
+    file.size_bytes <= INLINE_BYTES
+}
+
+/// How large the object of `tree` is.
+fn object_bytes(tree: &Tree, manifest_bytes: usize) -> u64 {
+    let inline: u64 = tree.files().map(|(_, file)| file).filter(|f| is_inline(f)).map(|f| f.size_bytes).sum();
+    inline + (manifest_bytes + TRAILER_BYTES) as u64
+}
 
 /// Reads objects.
 #[derive(Debug, Clone, Copy)]
 pub struct Objects<'a> {
     layout: &'a Layout,
+}
+
+/// A version that is open to be read.
+#[derive(Debug)]
+pub struct Stored<'a> {
+    layout: &'a Layout,
+    id: TreeId,
+    tree: Tree,
+    file: File,
+    /// The object's first bytes, all of them when it is small.
+    bytes: Vec<u8>,
+    inline: BTreeMap<FileDigest, Range<u64>>,
 }
 
 impl<'a> Objects<'a> {
@@ -77,27 +117,99 @@ impl<'a> Objects<'a> {
 
     /// The list of files of the tree `id`, checked against its name.
     pub fn tree(&self, id: &TreeId) -> Result<Tree, Error> {
+        Ok(self.open(id)?.tree)
+    }
+
+    /// Opens the tree `id`; its list of files is checked against its name.
+    pub fn open(&self, id: &TreeId) -> Result<Stored<'a>, Error> {
         let damaged = || Error::Damaged { digest: id.hex() };
-        let limit = (limits::SKILL_FILES * (limits::PATH_BYTES + 100)) as u64;
-        let bytes = fs::optional(fs::read(&self.layout.tree_object(id), limit))?
-            .ok_or_else(|| Error::Missing { digest: id.hex() })?;
-        if TreeId::of(&bytes) != *id {
+        let path = self.layout.tree_object(id);
+        let (file, metadata) =
+            fs::optional(fs::open_regular(&path))?.ok_or_else(|| Error::Missing { digest: id.hex() })?;
+        let length = metadata.len();
+        let mut bytes = Vec::new();
+        if length <= WHOLE_BYTES {
+            bytes = read_at(&file, 0..length, &path)?;
+        }
+        let part = |range: Range<u64>| -> Result<Vec<u8>, Error> {
+            let whole = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+            match whole.and_then(|(start, end)| bytes.get(start..end)) {
+                Some(part) => Ok(part.to_vec()),
+                None => Ok(read_at(&file, range, &path)?),
+            }
+        };
+        let end = length.checked_sub(TRAILER_BYTES as u64).ok_or_else(damaged)?;
+        let last = String::from_utf8(part(end..length)?).map_err(|_| damaged())?;
+        let hex = last.strip_prefix(TRAILER_WORD).and_then(|rest| rest.strip_suffix('\n')).ok_or_else(damaged)?;
+        let manifest_bytes = u64::from_str_radix(hex, 16).map_err(|_| damaged())?;
+        let start = end.checked_sub(manifest_bytes).ok_or_else(damaged)?;
+        let manifest = part(start..end)?;
+        if TreeId::of(&manifest) != *id {
             return Err(damaged());
         }
-        let text = String::from_utf8(bytes).map_err(|_| damaged())?;
-        Tree::from_manifest(&text).map_err(|_: tree::Error| damaged())
+        let manifest = String::from_utf8(manifest).map_err(|_| damaged())?;
+        let tree = Tree::from_manifest(&manifest).map_err(|_: tree::Error| damaged())?;
+        let mut at = 0;
+        let mut inline = BTreeMap::new();
+        for (_, entry) in tree.files().filter(|(_, entry)| is_inline(entry)) {
+            inline.insert(entry.digest, at..at + entry.size_bytes);
+            at += entry.size_bytes;
+        }
+        if at != start {
+            return Err(damaged());
+        }
+        Ok(Stored { layout: self.layout, id: *id, tree, file, bytes, inline })
+    }
+}
+
+impl Stored<'_> {
+    /// Its list of files.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
     }
 
-    /// One file's bytes, checked against their name.
-    pub fn blob(&self, digest: &FileDigest) -> Result<Vec<u8>, Error> {
-        let bytes = fs::optional(fs::read(&self.layout.blob(digest), limits::FILE_BYTES))?
-            .ok_or_else(|| Error::Missing { digest: digest.hex() })?;
-        if FileDigest::of(&bytes) == *digest { Ok(bytes) } else { Err(Error::Damaged { digest: digest.hex() }) }
+    /// The bytes of one of its files, checked against their digest.
+    pub fn read(&self, digest: &FileDigest) -> Result<Cow<'_, [u8]>, Error> {
+        let bytes = match self.inline.get(digest) {
+            Some(range) => self.inline_bytes(range.clone())?,
+            None => {
+                let path = self.layout.blob(digest);
+                let bytes = fs::optional(fs::read(&path, limits::FILE_BYTES))?;
+                Cow::Owned(bytes.ok_or_else(|| Error::Missing { digest: digest.hex() })?)
+            }
+        };
+        if FileDigest::of(&bytes) == *digest { Ok(bytes) } else { Err(self.damaged(digest)) }
     }
 
-    /// Copies a blob into a new file and checks it on the way: a damaged one leaves an error, and the file must
-    /// not be used.
-    pub fn copy_blob(&self, digest: &FileDigest, to: &Path, mode: fs::Mode) -> Result<(), Error> {
+    fn inline_bytes(&self, range: Range<u64>) -> Result<Cow<'_, [u8]>, Error> {
+        let whole = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+        match whole.and_then(|(start, end)| self.bytes.get(start..end)) {
+            Some(bytes) => Ok(Cow::Borrowed(bytes)),
+            None => Ok(Cow::Owned(read_at(&self.file, range, &self.layout.tree_object(&self.id))?)),
+        }
+    }
+
+    /// The damaged object is the version's own, or the large file's.
+    fn damaged(&self, digest: &FileDigest) -> Error {
+        let digest = if self.inline.contains_key(digest) { self.id.hex() } else { digest.hex() };
+        Error::Damaged { digest }
+    }
+
+    /// Where the object with these bytes is.
+    pub fn place(&self, digest: &FileDigest) -> std::path::PathBuf {
+        if self.inline.contains_key(digest) {
+            self.layout.tree_object(&self.id)
+        } else {
+            self.layout.blob(digest)
+        }
+    }
+
+    /// Writes one of its files into a new file and checks it on the way: a damaged one leaves an error, and the
+    /// new file must not be used. Not synced.
+    pub fn write(&self, digest: &FileDigest, to: &Path, mode: fs::Mode) -> Result<(), Error> {
+        if self.inline.contains_key(digest) {
+            return Ok(fs::create(to, &self.read(digest)?, mode)?);
+        }
         let source = self.layout.blob(digest);
         let (mut input, metadata) =
             fs::optional(fs::open_regular(&source))?.ok_or_else(|| Error::Missing { digest: digest.hex() })?;
@@ -105,19 +217,56 @@ impl<'a> Objects<'a> {
         let mut hasher = Hasher::default();
         pump(&mut input, metadata.len(), &source, |chunk| {
             hasher.update(chunk);
-            fs::Context::on(output.write_all(chunk), "write", to)
+            fs::write_all(&mut output, chunk, to)
         })?;
-        if FileDigest::from_hasher(hasher) == *digest {
-            Ok(())
-        } else {
-            Err(Error::Damaged { digest: digest.hex() })
-        }
+        if FileDigest::from_hasher(hasher) == *digest { Ok(()) } else { Err(self.damaged(digest)) }
     }
 
-    /// Whether a blob is there with the size it should have. Its bytes are not read.
-    pub fn has_blob(&self, digest: &FileDigest, size_bytes: u64) -> Result<bool, fs::Error> {
-        Ok(fs::lstat(&self.layout.blob(digest))?.is_some_and(|m| m.is_file() && m.len() == size_bytes))
+    /// Whether the regular file at `path` holds the bytes of `digest`.
+    pub fn holds(&self, digest: &FileDigest, path: &Path) -> Result<bool, fs::Error> {
+        let (mut input, metadata) = fs::open_regular(path)?;
+        self.is_read_from(digest, &mut input, metadata.len(), path)
     }
+
+    /// Whether an open file holds the bytes of `digest`: compared with what is stored, and where that is not at
+    /// hand or differs, by digest: it may be what is stored that is damaged.
+    pub fn is_read_from(
+        &self,
+        digest: &FileDigest,
+        input: &mut File,
+        size_bytes: u64,
+        path: &Path,
+    ) -> Result<bool, fs::Error> {
+        if let Some(Ok(Cow::Borrowed(stored))) = self.inline.get(digest).map(|r| self.inline_bytes(r.clone())) {
+            if size_bytes != stored.len() as u64 {
+                return Ok(false);
+            }
+            if same_bytes(input, stored, path)? {
+                return Ok(true);
+            }
+            fs::Context::on(io::Seek::rewind(input), "read", path)?;
+        }
+        let (found, _) = digest_of(input, size_bytes, path)?;
+        Ok(found == *digest)
+    }
+}
+
+fn same_bytes(input: &mut File, expected: &[u8], path: &Path) -> Result<bool, fs::Error> {
+    let mut same = true;
+    let mut at = 0;
+    pump(input, expected.len() as u64, path, |chunk| {
+        same = same && expected.get(at..at + chunk.len()) == Some(chunk);
+        at += chunk.len();
+        Ok(())
+    })?;
+    Ok(same && at == expected.len())
+}
+
+fn read_at(file: &File, range: Range<u64>, path: &Path) -> Result<Vec<u8>, fs::Error> {
+    use std::os::unix::fs::FileExt;
+    let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or(usize::MAX)];
+    fs::Context::on(file.read_exact_at(&mut bytes, range.start), "read", path)?;
+    Ok(bytes)
 }
 
 /// Feeds a file's bytes to `take` piece by piece, up to the largest file a skill may have.
@@ -127,19 +276,22 @@ fn pump(
     path: &Path,
     mut take: impl FnMut(&[u8]) -> Result<(), fs::Error>,
 ) -> Result<u64, fs::Error> {
+    // One byte more than expected: a short read is the end then, and needs no second look.
     let mut buffer = vec![0; CHUNK_BYTES.min(expected_bytes as usize + 1)];
     let mut total = 0;
     loop {
         let count = fs::Context::on(input.read(&mut buffer), "read", path)?;
-        if count == 0 {
-            return Ok(total);
-        }
         total += count as u64;
         if total > limits::FILE_BYTES {
             let error = io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than a file of a skill may be");
             return Err(fs::Error::new("read", path, error));
         }
-        take(&buffer[..count])?;
+        if count > 0 {
+            take(&buffer[..count])?;
+        }
+        if count == 0 || (count < buffer.len() && total == expected_bytes) {
+            return Ok(total);
+        }
     }
 }
 
@@ -153,151 +305,58 @@ pub fn digest_of(input: &mut File, expected_bytes: u64, path: &Path) -> Result<(
     Ok((FileDigest::from_hasher(hasher), size))
 }
 
-/// Objects being added together. Nothing is visible until [`Batch::publish`]; what is dropped before leaves
-/// litter in staging that the next command clears.
-#[derive(Debug)]
-pub struct Batch<'a> {
-    layout: &'a Layout,
-    dir: PathBuf,
-    pending: Mutex<BTreeMap<PathBuf, PathBuf>>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use skillsync_core::path::SkillPath;
 
-impl<'a> Batch<'a> {
-    /// A batch that stages in `transaction`, a folder of its own below `staging/`.
-    pub fn new(layout: &'a Layout, transaction: &Path) -> Result<Self, fs::Error> {
-        let dir = transaction.join("objects");
-        fs::make_dir(&dir)?;
-        Ok(Self { layout, dir, pending: Mutex::default() })
-    }
-
-    /// Adds `bytes` as a blob.
-    pub fn put(&self, bytes: &[u8]) -> Result<FileDigest, fs::Error> {
-        let digest = FileDigest::of(bytes);
-        self.put_at(&self.layout.blob(&digest), bytes)?;
-        Ok(digest)
-    }
-
-    /// Adds the list of files of `tree`.
-    pub fn put_tree(&self, tree: &Tree) -> Result<TreeId, fs::Error> {
-        let manifest = tree.manifest();
-        let id = TreeId::of(manifest.as_bytes());
-        self.put_at(&self.layout.tree_object(&id), manifest.as_bytes())?;
-        Ok(id)
-    }
-
-    fn put_at(&self, object: &Path, bytes: &[u8]) -> Result<(), fs::Error> {
-        // Size and place are enough to trust what is there: it was durable before it had its name, and `verify`
-        // reads every byte.
-        if fs::lstat(object)?.is_some_and(|m| m.is_file() && m.len() == bytes.len() as u64) {
-            return Ok(());
+    #[test]
+    fn a_version_reads_back_and_damage_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path().to_owned());
+        for folder in layout.folders() {
+            fs::make_dirs(&folder).unwrap();
         }
-        if self.reserve(object).is_some() {
-            let staged = self.staged(object);
-            fs::create(&staged, bytes, fs::Mode::ReadOnly)?;
+        let contents: [(&str, Vec<u8>); 4] = [
+            ("SKILL.md", b"small".to_vec()),
+            ("empty", Vec::new()),
+            ("large.bin", vec![7; 40_000]),
+            ("same", b"small".to_vec()),
+        ];
+        let batch = Batch::new(&layout, &layout.staging()).unwrap();
+        let mut writer = batch.tree().unwrap();
+        let mut files = Vec::new();
+        for (path, bytes) in &contents {
+            let file = tree::File {
+                digest: batch.put(&mut writer, bytes).unwrap(),
+                size_bytes: bytes.len() as u64,
+                executable: false,
+            };
+            files.push((SkillPath::parse(path).unwrap(), file));
         }
-        Ok(())
-    }
-
-    /// Adds the bytes of `source`, and writes the same bytes to `copy`: read once, so both are what was hashed.
-    pub fn put_file(&self, source: &Path, copy: &Path, mode: fs::Mode) -> Result<(FileDigest, u64), fs::Error> {
-        let (mut input, metadata) = fs::open_regular(source)?;
-        if metadata.len() < CHUNK_BYTES as u64 {
-            let mut bytes = Vec::with_capacity(metadata.len() as usize);
-            let size = pump(&mut input, metadata.len(), source, |chunk| {
-                bytes.extend_from_slice(chunk);
-                Ok(())
-            })?;
-            fs::create(copy, &bytes, mode)?;
-            return Ok((self.put(&bytes)?, size));
+        let tree = Tree::new(files).unwrap();
+        let id = batch.finish(writer, &tree).unwrap();
+        batch.sync(&[], &[]).unwrap();
+        batch.publish().unwrap();
+        let objects = Objects::new(&layout);
+        let stored = objects.open(&id).unwrap();
+        assert_eq!(stored.tree(), &tree);
+        for ((_, bytes), (_, file)) in contents.iter().zip(tree.files()) {
+            assert_eq!(&*stored.read(&file.digest).unwrap(), bytes);
         }
-        let staged = self.dir.join(fs::unique_name("large-"));
-        let mut object = fs::create_empty(&staged, fs::Mode::ReadOnly)?;
-        let mut output = fs::create_empty(copy, mode)?;
-        let mut hasher = Hasher::default();
-        let size = pump(&mut input, metadata.len(), source, |chunk| {
-            hasher.update(chunk);
-            fs::Context::on(object.write_all(chunk), "write", &staged)?;
-            fs::Context::on(output.write_all(chunk), "write", copy)
-        })?;
-        let digest = FileDigest::from_hasher(hasher);
-        let place = self.layout.blob(&digest);
-        let known = fs::lstat(&place)?.is_some_and(|m| m.is_file() && m.len() == size);
-        match self.reserve(&place) {
-            Some(()) if !known => fs::rename(&staged, &self.staged(&place))?,
-            reserved => {
-                fs::remove_file(&staged)?;
-                if reserved.is_some() {
-                    self.lock().remove(&place);
-                }
-            }
+        let object = layout.tree_object(&id);
+        let good = fs::read(&object, 1_000_000).unwrap();
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            fs::replace(&object, &bad, fs::Mode::ReadOnly).unwrap();
+            let noticed = match objects.open(&id) {
+                Err(e) => matches!(e, Error::Damaged { .. }),
+                Ok(stored) => tree.files().any(|(_, file)| stored.read(&file.digest).is_err()),
+            };
+            assert!(noticed, "byte {at}");
         }
-        Ok((digest, size))
-    }
-
-    /// Notes that this batch writes `object`; `None` when it does already.
-    fn reserve(&self, object: &Path) -> Option<()> {
-        let staged = self.staged(object);
-        let mut pending = self.lock();
-        if pending.contains_key(object) {
-            return None;
-        }
-        pending.insert(object.to_owned(), staged);
-        Some(())
-    }
-
-    /// Where an object waits: blobs and trees keep apart by their folder's name, and hex digests never clash.
-    fn staged(&self, object: &Path) -> PathBuf {
-        let mut name = String::new();
-        let parts: Vec<_> = object.components().rev().take(3).collect();
-        for part in parts.iter().rev() {
-            name.push_str(&part.as_os_str().to_string_lossy());
-        }
-        self.dir.join(name)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, PathBuf>> {
-        // A panic while it was held is a bug that ends the process anyway.
-        self.pending.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    /// Makes the bytes durable, and `also` (files staged beside them) with them. Then [`Batch::publish`].
-    pub fn sync(&self, also: &[PathBuf], also_dirs: &[PathBuf]) -> Result<(), fs::Error> {
-        let staged: Vec<PathBuf> = self.lock().values().cloned().collect();
-        if staged.len() + also.len() > SINGLE_SYNCS {
-            return fs::sync_file_system(self.layout.root());
-        }
-        for path in staged.iter().chain(also) {
-            fs::sync_file(path)?;
-        }
-        for dir in also_dirs {
-            fs::sync_dir(dir)?;
-        }
-        Ok(())
-    }
-
-    /// Gives every object its name, durably. Call after [`Batch::sync`].
-    pub fn publish(self) -> Result<(), fs::Error> {
-        let pending = std::mem::take(&mut *self.lock());
-        let mut dirs: Vec<&Path> = pending.keys().filter_map(|object| object.parent()).collect();
-        dirs.dedup();
-        for dir in &dirs {
-            fs::make_dir(dir)?;
-        }
-        for (object, staged) in &pending {
-            // A wrong-sized object of the same name is damaged: replacing it mends it.
-            fs::rename(staged, object)?;
-        }
-        if dirs.len() > SINGLE_SYNCS {
-            fs::sync_file_system(self.layout.root())?;
-        } else {
-            for dir in &dirs {
-                fs::sync_dir(dir)?;
-            }
-            if !dirs.is_empty() {
-                fs::sync_dir(&self.layout.objects().join("blobs"))?;
-                fs::sync_dir(&self.layout.objects().join("trees"))?;
-            }
-        }
-        fs::remove_dir_if_empty(&self.dir)
+        fs::replace(&object, &good[..good.len() - 1], fs::Mode::ReadOnly).unwrap();
+        assert_eq!(objects.open(&id).unwrap_err().code(), "object-damaged");
     }
 }

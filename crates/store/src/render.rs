@@ -15,7 +15,8 @@ use crate::layout::{Layout, TREE_MARK};
 use crate::scan::{self, Listing};
 use crate::skills::{self, Error};
 use crate::store::{Store, Transaction};
-use crate::{objects, parallel};
+use crate::objects::{self, Stored};
+use crate::parallel;
 
 /// A rendered tree before it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,21 +48,22 @@ pub fn plan(
             return Ok((rendering(known.rendered), None));
         }
     }
-    let tree = store.objects().tree(&canonical)?;
-    let (rendered, _) = with_footer(store, name, &tree, store.config().observation())?;
+    let stored = store.objects().open(&canonical)?;
+    let (rendered, _) = with_footer(&stored, name, store.config().observation())?;
     let id = rendered.id();
     Ok((rendering(id), Some(RenderedAs { tree: canonical, footer, rendered: id })))
 }
 
-/// `tree` with the footer below its `SKILL.md`, and that file's new bytes; the bytes are `None` when it has none.
+/// A version's tree with the footer below its `SKILL.md`, and that file's new bytes; these are `None` when there is
+/// no footer.
 fn with_footer(
-    store: &Store,
+    stored: &Stored<'_>,
     name: &SkillName,
-    tree: &Tree,
     settings: &Settings,
 ) -> Result<(Tree, Option<Vec<u8>>), Error> {
+    let tree = stored.tree();
     let Some(text) = footer::text(name, settings) else { return Ok((tree.clone(), None)) };
-    let bytes = footer::inject(&skills::skill_md(store, tree)?, &text);
+    let bytes = footer::inject(&skills::skill_md(stored)?, &text);
     let size_bytes = bytes.len() as u64;
     let digest = FileDigest::of(&bytes);
     let files = tree.files().map(|(path, file)| {
@@ -144,18 +146,30 @@ pub enum Condition {
 
 /// Looks at the rendered tree or copy at `root`, reading bytes only where the index proves nothing.
 pub fn condition(index: &Index, key: Key<'_>, root: &Path) -> Result<(Condition, Option<Fresh>), fs::Error> {
-    if index.get::<Seen<'_>>(key).is_some_and(|seen| seen.has_same_files(root)) {
-        return Ok((Condition::Intact, None));
+    if let Some(seen) = index.get::<Seen<'_>>(key) {
+        if fs::Folder::open(root).is_some_and(|folder| seen.has_same_files(&folder)) {
+            return Ok((Condition::Intact, None));
+        }
     }
     if fs::lstat(root)?.is_none() {
         return Ok((Condition::Missing, None));
     }
     let settled_ns = fs::clock_ns();
     let Some(mark) = Mark::load(root)? else { return Ok((Condition::Unmarked, None)) };
-    match evidence(root, &mark.tree)? {
+    match evidence(root, &mark.tree, None)? {
         Some(listing) => Ok((Condition::Intact, Some(Fresh { listing, settled_ns }))),
         None => Ok((Condition::Edited(mark), None)),
     }
+}
+
+/// The same for the tree at `root`, every byte read. `known` has most of them: comparing is cheaper than hashing.
+pub fn read(root: &Path, known: Option<&Stored<'_>>) -> Result<Condition, Error> {
+    if fs::lstat(root)?.is_none() {
+        return Ok(Condition::Missing);
+    }
+    let Some(mark) = Mark::load(root)? else { return Ok(Condition::Unmarked) };
+    let intact = evidence(root, &mark.tree, known)?.is_some();
+    Ok(if intact { Condition::Intact } else { Condition::Edited(mark) })
 }
 
 /// Evidence that the index did not have.
@@ -173,21 +187,22 @@ impl Fresh {
 }
 
 /// Reads the files of `tree` at `root`; `None` when one is not as it should be.
-fn evidence(root: &Path, tree: &Tree) -> Result<Option<Listing>, fs::Error> {
+fn evidence(root: &Path, tree: &Tree, known: Option<&Stored<'_>>) -> Result<Option<Listing>, fs::Error> {
     let mut listing = Listing::default();
     for (path, file) in tree.files() {
         let at = root.join(path.as_str());
-        let Some(metadata) = fs::lstat(&at)? else { return Ok(None) };
-        if !metadata.is_file()
-            || metadata.len() != file.size_bytes
+        let Some((mut input, metadata)) = fs::open_own(&at)? else { return Ok(None) };
+        if metadata.len() != file.size_bytes
             || fs::is_executable(&metadata) != file.executable
         {
             return Ok(None);
         }
         let stamp = fs::FileStamp::of(&metadata);
-        let (mut input, metadata) = fs::open_regular(&at)?;
-        let (digest, _) = objects::digest_of(&mut input, metadata.len(), &at)?;
-        if digest != file.digest {
+        let same = match known {
+            Some(known) => known.is_read_from(&file.digest, &mut input, metadata.len(), &at)?,
+            None => objects::digest_of(&mut input, metadata.len(), &at)?.0 == file.digest,
+        };
+        if !same {
             return Ok(None);
         }
         let found = scan::Found {
@@ -261,8 +276,8 @@ pub fn stage(
     rendering: &Rendering,
     read_only: ReadOnly,
 ) -> Result<(PathBuf, Listing), Error> {
-    let canonical = store.objects().tree(&rendering.canonical)?;
-    let (tree, skill_md) = with_footer(store, &rendering.name, &canonical, store.config().observation())?;
+    let stored = store.objects().open(&rendering.canonical)?;
+    let (tree, skill_md) = with_footer(&stored, &rendering.name, store.config().observation())?;
     let dir = staging.join(fs::unique_name(&format!("{}-", rendering.name)));
     fs::make_dir(&dir)?;
     skills::make_folders(&dir, tree.files().map(|(path, _)| path))?;
@@ -276,7 +291,7 @@ pub fn stage(
         };
         match &skill_md {
             Some(bytes) if is_skill_md(path) => fs::create(&at, bytes, mode)?,
-            _ => store.objects().copy_blob(&file.digest, &at, mode)?,
+            _ => stored.write(&file.digest, &at, mode)?,
         }
     }
     let (name, version) = (rendering.name.clone(), rendering.version);

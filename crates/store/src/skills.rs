@@ -10,14 +10,18 @@ use skillsync_core::path::SkillPath;
 use skillsync_core::skill::{Origin, Source, State, Stats, Version};
 use skillsync_core::tree::{self, File, Tree};
 
-use crate::fs::{self, FileStamp};
+use crate::fs::{self, FileStamp, Folder};
 use crate::index::{Index, Key, Seen, SkillSeen};
 use crate::layout::META;
 use crate::meta::{self, Meta, Upstream};
-use crate::objects::{self, Batch, Objects};
+use crate::objects::{self, Batch, Objects, Stored};
 use crate::scan::{self, Listing};
 use crate::store::{Store, Transaction, Writing};
 use crate::{layout::Layout, parallel};
+
+mod restore;
+
+pub use restore::restore;
 
 /// Something about a canonical skill does not allow what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -174,7 +178,8 @@ pub fn standing(store: &Store, index: &Index, name: &SkillName, meta: &Meta) -> 
     let root = store.layout().skill(name);
     let head = meta.head();
     if let Some(seen) = index.get::<SkillSeen<'_>>(Key::Skill(name.as_str())) {
-        if seen.tree == head.tree && seen.files.is_unchanged(&root) {
+        let unchanged = || Folder::open(&root).is_some_and(|folder| seen.files.is_unchanged(&folder));
+        if seen.tree == head.tree && unchanged() {
             return Ok(Standing::Pristine);
         }
     }
@@ -214,17 +219,38 @@ pub fn stage_folder(
     name: &SkillName,
     root: &Path,
 ) -> Result<Staged, Error> {
-    let listing = scan::list(root)?;
+    stage_folder_but(transaction, batch, name, root, None)
+}
+
+/// Like [`stage_folder`], with other bytes for one of the files.
+pub fn stage_folder_but(
+    transaction: &Transaction,
+    batch: &Batch<'_>,
+    name: &SkillName,
+    root: &Path,
+    instead: Option<(&str, &[u8])>,
+) -> Result<Staged, Error> {
+    let mut listing = scan::list(root)?;
+    listing.files.sort_by(|a, b| a.path.cmp(&b.path));
     let dir = staging_dir(transaction, name)?;
     make_folders(&dir, listing.files.iter().map(|f| &f.path))?;
+    let mut writer = batch.tree()?;
     let mut files = Vec::with_capacity(listing.files.len());
     for found in listing.files {
         scan::check_size(root, &found)?;
         let copy = dir.join(found.path.as_str());
-        let (digest, size_bytes) = batch.put_file(&found.at, &copy, plain(found.executable))?;
+        let mode = plain(found.executable);
+        let (digest, size_bytes) = match instead {
+            Some((path, bytes)) if path == found.path.as_str() => {
+                fs::create(&copy, bytes, mode)?;
+                (batch.put(&mut writer, bytes)?, bytes.len() as u64)
+            }
+            _ => batch.put_file(&mut writer, &found.at, &copy, mode)?,
+        };
         files.push((found.path, File { digest, size_bytes, executable: found.executable }));
     }
     let tree = scan::tree_of(root, files)?;
+    batch.finish(writer, &tree)?;
     Ok(Staged { name: name.clone(), tree, dir })
 }
 
@@ -235,15 +261,20 @@ pub fn stage_bytes(
     name: &SkillName,
     contents: &[(SkillPath, Vec<u8>, bool)],
 ) -> Result<Staged, Error> {
+    let mut contents: Vec<_> = contents.iter().collect();
+    contents.sort_by(|a, b| a.0.cmp(&b.0));
     let dir = staging_dir(transaction, name)?;
     make_folders(&dir, contents.iter().map(|(path, ..)| path))?;
+    let mut writer = batch.tree()?;
     let mut files = Vec::with_capacity(contents.len());
     for (path, bytes, executable) in contents {
         fs::create(&dir.join(path.as_str()), bytes, plain(*executable))?;
-        let digest = batch.put(bytes)?;
+        let digest = batch.put(&mut writer, bytes)?;
         files.push((path.clone(), File { digest, size_bytes: bytes.len() as u64, executable: *executable }));
     }
-    Ok(Staged { name: name.clone(), tree: Tree::new(files)?, dir })
+    let tree = Tree::new(files)?;
+    batch.finish(writer, &tree)?;
+    Ok(Staged { name: name.clone(), tree, dir })
 }
 
 /// Stages a tree whose files are in the object store.
@@ -258,29 +289,12 @@ pub fn stage_tree(
     Ok(Staged { name: name.clone(), tree: tree.clone(), dir })
 }
 
-/// Replaces the bytes of one staged file that is there.
-pub fn replace_file(batch: &Batch<'_>, staged: Staged, path: &str, bytes: &[u8]) -> Result<Staged, Error> {
-    let Staged { name, tree, dir } = staged;
-    let at = dir.join(path);
-    fs::remove_file(&at)?;
-    let mut files = Vec::with_capacity(tree.len());
-    for (own, file) in tree.files() {
-        let mut file = *file;
-        if own.as_str() == path {
-            fs::create(&at, bytes, plain(file.executable))?;
-            file.digest = batch.put(bytes)?;
-            file.size_bytes = bytes.len() as u64;
-        }
-        files.push((own.clone(), file));
-    }
-    Ok(Staged { name, tree: Tree::new(files)?, dir })
-}
-
 /// Writes a tree of the object store into the existing empty folder `dir`, writable for its owner. Not synced.
 pub fn write_tree(objects: Objects<'_>, tree: &Tree, dir: &Path) -> Result<(), Error> {
+    let stored = objects.open(&tree.id())?;
     make_folders(dir, tree.files().map(|(path, _)| path))?;
     for (path, file) in tree.files() {
-        objects.copy_blob(&file.digest, &dir.join(path.as_str()), plain(file.executable))?;
+        stored.write(&file.digest, &dir.join(path.as_str()), plain(file.executable))?;
     }
     Ok(())
 }
@@ -362,7 +376,7 @@ pub fn advance(
 ) -> Result<Vec<Result<Advanced, Error>>, Error> {
     let store = writing.store();
     let known: &Index = index;
-    let prepared = parallel::map_owned(changes, |change| prepare(store, &batch, known, change));
+    let prepared = parallel::map_owned(changes, |change| prepare(store, known, change));
     let prepared = prepared.into_iter().collect::<Result<Vec<_>, _>>()?;
     let (mut files, mut dirs) = (Vec::new(), Vec::new());
     for p in prepared.iter().filter_map(|p| p.as_ref().ok()) {
@@ -392,7 +406,6 @@ struct Prepared {
 /// Checks one change and writes its record beside its payload. The inner error spares the others, the outer not.
 fn prepare(
     store: &Store,
-    batch: &Batch<'_>,
     index: &Index,
     change: Change,
 ) -> Result<Result<Prepared, Error>, Error> {
@@ -411,7 +424,7 @@ fn prepare(
     let version = Version {
         number: 1,
         content_hash: tree.content_hash(),
-        tree: batch.put_tree(&tree)?,
+        tree: tree.id(),
         reason,
         origin,
         at: store.now_text(),
@@ -521,9 +534,12 @@ fn look_at(store: &Store, index: &Index, name: &SkillName) -> Result<Look, Error
     let root = store.layout().skill(name);
     let meta_path = root.join(META);
     if let Some(seen) = index.get::<SkillSeen<'_>>(Key::Skill(name.as_str())) {
-        let same_meta = matches!(fs::lstat(&meta_path), Ok(Some(m)) if FileStamp::of(&m) == seen.meta)
-            && seen.meta.is_settled(seen.meta_settled_ns);
-        if same_meta && seen.files.is_unchanged(&root) {
+        let unchanged = |folder: Folder| {
+            seen.meta.is_settled(seen.meta_settled_ns)
+                && folder.file(META) == Some(seen.meta)
+                && seen.files.is_unchanged(&folder)
+        };
+        if Folder::open(&root).is_some_and(unchanged) {
             let SkillSeen { state, version, tree, .. } = seen;
             return Ok(Look { name: name.clone(), state, version, tree, edited: false, fresh: None });
         }
@@ -555,7 +571,7 @@ impl Look {
 }
 
 /// The text of a version's `SKILL.md`.
-pub fn skill_md(store: &Store, tree: &Tree) -> Result<Vec<u8>, Error> {
-    let digest: FileDigest = tree.require_skill_md()?.digest;
-    Ok(store.objects().blob(&digest)?)
+pub fn skill_md(stored: &Stored<'_>) -> Result<Vec<u8>, Error> {
+    let digest: FileDigest = stored.tree().require_skill_md()?.digest;
+    Ok(stored.read(&digest)?.into_owned())
 }

@@ -245,7 +245,7 @@ impl<'a> Writing<'a> {
 }
 
 /// In a transaction: folders that were live and are being replaced.
-const OLD: &str = "old";
+pub(crate) const OLD: &str = "old";
 
 /// Work in progress of one command.
 #[derive(Debug)]

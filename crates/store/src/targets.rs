@@ -18,9 +18,11 @@ use crate::store::{Store, Transaction, Writing};
 use crate::tools::Mode;
 
 mod copies;
+mod edits;
 mod links;
 mod place;
 
+pub use edits::{EditedPlace, Extent, edits, retire};
 pub use place::{Occupant, occupant};
 
 /// A target cannot be brought up to date.

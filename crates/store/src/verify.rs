@@ -1,17 +1,15 @@
 //! Reading every byte that the store answers for, and saying what is not as it should be (`docs/commands.md`).
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use skillsync_core::digest::{FileDigest, TreeId};
 use skillsync_core::fault::Fault;
 use skillsync_core::name::SkillName;
-use skillsync_core::skill::State;
+use skillsync_core::skill::{State, Version};
 
-use crate::index::{Index, Key};
 use crate::meta::Meta;
-use crate::objects;
+use crate::objects::{self, Stored};
 use crate::render::{self, Condition};
 use crate::scan;
 use crate::skills;
@@ -66,76 +64,129 @@ pub struct Verified {
 
 /// Reads the canonical folders, the rendered trees that links lead to and all objects of `names`.
 pub fn verify(store: &Store, names: &[SkillName]) -> Result<Verified, skills::Error> {
-    let layout = store.layout();
     let mut verified = Verified { skills: names.len(), ..Verified::default() };
-    let metas = parallel::map(names, |name| skills::load(store, name));
-    let mut known: Vec<(&SkillName, Meta)> = Vec::new();
-    for (name, meta) in names.iter().zip(metas) {
-        match meta {
-            Ok(meta) => known.push((name, meta)),
-            Err(skills::Error::NotFound { name, nearest }) => {
-                return Err(skills::Error::NotFound { name, nearest });
-            }
-            Err(e) => {
-                let hint = e.hint().unwrap_or_default();
-                let path = layout.meta(name);
-                let message = e.to_string();
-                verified.findings.push(Finding {
-                    trouble: Trouble::Record,
-                    skill: Some(name.clone()),
-                    path,
-                    message,
-                    hint,
-                });
-            }
-        }
+    let targets = rendered_folders(store)?;
+    for checked in parallel::map(names, |name| skill(store, &targets, name)) {
+        let checked = checked?;
+        verified.trees += checked.trees;
+        verified.objects += checked.objects;
+        verified.findings.extend(checked.findings);
     }
-    verified.findings.extend(parallel::map(&known, |(name, meta)| canonical(store, name, meta)).into_iter().flatten());
-    let (trees, findings) = rendered(store, &known)?;
-    verified.trees = trees;
-    verified.findings.extend(findings);
-    let (objects, findings) = all_objects(store, &known);
-    verified.objects = objects;
-    verified.findings.extend(findings);
     verified.findings.sort_by(|a, b| (&a.path, a.trouble).cmp(&(&b.path, b.trouble)));
+    verified.findings.dedup();
     Ok(verified)
 }
 
-fn canonical(store: &Store, name: &SkillName, meta: &Meta) -> Option<Finding> {
+fn rendered_folders(store: &Store) -> Result<Vec<PathBuf>, fs::Error> {
+    let rendered = store.layout().rendered();
+    Ok(fs::entries(&rendered)?.unwrap_or_default().iter().map(|target| rendered.join(target)).collect())
+}
+
+/// Checks all that belongs to one skill.
+fn skill(store: &Store, targets: &[PathBuf], name: &SkillName) -> Result<Verified, skills::Error> {
+    let mut verified = Verified::default();
+    let meta = match skills::load(store, name) {
+        Ok(meta) => meta,
+        Err(e @ skills::Error::NotFound { .. }) => return Err(e),
+        Err(e) => {
+            let (hint, path) = (e.hint().unwrap_or_default(), store.layout().meta(name));
+            let (trouble, message) = (Trouble::Record, e.to_string());
+            verified.findings.push(Finding { trouble, skill: Some(name.clone()), path, message, hint });
+            return Ok(verified);
+        }
+    };
+    let mut seen = BTreeSet::new();
+    for version in meta.versions() {
+        if seen.insert(version.tree) {
+            objects_of(store, name, version, &mut verified);
+        }
+    }
+    // What is stored was read a moment ago: comparing with it is cheaper than hashing again.
+    let head = store.objects().open(&meta.head().tree).ok();
+    verified.findings.extend(canonical(store, name, &meta, head.as_ref())?);
+    if meta.state == State::Active {
+        rendered(store, targets, name, head.as_ref(), &mut verified)?;
+    }
+    Ok(verified)
+}
+
+/// Reads a version's object and the large files it shares with others.
+fn objects_of(store: &Store, name: &SkillName, version: &Version, verified: &mut Verified) {
+    let stored = match store.objects().open(&version.tree) {
+        Ok(stored) => stored,
+        Err(e) => {
+            let path = store.layout().tree_object(&version.tree);
+            return verified.findings.push(object_finding(&e, (name, version.number), path));
+        }
+    };
+    verified.objects += 1;
+    for (_, file) in stored.tree().files() {
+        if let Err(e) = stored.read(&file.digest) {
+            let path = stored.place(&file.digest);
+            verified.findings.push(object_finding(&e, (name, version.number), path));
+        }
+    }
+}
+
+/// Compares the canonical folder with its newest version.
+fn canonical(
+    store: &Store,
+    name: &SkillName,
+    meta: &Meta,
+    head: Option<&Stored<'_>>,
+) -> Result<Option<Finding>, skills::Error> {
     let path = store.layout().skill(name);
-    let message = match scan::read(&path) {
-        Ok((tree, _)) if tree.id() == meta.head().tree => return None,
-        Ok(_) => "its files are not those of its newest version".to_owned(),
+    let same = match head {
+        Some(head) => is_same(&path, head),
+        None => scan::read(&path).map(|(tree, _)| tree.id() == meta.head().tree).map_err(skills::Error::from),
+    };
+    let message = match same {
+        Ok(true) => return Ok(None),
+        Ok(false) => "its files are not those of its newest version".to_owned(),
         Err(e) => e.to_string(),
     };
     let hint = format!("`skillsync adopt {name}` makes it a version, `skillsync adopt {name} --discard` restores it");
     let skill = Some(name.clone());
-    Some(Finding { trouble: Trouble::HandEdited, skill, path, message, hint })
+    Ok(Some(Finding { trouble: Trouble::HandEdited, skill, path, message, hint }))
 }
 
-/// Checks every tree that a link of one of the skills leads to; each tree once, however many links there are.
-fn rendered(store: &Store, known: &[(&SkillName, Meta)]) -> Result<(usize, Vec<Finding>), skills::Error> {
-    let layout = store.layout();
-    let mut linked: BTreeMap<String, (SkillName, PathBuf)> = BTreeMap::new();
-    for target in fs::entries(&layout.rendered())?.unwrap_or_default() {
-        let folder = layout.rendered().join(target);
-        for (name, meta) in known {
-            if meta.state != State::Active {
-                continue;
-            }
-            let link = folder.join(name.as_str());
-            if let Some(hex) = render::linked(layout, &link)? {
-                linked.insert(hex, ((*name).clone(), link));
-            }
+fn is_same(root: &Path, head: &Stored<'_>) -> Result<bool, skills::Error> {
+    let listing = scan::list(root)?;
+    if listing.files.len() != head.tree().len() {
+        return Ok(false);
+    }
+    for found in &listing.files {
+        let as_recorded = match head.tree().get(&found.path) {
+            Some(file) => file.executable == found.executable && head.holds(&file.digest, &found.at)?,
+            None => false,
+        };
+        if !as_recorded {
+            return Ok(false);
         }
     }
-    let linked: Vec<_> = linked.into_iter().collect();
-    let nothing_known = Index::default();
-    let findings = parallel::try_map(&linked, |(hex, (name, link))| {
-        let path = layout.trees().join(hex);
-        let (condition, _) = render::condition(&nothing_known, Key::Tree(hex), &path)?;
-        let (trouble, message, hint) = match condition {
-            Condition::Intact => return Ok(None),
+    Ok(true)
+}
+
+/// Checks every tree that a link of the skill leads to; each tree once, however many links there are.
+fn rendered(
+    store: &Store,
+    targets: &[PathBuf],
+    name: &SkillName,
+    head: Option<&Stored<'_>>,
+    verified: &mut Verified,
+) -> Result<(), skills::Error> {
+    let layout = store.layout();
+    let mut seen = BTreeSet::new();
+    for folder in targets {
+        let link = folder.join(name.as_str());
+        let Some(hex) = render::linked(layout, &link)? else { continue };
+        if !seen.insert(hex.clone()) {
+            continue;
+        }
+        verified.trees += 1;
+        let path = layout.trees().join(&hex);
+        let (trouble, message, hint) = match render::read(&path, head)? {
+            Condition::Intact => continue,
             Condition::Edited(_) | Condition::Unmarked => (
                 Trouble::RenderedEdited,
                 "what agents load was edited".to_owned(),
@@ -147,51 +198,9 @@ fn rendered(store: &Store, known: &[(&SkillName, Meta)]) -> Result<(usize, Vec<F
                 "`skillsync sync` renders it again".to_owned(),
             ),
         };
-        let skill = Some(name.clone());
-        Ok::<_, skills::Error>(Some(Finding { trouble, skill, path, message, hint }))
-    })?;
-    Ok((linked.len(), findings.into_iter().flatten().collect()))
-}
-
-/// Checks every object that a version names; each object once.
-fn all_objects(store: &Store, known: &[(&SkillName, Meta)]) -> (usize, Vec<Finding>) {
-    let mut findings = Vec::new();
-    let mut trees: BTreeMap<TreeId, (&SkillName, u32)> = BTreeMap::new();
-    for (name, meta) in known {
-        for version in meta.versions() {
-            trees.entry(version.tree).or_insert((*name, version.number));
-        }
+        verified.findings.push(Finding { trouble, skill: Some(name.clone()), path, message, hint });
     }
-    let trees: Vec<_> = trees.into_iter().collect();
-    let mut blobs: BTreeMap<FileDigest, (&SkillName, u32)> = BTreeMap::new();
-    let mut seen = BTreeSet::new();
-    let read = parallel::map(&trees, |(id, _)| store.objects().tree(id));
-    for ((id, owner), tree) in trees.iter().zip(read) {
-        match tree {
-            Ok(tree) => {
-                for (_, file) in tree.files() {
-                    if seen.insert(file.digest) {
-                        blobs.insert(file.digest, *owner);
-                    }
-                }
-            }
-            Err(e) => findings.push(object_finding(&e, *owner, store.layout().tree_object(id))),
-        }
-    }
-    let blobs: Vec<_> = blobs.into_iter().collect();
-    let checked = parallel::map(&blobs, |(digest, owner)| {
-        let path = store.layout().blob(digest);
-        check_blob(digest, &path).err().map(|e| object_finding(&e, *owner, path))
-    });
-    findings.extend(checked.into_iter().flatten());
-    (trees.len() + blobs.len(), findings)
-}
-
-fn check_blob(digest: &FileDigest, path: &std::path::Path) -> Result<(), objects::Error> {
-    let missing = || objects::Error::Missing { digest: digest.hex() };
-    let (mut input, metadata) = fs::optional(fs::open_regular(path))?.ok_or_else(missing)?;
-    let (found, _) = objects::digest_of(&mut input, metadata.len(), path)?;
-    if found == *digest { Ok(()) } else { Err(objects::Error::Damaged { digest: digest.hex() }) }
+    Ok(())
 }
 
 fn object_finding(error: &objects::Error, (name, version): (&SkillName, u32), path: PathBuf) -> Finding {

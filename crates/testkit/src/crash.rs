@@ -1,7 +1,8 @@
 //! Every crash a command can have, one after the other: killed at, or refused at, each system call that changes the
 //! disk, each time from the same prepared home, and then judged. What must hold is the test's to say.
 
-use std::fmt;
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,7 +23,7 @@ use crate::strace::{Fault, Kind, Point, Strace};
 
 /// Workers, each with a home of its own.
 const WORKERS: usize = 2;
-/// A failing case shows so many violations in full, and one line of each.
+/// A failing case shows so many violations in full.
 const SHOWN_VIOLATIONS: usize = 4;
 /// Of the faults that are only sampled, every so-manieth point is taken.
 const SAMPLE_STEP: usize = 5;
@@ -65,6 +66,7 @@ pub struct Case<'a> {
     binary: PathBuf,
     args: Vec<String>,
     prepare: Look<'a>,
+    warm: Look<'a>,
     live: Look<'a>,
     settle: Judge<'a>,
     errors: bool,
@@ -102,6 +104,7 @@ impl<'a> Case<'a> {
             binary: binary.into(),
             args: args.iter().map(|&a| a.to_owned()).collect(),
             prepare: Box::new(|_| {}),
+            warm: Box::new(|_| {}),
             live: Box::new(|_| {}),
             settle: Box::new(|_, _| {}),
             errors: true,
@@ -114,6 +117,14 @@ impl<'a> Case<'a> {
     #[must_use]
     pub fn prepare(mut self, prepare: impl Fn(&Machine) + Sync + 'a) -> Case<'a> {
         self.prepare = Box::new(prepare);
+        self
+    }
+
+    /// What is done in the copied home before each point: for what a copy cannot carry. A program that trusts inode
+    /// numbers and times sees a stranger in a copy, and its fast paths would go untested.
+    #[must_use]
+    pub fn warm(mut self, warm: impl Fn(&Machine) + Sync + 'a) -> Case<'a> {
+        self.warm = Box::new(warm);
         self
     }
 
@@ -174,7 +185,7 @@ impl<'a> Case<'a> {
         let workers: Vec<Worker> = (0..WORKERS).map(|n| Worker::new(self, base.path(), n)).collect();
         let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
         let first = &workers[0];
-        disk::restore(&first.saved, first.machine.home());
+        self.reset(first);
         let (whole, points) = strace.record(&first.machine, &args, &first.logs);
         if whole.code != Some(0) {
             return Err(Stop::Violations(format!(
@@ -204,7 +215,7 @@ impl<'a> Case<'a> {
         let mut sum = Sum::default();
         let Some(expendable) = &self.expendable else { return sum };
         let home = worker.machine.home();
-        disk::restore(&worker.saved, home);
+        self.reset(worker);
         let (_, log) = strace.order(&worker.machine, args, &worker.logs);
         let root = home.to_string_lossy().into_owned();
         let relative =
@@ -214,8 +225,8 @@ impl<'a> Case<'a> {
         for loss in unsynced(&log, &root, existed, there) {
             let path = loss.split(": ").next().unwrap_or(&loss);
             if !expendable(&relative(path)) {
-                let loss = loss.replace(&root, "~");
-                sum.violations.push(format!("violation in {}: a power cut takes {loss}", self.name));
+                let why = loss.replace(&root, "~");
+                sum.violations.push(Violation { why, place: "power cut".to_owned(), text: String::new() });
             }
         }
         sum.count("power cut");
@@ -225,11 +236,7 @@ impl<'a> Case<'a> {
     fn verdict(&self, sum: Sum, jobs: usize) -> Result<Tally, Stop> {
         let (name, bad) = (&self.name, sum.violations.len());
         if bad > 0 {
-            let mut all = sum.violations;
-            all.sort();
-            let heads: Vec<&str> = all.iter().filter_map(|text| text.lines().next()).collect();
-            let shown = all.iter().take(SHOWN_VIOLATIONS).map(String::as_str).collect::<Vec<_>>();
-            let text = format!("{}\n\n{}", heads.join("\n"), shown.join("\n\n"));
+            let text = in_words(sum.violations);
             return Err(Stop::Violations(format!("crash {name}: {bad} violations in {}\n{text}", sum.tally)));
         }
         // A few calls may move (a random name that exists, a clock); a tenth would mean that points go untested.
@@ -238,6 +245,12 @@ impl<'a> Case<'a> {
             return Err(Stop::Violations(format!("crash {name}: {n} of {jobs} points were not reached")));
         }
         Ok(sum.tally)
+    }
+
+    /// The state before the command.
+    fn reset(&self, worker: &Worker) {
+        disk::restore(&worker.saved, worker.machine.home());
+        (self.warm)(&worker.machine);
     }
 
     fn jobs(&self, points: &[Point]) -> Vec<Job> {
@@ -268,7 +281,7 @@ impl<'a> Case<'a> {
     /// One point, or with `pairs` a point and the points of the run after it.
     fn point(&self, strace: &Strace, worker: &Worker, args: &[&str], job: &Job) -> Sum {
         let mut sum = Sum::default();
-        disk::restore(&worker.saved, worker.machine.home());
+        self.reset(worker);
         let (output, hit) = strace.inject(&worker.machine, args, &job.point, job.fault, &worker.logs);
         if !hit {
             sum.tally.missed += 1;
@@ -302,7 +315,7 @@ impl<'a> Case<'a> {
     }
 
     /// The violation that this state is, if it is one.
-    fn judge(&self, worker: &Worker, before: &Path, hit: &Hit, earlier: &[Point]) -> Option<String> {
+    fn judge(&self, worker: &Worker, before: &Path, hit: &Hit, earlier: &[Point]) -> Option<Violation> {
         let after = worker.machine.snapshot();
         let judged = quietly(|| {
             if hit.fault != Fault::Kill {
@@ -322,15 +335,14 @@ impl<'a> Case<'a> {
             .collect();
         let diff = Snapshot::of(before).diff(&after);
         worker.keep(before);
-        Some(format!(
-            "violation in {}: {} at {} {}\n{why}\nto see it again:\n{}\nhow it ended:\n{}what it had changed:\n{diff}",
-            self.name,
-            hit.fault.word(),
-            hit.point.syscall,
-            hit.point.nth,
+        let place = format!("{} at {} {}", hit.fault.word(), hit.point.syscall, hit.point.nth);
+        let text = format!(
+            "{place}\n{why}\nto see it again:\n{}\nhow it ended:\n{}what it had changed:\n{diff}",
             steps.join("\n"),
             hit.output,
-        ))
+        );
+        let why = why.replace(&*worker.machine.home().to_string_lossy(), "~");
+        Some(Violation { why, place, text })
     }
 
     fn command_line(&self) -> String {
@@ -357,10 +369,45 @@ struct Job {
     pairs: usize,
 }
 
+/// Something that does not hold.
+#[derive(Debug)]
+struct Violation {
+    /// What, with the home as `~`, so that equal ones are known.
+    why: String,
+    /// The fault and where.
+    place: String,
+    /// All there is to say of it.
+    text: String,
+}
+
+/// One paragraph for each thing that does not hold, with every point where, then the first of each in full.
+fn in_words(violations: Vec<Violation>) -> String {
+    let mut kinds = BTreeMap::<String, Vec<Violation>>::new();
+    for violation in violations {
+        let mut head: String = violation.why.lines().take(3).collect::<Vec<_>>().join("\n  ");
+        // Times, counters and process ids in names make one thing look like many.
+        head.retain(|c| !c.is_ascii_digit());
+        kinds.entry(head).or_default().push(violation);
+    }
+    let mut kinds: Vec<Vec<Violation>> = kinds.into_values().collect();
+    kinds.sort_by_key(|kind| std::cmp::Reverse(kind.len()));
+    let mut out = String::new();
+    for kind in &kinds {
+        let places: Vec<&str> = kind.iter().map(|v| v.place.as_str()).collect();
+        let why = kind[0].why.lines().take(3).collect::<Vec<_>>().join("\n  ");
+        let _ = writeln!(out, "{} times: {why}\n  {}\n", kind.len(), places.join(", "));
+    }
+    let firsts = kinds.iter().filter_map(|kind| kind.first()).filter(|v| !v.text.is_empty());
+    for violation in firsts.take(SHOWN_VIOLATIONS) {
+        let _ = writeln!(out, "{}\n", violation.text);
+    }
+    out
+}
+
 #[derive(Debug, Default)]
 struct Sum {
     tally: Tally,
-    violations: Vec<String>,
+    violations: Vec<Violation>,
 }
 
 impl Sum {

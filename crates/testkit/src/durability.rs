@@ -17,7 +17,7 @@ struct Unsynced {
     broken: Vec<String>,
 }
 
-/// Everything a power cut right after the program's end, or at a rename on the way, could take. `log` holds the
+/// Everything a power cut right after the program's end, or at a rename on the way, could take, as `PATH: why`. `log` holds the
 /// calls in the order they happened, as `strace -y` prints them; `home` bounds the paths that are looked at;
 /// `there` says whether a path stands at the end; `existed` whether it stood at the beginning.
 #[must_use]
@@ -126,12 +126,11 @@ impl Unsynced {
         };
         for (index, part) in moved.iter().enumerate() {
             let other = if index == 0 { &to } else { &from };
-            for path in self.bytes.iter().filter(|p| is_at_or_below(p, part)) {
-                self.broken.push(format!("{path}: renamed to {other} before its bytes were synced"));
-            }
-            for path in self.names.keys().filter(|p| is_at_or_below(p, part) && p != part) {
-                self.broken
-                    .push(format!("{path}: moved with its folder to {other} before its name was synced"));
+            let unsafe_bytes = self.bytes.iter().map(|p| (p, "bytes were"));
+            let unsafe_names = self.names.keys().filter(|p| p != part).map(|p| (p, "name was"));
+            for (path, what) in unsafe_bytes.chain(unsafe_names).filter(|(p, _)| is_at_or_below(p, part)) {
+                let now = &path[part.len()..];
+                self.broken.push(format!("{other}{now}: put there from {path} before its {what} synced"));
             }
         }
         let bytes = std::mem::take(&mut self.bytes);
@@ -242,7 +241,7 @@ mod tests {
                renameat2(AT_FDCWD</h>, "live.tmp", 4</h>, "live", 0) = 0
                fsync(4</h>) = 0"#,
             &[
-                "/h/live.tmp: renamed to /h/live before its bytes were synced",
+                "/h/live: put there from /h/live.tmp before its bytes were synced",
                 "/h/live: its bytes were never synced",
             ],
         );
@@ -271,7 +270,7 @@ mod tests {
         check(
             &staged("fsync(3</h/tmp/a>) = 0"),
             &[
-                "/h/tmp/a: moved with its folder to /h/skills before its name was synced",
+                "/h/skills/a: put there from /h/tmp/a before its name was synced",
                 "/h/skills/a: its name was never synced (/h/skills)",
             ],
         );

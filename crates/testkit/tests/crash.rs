@@ -93,7 +93,7 @@ fn a_sync_that_is_missing_is_found() {
         Err(Stop::Skipped(why)) => say(&format!("SKIPPED proof of the crash harness: {why}")),
         Err(Stop::Violations(text)) => {
             for word in
-                ["~/live.tmp: renamed to ~/live before its bytes", "~/live: its name was never synced"]
+                ["~/live: put there from ~/live.tmp before its bytes", "~/live: its name was never synced"]
             {
                 assert!(text.contains(word), "no `{word}` in:\n{text}");
             }

@@ -117,7 +117,7 @@ fn write_line(out: &mut impl Write, line: &Line) -> io::Result<()> {
     write!(out, "{:<10} {:<44}", line.row.slug(), line.what)?;
     match &line.figure {
         Err(why) => writeln!(out, " not measured: {why}"),
-        Ok(Figure::FloorMs(ms)) => writeln!(out, " {ms:9.2} ms"),
+        Ok(Figure::FloorMs(ms)) => writeln!(out, " {ms:9.2} ms (least)"),
         Ok(Figure::PeakKib(kib)) => {
             writeln!(out, " {:9.1} MiB  {}", *kib as f64 / 1024.0, verdict(line))
         }
@@ -189,7 +189,7 @@ fn goal(goal: Goal) -> String {
 fn line_json(line: &Line) -> Value {
     let figure = match &line.figure {
         Err(why) => json!({ "not_measured": why }),
-        Ok(Figure::FloorMs(ms)) => json!({ "median_ms": ms }),
+        Ok(Figure::FloorMs(ms)) => json!({ "least_ms": ms }),
         Ok(Figure::PeakKib(kib)) => json!({ "peak_kib": kib }),
         Ok(Figure::Opened(opened)) => json!({
             "payload_files": opened.payload,

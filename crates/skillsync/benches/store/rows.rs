@@ -80,7 +80,7 @@ pub(crate) enum Figure {
     PeakKib(u64),
     /// Files that were opened.
     Opened(Opened),
-    /// Median of a floor in ms.
+    /// The least time of a floor in ms.
     FloorMs(f64),
 }
 

@@ -1,14 +1,14 @@
 //! `skillsync add SOURCE...`
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use clap::ValueHint;
 use skillsync_core::fault::Kind;
 use skillsync_core::name::SkillName;
 
 use crate::cli::Cx;
-use crate::ops::add::{AddReport, Candidate, Existing, Provenance, Status, apply, discover, preview};
+use crate::ops::add::{AddReport, Candidate, Existing, Status, apply, locate, preview};
+use crate::ops::git::Network;
 use crate::ops;
 use crate::ui::{Answer, Exit, Screen, Show, Stop, Tone};
 
@@ -50,18 +50,22 @@ pub(crate) struct AddArgs {
 pub(crate) fn run(cx: &mut Cx<'_>, args: &AddArgs) -> Result<Exit, Stop> {
     let store = ops::open(cx.world)?;
     let existing = if args.force { Existing::Update } else { Existing::Refuse };
+    let network = if cx.globals.offline { Network::Off } else { Network::Allowed };
     let mut report = AddReport { dry_run: cx.globals.dry_run, ..AddReport::default() };
     for source in &args.sources {
-        let root = cx.world.resolve(Path::new(source));
-        let candidates = chosen(cx, args, discover(&root, args.name.as_ref())?, source)?;
-        let part = if cx.globals.dry_run {
+        let looking = cx.ui.progress("looking for skills", None);
+        let mut located = locate(cx.world, network, source, args.name.as_ref(), &looking)?;
+        drop(looking);
+        let candidates = chosen(cx, args, std::mem::take(&mut located.candidates), source)?;
+        let mut part = if cx.globals.dry_run {
             preview(&store, &candidates, existing)?
         } else {
             let progress = cx.ui.progress("adding skills", Some(candidates.len() as u64));
             ops::write(&store, |writing, index| {
-                apply(writing, index, &candidates, &Provenance::Folder, existing, &progress)
+                apply(writing, index, &candidates, &located.provenance, existing, &progress)
             })?
         };
+        located.settle(&mut part);
         report.added.extend(part.added);
         report.failed.extend(part.failed);
     }
@@ -93,7 +97,13 @@ fn chosen(
         let names: Vec<String> = candidates.iter().map(Candidate::label).collect();
         let many = names.len();
         let question = format!("{source} has {many} skills: {}. Add them all?", names.join(", "));
-        if cx.ui.confirm(&question, Answer::Yes)? == Answer::No {
+        let answer = cx.ui.confirm(&question, Answer::Yes).map_err(|stop| match stop {
+            Stop::Usage(usage) => {
+                Stop::usage(usage.message, "choose with `--skill NAME`, which may be repeated, or take all with `--all`")
+            }
+            other => other,
+        })?;
+        if answer == Answer::No {
             return Err(Stop::Declined);
         }
     }

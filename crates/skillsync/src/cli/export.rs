@@ -40,6 +40,10 @@ impl Show for Exported {
     fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
         let would = if self.dry_run { "would be written" } else { "written" };
         let files = if self.files == 1 { "file" } else { "files" };
-        writeln!(out, "{} version {}: {} {files} {would} to {}", self.name, self.version, self.files, self.path)
+        writeln!(
+            out,
+            "{} version {}: {} {files} {would} to {}",
+            self.name, self.version, self.files, self.path
+        )
     }
 }

@@ -1,7 +1,11 @@
-//! `skillsync setup`
+//! `skillsync setup`: shows the plan, asks, does it; and the way back.
 
-use crate::cli::{Cx, unwired};
+mod view;
+
+use crate::cli::Cx;
+use crate::ops::setup::{self, Conflict, Done, Plan};
 use crate::ui::{Exit, Stop};
+use view::{DoneView, PlanView, UndoPlanView, UndoneView, Words};
 
 /// Set everything up: find agents, adopt their skills, link, sync
 ///
@@ -14,11 +18,84 @@ use crate::ui::{Exit, Stop};
 pub(crate) struct SetupArgs {
     /// Put the agents' folders back as they were before setup
     ///
-    /// The skills stay in the store, and what setup moved to trash returns to its place.
+    /// What setup moved to trash returns to its place, the targets it added go, and so do the skills it took
+    /// into the store, unless they were changed since.
     #[arg(long)]
     pub(crate) undo: bool,
 }
 
-pub(crate) fn run(_cx: &mut Cx<'_>, args: &SetupArgs) -> Result<Exit, Stop> {
-    unwired(args.undo)
+pub(crate) fn run(cx: &mut Cx<'_>, args: &SetupArgs) -> Result<Exit, Stop> {
+    if args.undo { undo(cx) } else { set_up(cx) }
+}
+
+fn words<'w>(cx: &Cx<'w>) -> Words<'w> {
+    Words { home: &cx.world.home, all: cx.globals.verbose }
+}
+
+fn set_up(cx: &mut Cx<'_>) -> Result<Exit, Stop> {
+    let words = words(cx);
+    let mut plan = {
+        let progress = cx.ui.progress("looking at skills", None);
+        setup::plan(cx.world, &|| progress.step())?
+    };
+    if cx.globals.dry_run {
+        plan.dry_run = true;
+        cx.ui.show(&PlanView { plan: &plan, words })?;
+        return Ok(Exit::Done);
+    }
+    if plan.is_done() {
+        let done = Done::nothing(plan);
+        cx.ui.show(&DoneView { done: &done, words })?;
+        return Ok(done.exit());
+    }
+    if !cx.ui.is_json() {
+        cx.ui.show(&PlanView { plan: &plan, words })?;
+    }
+    choose(cx, &mut plan, &words)?;
+    cx.ui.consent("Set this up?")?;
+    let done = {
+        let total = plan.adopt.len() + plan.conflicts.len();
+        let progress = cx.ui.progress("taking skills", u64::try_from(total).ok());
+        setup::apply(cx.world, plan, &|| progress.step())?
+    };
+    cx.ui.show(&DoneView { done: &done, words })?;
+    Ok(done.exit())
+}
+
+/// Asks for each name with several contents which becomes current; the first is what `--yes` takes.
+fn choose(cx: &mut Cx<'_>, plan: &mut Plan, words: &Words<'_>) -> Result<(), Stop> {
+    for number in 0..plan.conflicts.len() {
+        let Some(conflict) = plan.conflicts.get(number) else { continue };
+        // A setup that was cut off was told already.
+        if plan.resumes && conflict.current != 0 {
+            continue;
+        }
+        let choices: Vec<String> = conflict.contents.iter().map(|content| words.content(content)).collect();
+        let choices: Vec<&str> = choices.iter().map(String::as_str).collect();
+        let content = cx.ui.choose(&question(conflict), &choices)?;
+        plan.choose(number, content);
+    }
+    Ok(())
+}
+
+fn question(conflict: &Conflict) -> String {
+    let count = conflict.contents.len();
+    format!("`{}` has {count} different contents. Which becomes current? The others stay in its history", conflict.name)
+}
+
+fn undo(cx: &mut Cx<'_>) -> Result<Exit, Stop> {
+    let words = words(cx);
+    let mut plan = setup::undo_plan(cx.world)?;
+    if cx.globals.dry_run {
+        plan.dry_run = true;
+        cx.ui.show(&UndoPlanView { plan: &plan, words })?;
+        return Ok(Exit::Done);
+    }
+    if !cx.ui.is_json() {
+        cx.ui.show(&UndoPlanView { plan: &plan, words })?;
+    }
+    cx.ui.consent("Take setup back?")?;
+    let undone = setup::undo(cx.world)?;
+    cx.ui.show(&UndoneView { undone: &undone, words })?;
+    Ok(undone.exit())
 }

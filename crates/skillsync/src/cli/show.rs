@@ -42,7 +42,11 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &ShowArgs) -> Result<Exit, Stop> {
             ));
         }
         let whole = ops::show::file(&store, &args.name, path)?;
-        if cx.ui.is_json() { cx.ui.json(&whole)? } else { cx.ui.bytes(&whole.bytes)? }
+        if cx.ui.is_json() {
+            cx.ui.json(&whole)?
+        } else {
+            cx.ui.bytes(&whole.bytes)?
+        }
         return Ok(Exit::Done);
     }
     let shown = ops::show::show(&store, &args.name, level)?;
@@ -88,12 +92,8 @@ fn summary(
 ) -> io::Result<()> {
     writeln!(out, "{}", level1.text)?;
     writeln!(out)?;
-    let mut table = Table::new([
-        Column::id("LEVEL"),
-        Column::id("WHAT"),
-        Column::id("LOADED"),
-        Column::number("TOKENS"),
-    ]);
+    let mut table =
+        Table::new([Column::id("LEVEL"), Column::id("WHAT"), Column::id("LOADED"), Column::number("TOKENS")]);
     let mut row = |level: &str, what: String, loaded: &str, tokens: usize| {
         table.row([level.to_owned(), what, loaded.to_owned(), tokens.to_string()]);
     };

@@ -1,8 +1,14 @@
 //! `skillsync validate [NAME|PATH]...`
 
+use std::io::{self, Write};
+
+use skillsync_core::frontmatter::Severity;
+
 use crate::cli::subject::Subject;
-use crate::cli::{Cx, complete, unwired};
-use crate::ui::{Exit, Stop};
+use crate::cli::{Cx, complete};
+use crate::ops;
+use crate::ops::validate::{Checked, Finding, Validated};
+use crate::ui::{Exit, Screen, Show, Stop, Tone};
 
 /// Check skills against the Agent Skills specification
 ///
@@ -15,6 +21,86 @@ pub(crate) struct ValidateArgs {
     pub(crate) subjects: Vec<Subject>,
 }
 
-pub(crate) fn run(_cx: &mut Cx<'_>, args: &ValidateArgs) -> Result<Exit, Stop> {
-    unwired(&args.subjects)
+pub(crate) fn run(cx: &mut Cx<'_>, args: &ValidateArgs) -> Result<Exit, Stop> {
+    let mut subjects = Vec::new();
+    if args.subjects.is_empty() {
+        subjects = ops::validate::skills(&ops::open(cx.world)?, &[])?;
+    }
+    for subject in &args.subjects {
+        match subject {
+            // The store is opened only when a skill of it is named: folders can be checked without one.
+            Subject::Skill(name) => {
+                let store = ops::open(cx.world)?;
+                subjects.extend(ops::validate::skills(&store, std::slice::from_ref(name))?);
+            }
+            Subject::Folder(path) => {
+                let called = path.display().to_string();
+                subjects.push(ops::validate::folder(&cx.world.resolve(path), &called)?);
+            }
+        }
+    }
+    let report = ops::validate::validate(&subjects)?;
+    cx.ui.show(&report)?;
+    Ok(if report.valid { Exit::Done } else { Exit::Failed })
+}
+
+impl Show for Validated {
+    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        for subject in &self.subjects {
+            show_subject(subject, out)?;
+        }
+        if self.subjects.len() != 1 {
+            let skills = counted(self.subjects.len(), "skill");
+            writeln!(out, "{skills} checked: {}", sum(self.errors, self.warnings))?;
+        }
+        Ok(())
+    }
+}
+
+fn show_subject(subject: &Checked, out: &mut Screen<'_>) -> io::Result<()> {
+    let (errors, warnings) = (subject.count(Severity::Error), subject.count(Severity::Warning));
+    let tone = match (errors, warnings) {
+        (0, 0) => Tone::Good,
+        (0, _) => Tone::Warn,
+        _ => Tone::Bad,
+    };
+    write!(out, "{}: ", subject.subject)?;
+    out.tone(tone, sum(errors, warnings))?;
+    writeln!(out)?;
+    subject.findings.iter().try_for_each(|finding| show_finding(finding, out))
+}
+
+/// `  error: SKILL.md:3: message [code]`, as compilers say it.
+fn show_finding(finding: &Finding, out: &mut Screen<'_>) -> io::Result<()> {
+    write!(out, "  ")?;
+    match finding.severity {
+        Severity::Error => out.tone(Tone::Bad, "error:")?,
+        Severity::Warning => out.tone(Tone::Warn, "warning:")?,
+    }
+    match (&finding.file, finding.line) {
+        (Some(file), Some(line)) => write!(out, " {file}:{line}:")?,
+        (Some(file), None) => write!(out, " {file}:")?,
+        (None, _) => {}
+    }
+    write!(out, " {} ", finding.message)?;
+    out.tone(Tone::Dim, format!("[{}]", finding.code))?;
+    writeln!(out)?;
+    if let Some(hint) = &finding.hint {
+        out.tone(Tone::Hint, "    hint:")?;
+        writeln!(out, " {hint}")?;
+    }
+    Ok(())
+}
+
+fn sum(errors: usize, warnings: usize) -> String {
+    match (errors, warnings) {
+        (0, 0) => "ok".to_owned(),
+        (0, warnings) => format!("ok, {}", counted(warnings, "warning")),
+        (errors, 0) => counted(errors, "error"),
+        (errors, warnings) => format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")),
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -20,8 +20,10 @@ use super::{Error, Refusal};
 use crate::ui::{Progress, Report};
 
 mod discover;
+mod locate;
 
 pub use discover::{Candidate, discover};
+pub use locate::{Located, locate};
 
 /// A skill that was (or would be) added.
 #[derive(Debug, Serialize)]
@@ -34,7 +36,7 @@ pub struct AddedSkill {
     pub version: Option<u32>,
     /// Content hash of what was added.
     pub content_hash: ContentHash,
-    /// Where it was found.
+    /// Where it was found: a folder, or a repository's address, `//` and the folder in it.
     pub path: PathBuf,
     /// What is not as it should be, though an agent can load it.
     pub warnings: Vec<Finding>,
@@ -55,7 +57,7 @@ pub enum Status {
 /// A folder that was not added.
 #[derive(Debug, Serialize)]
 pub struct Failed {
-    /// The folder.
+    /// The folder, or a repository's address, `//` and the folder in it.
     pub path: PathBuf,
     /// The name it would have had, where that is known.
     pub skill: Option<SkillName>,
@@ -210,11 +212,9 @@ fn stage(
     candidate: &Candidate,
     name: &SkillName,
 ) -> Result<Staged, Error> {
-    let mut staged = skills::stage_folder(transaction, batch, name, &candidate.dir)?;
+    let instead = candidate.renamed.as_deref().map(|bytes| (tree::SKILL_MD, bytes));
+    let staged = skills::stage_folder_but(transaction, batch, name, &candidate.dir, instead)?;
     staged.tree.require_skill_md()?;
-    if let Some(bytes) = &candidate.renamed {
-        staged = skills::replace_file(batch, staged, tree::SKILL_MD, bytes)?;
-    }
     Ok(staged)
 }
 

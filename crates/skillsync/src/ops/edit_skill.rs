@@ -89,12 +89,14 @@ pub struct Change {
 
 /// Compares the working copy of `name` with the canonical skill.
 pub fn diff(store: &Store, name: &SkillName) -> Result<Diff, Error> {
-    let Working { canonical, tree, path, .. } = edit::working(store, name)?;
+    let Working { meta, canonical, tree, path, .. } = edit::working(store, name)?;
+    let stored = store.objects().open(&meta.head().tree)?;
     let found = diff::changes(&canonical, &tree);
     let summary = Summary::of(&found);
     let mut changes = Vec::with_capacity(found.len());
     for change in found {
-        let old = change.old.map(|file| store.objects().blob(&file.digest)).transpose()?;
+        let old = change.old.map(|file| stored.read(&file.digest)).transpose()?;
+        let old = old.map(std::borrow::Cow::into_owned);
         let new = match change.new {
             Some(file) => Some(fs::read(&path.join(change.path.as_str()), file.size_bytes.max(1))?),
             None => None,

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use skillsync_store::fs;
 use skillsync_store::snapshot::{self, Keep, Plan};
 use skillsync_store::store::Store;
-use skillsync_store::fs;
 
 use super::Error;
 

@@ -253,6 +253,11 @@ pub fn looks_like(text: &str, world: &World) -> bool {
     source::is_address(text) && !matches!(fs::stat(&world.resolve(Path::new(text))), Ok(Some(_)))
 }
 
+/// `text` as it may be shown: user and password of addresses in it taken out.
+pub fn without_login(text: &str) -> String {
+    source::without_login(text)
+}
+
 /// Brings the files of `source` into the empty folder `into`: one state of it without its history, and only the
 /// folder that was asked for where the host can do that.
 ///
@@ -288,7 +293,9 @@ enum Way {
     Folder,
     /// One commit.
     Commit,
-    /// Everything: some old hosts can do no less, and a shortened hash can only be found so.
+    /// Every commit, their files only as they are needed: a shortened hash can only be found so.
+    History,
+    /// Everything: some old hosts can do no less.
     All,
 }
 
@@ -324,7 +331,7 @@ impl Job<'_, '_> {
             Err(Error::NoReference { .. }) if way != Way::All && is_hash(spot) => {
                 self.clear()?;
                 self.run(spot, &["init", "--quiet", "--template="])?;
-                self.commit(spot, Way::All)?
+                self.commit(spot, Way::History)?
             }
             commit => commit?,
         };
@@ -348,22 +355,26 @@ impl Job<'_, '_> {
     /// Fetches, and says which commit was meant.
     fn commit(&mut self, spot: &Spot, way: Way) -> Result<String, Error> {
         let wanted = spot.reference.as_deref().unwrap_or("HEAD");
-        let common = ["fetch", "--progress", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance"];
-        let more: &[&str] = match way {
-            Way::Folder => &["--depth=1", "--filter=blob:none", "origin", wanted],
-            Way::Commit => &["--depth=1", "origin", wanted],
-            Way::All => {
-                &["--force", "origin", "HEAD", "refs/heads/*:refs/remotes/origin/*", "refs/tags/*:refs/tags/*"]
-            }
+        let fetch = ["fetch", "--progress", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance"];
+        let depth: &[&str] = match way {
+            Way::Folder => &["--depth=1", "--filter=blob:none"],
+            Way::Commit => &["--depth=1"],
+            Way::History => &["--force", "--filter=blob:none"],
+            Way::All => &["--force"],
         };
-        self.run(spot, &[&common, more].concat())?;
+        let one = [wanted];
+        let refs: &[&str] = match way {
+            Way::Folder | Way::Commit => &one,
+            Way::History | Way::All => &["HEAD", "refs/heads/*:refs/remotes/origin/*", "refs/tags/*:refs/tags/*"],
+        };
+        self.run(spot, &[&fetch, depth, &["origin"], refs].concat())?;
         let names = match (way, spot.reference.as_deref()) {
-            (Way::Folder | Way::Commit, _) | (Way::All, None) => vec!["FETCH_HEAD^{commit}".to_owned()],
-            (Way::All, Some(name)) => vec![
+            (Way::History | Way::All, Some(name)) => vec![
                 format!("refs/tags/{name}^{{commit}}"),
                 format!("refs/remotes/origin/{name}^{{commit}}"),
                 format!("{name}^{{commit}}"),
             ],
+            _ => vec!["FETCH_HEAD^{commit}".to_owned()],
         };
         for name in names {
             if let Ok(commit) = self.run(spot, &["rev-parse", "--verify", "--quiet", "--end-of-options", &name]) {

@@ -124,7 +124,10 @@ fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Re
     let message = if number == head.number {
         format!("`{name}` is at version {number} already")
     } else {
-        format!("version {number} of `{name}` has the same content as version {}, the current one", head.number)
+        format!(
+            "version {number} of `{name}` has the same content as version {}, the current one",
+            head.number
+        )
     };
     Err(nothing(message, format!("`skillsync history {name}` shows its versions; name one with `--to`")))
 }

@@ -1,1 +1,62 @@
-//! (being written)
+//! `setup`: finds the agents on this machine, takes their skills into the store, links every agent, and can be
+//! undone. Nothing that stood in an agent's folder is deleted: it goes to trash, and `undo` puts it back.
+
+mod adopt;
+mod apply;
+mod moves;
+mod plan;
+pub(super) mod record;
+mod seats;
+mod survey;
+mod swap;
+mod undo;
+
+use skillsync_core::fault::Kind;
+use skillsync_store::layout::Layout;
+use skillsync_store::store::{self, Store};
+
+pub use adopt::AdoptedSkill;
+pub use apply::{Done, Failure, apply};
+pub use plan::{Adopt, Agent, Conflict, Content, Folded, Plan};
+pub use survey::LeftAlone;
+pub use swap::Trashed;
+pub use undo::{Kept, NotRestored, Restored, UndoPlan, Undone, undo, undo_plan};
+
+use super::target::tools;
+use super::{Error, Refusal};
+use crate::world::World;
+use record::Record;
+
+/// Finds out what setup would do. Changes nothing; `step` is called for each entry of an agent's folder it reads.
+///
+/// Fails with `no-agent-found` when there is nothing to set up at all.
+pub fn plan(world: &World, step: &(dyn Fn() + Sync)) -> Result<Plan, Error> {
+    let store = match Store::open(&world.store, &world.home, world.now) {
+        Ok(store) => Some(store),
+        Err(store::Error::Missing { .. }) => None,
+        Err(e) => return Err(e.into()),
+    };
+    let record = Record::load(&Layout::new(world.store.clone()))?;
+    let tools = tools(&world.store)?;
+    let survey = survey::survey(world, &tools, step)?;
+    let plan = plan::decide(world, &tools, store.as_ref(), record.as_ref(), survey)?;
+    let has_targets = store.is_some_and(|s| !s.config().targets().is_empty());
+    if plan.agents.is_empty() && !has_targets {
+        return Err(Refusal {
+            kind: Kind::NotFound,
+            code: "no-agent-found",
+            message: "no agent that skillsync knows was found on this machine".to_owned(),
+            hint: Some(
+                "name a folder that your agent reads: skillsync init, then skillsync target add --path FOLDER\n\
+                 or a known tool: skillsync target add --tool NAME"
+                    .to_owned(),
+            ),
+        }
+        .into());
+    }
+    Ok(plan)
+}
+
+fn refuse(kind: Kind, code: &'static str, message: String, hint: &str) -> Error {
+    Refusal { kind, code, message, hint: Some(hint.to_owned()) }.into()
+}

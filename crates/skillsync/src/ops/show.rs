@@ -9,6 +9,7 @@ use skillsync_core::nearest::nearest;
 use skillsync_core::path::SkillPath;
 use skillsync_core::tree::{File, SKILL_MD, Tree};
 use skillsync_core::{footer, tokens};
+use skillsync_store::objects::Stored;
 use skillsync_store::skills;
 use skillsync_store::store::Store;
 
@@ -107,11 +108,11 @@ pub struct Whole {
 /// Shows the current version of `name`: one level, or all. Fails when there is no such skill, or an object of it
 /// is missing or damaged.
 pub fn show(store: &Store, name: &SkillName, level: Option<Level>) -> Result<Shown, Error> {
-    let (version, tree) = current(store, name)?;
+    let (version, stored) = current(store, name)?;
     let wanted = |one: Level| level.is_none_or(|level| level == one);
     let mut shown = Shown { name: name.clone(), version, level1: None, level2: None, level3: None };
     if wanted(Level::Listing) || wanted(Level::Instructions) {
-        let skill_md = skills::skill_md(store, &tree)?;
+        let skill_md = skills::skill_md(&stored)?;
         let head = frontmatter::parse(&skill_md);
         if wanted(Level::Listing) {
             let description = head.as_ref().ok().and_then(|head| head.description());
@@ -124,27 +125,28 @@ pub fn show(store: &Store, name: &SkillName, level: Option<Level>) -> Result<Sho
         }
     }
     if wanted(Level::Files) {
-        shown.level3 = Some(files(store, &tree)?);
+        shown.level3 = Some(files(&stored)?);
     }
     Ok(shown)
 }
 
 /// The file at `path` of the current version of `name`, byte for byte. Fails when there is none.
 pub fn file(store: &Store, name: &SkillName, path: &str) -> Result<Whole, Error> {
-    let (version, tree) = current(store, name)?;
+    let (version, stored) = current(store, name)?;
+    let tree = stored.tree();
     let plain = path.strip_prefix("./").unwrap_or(path);
     let found = tree.files().find(|(known, _)| known.as_str() == plain);
-    let Some((path, file)) = found else { return Err(no_file(name, plain, &tree)) };
-    let bytes = store.objects().blob(&file.digest)?;
+    let Some((path, file)) = found else { return Err(no_file(name, plain, tree)) };
+    let bytes = stored.read(&file.digest)?.into_owned();
     let text = diff::as_text(&bytes).map(str::to_owned);
     let line = line(path, file, text.as_deref());
     Ok(Whole { name: name.clone(), version, file: line, text, bytes })
 }
 
-fn current(store: &Store, name: &SkillName) -> Result<(u32, Tree), Error> {
+fn current<'s>(store: &'s Store, name: &SkillName) -> Result<(u32, Stored<'s>), Error> {
     let meta = skills::load(store, name)?;
     let head = meta.head();
-    Ok((head.number, store.objects().tree(&head.tree)?))
+    Ok((head.number, store.objects().open(&head.tree)?))
 }
 
 fn listing(name: &SkillName, description: Option<&str>) -> Listing {
@@ -168,10 +170,10 @@ fn instructions(store: &Store, name: &SkillName, body: &[u8]) -> Instructions {
     }
 }
 
-fn files(store: &Store, tree: &Tree) -> Result<Files, Error> {
+fn files(stored: &Stored<'_>) -> Result<Files, Error> {
     let mut files = Vec::new();
-    for (path, file) in tree.files().filter(|(path, _)| path.as_str() != SKILL_MD) {
-        let bytes = store.objects().blob(&file.digest)?;
+    for (path, file) in stored.tree().files().filter(|(path, _)| path.as_str() != SKILL_MD) {
+        let bytes = stored.read(&file.digest)?;
         files.push(line(path, file, diff::as_text(&bytes)));
     }
     Ok(Files { tokens: files.iter().filter_map(|file| file.tokens).sum(), files })

@@ -1,1 +1,262 @@
-//! (being written)
+//! `validate`: checks folders against the Agent Skills specification, strictly. The rules for `SKILL.md` itself are
+//! core's; here are those for the folder around it. It only reads.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use skillsync_core::digest::FileDigest;
+use skillsync_core::fault::Fault;
+use skillsync_core::frontmatter::{self, Severity};
+use skillsync_core::limits;
+use skillsync_core::name::SkillName;
+use skillsync_core::tree::{File, SKILL_MD};
+use skillsync_store::scan::{self, Listing};
+use skillsync_store::store::Store;
+use skillsync_store::{fs, parallel, skills};
+
+use super::Error;
+
+pub mod links;
+pub mod secrets;
+
+/// What is to be checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The skill's name or the folder, as it was typed.
+    pub called: String,
+    /// The folder.
+    pub dir: PathBuf,
+}
+
+/// What was found in all subjects.
+#[derive(Debug, Serialize)]
+pub struct Validated {
+    /// Whether there is no error. Warnings do not count.
+    pub valid: bool,
+    /// How many errors.
+    pub errors: usize,
+    /// How many warnings.
+    pub warnings: usize,
+    /// What was checked, in the order of the names given.
+    pub subjects: Vec<Checked>,
+}
+
+/// What was found in one subject.
+#[derive(Debug, Serialize)]
+pub struct Checked {
+    /// The skill's name or the folder, as it was typed.
+    pub subject: String,
+    /// The folder, absolute.
+    pub path: String,
+    /// What is wrong with it, errors first.
+    pub findings: Vec<Finding>,
+}
+
+impl Checked {
+    /// How many findings have this weight.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+}
+
+/// One thing that breaks a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// `error`: breaks a rule; `warning`: works, but should be better.
+    pub severity: Severity,
+    /// Stable identifier in kebab-case.
+    pub code: &'static str,
+    /// The file, relative to the folder; none when it is about the folder.
+    pub file: Option<String>,
+    /// Line in the file, from 1.
+    pub line: Option<usize>,
+    /// What was found.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// The skills of the store called `names`, or all of them. Fails when one is not there.
+pub fn skills(store: &Store, names: &[SkillName]) -> Result<Vec<Subject>, Error> {
+    let all;
+    let names = if names.is_empty() {
+        all = skills::names(store.layout())?;
+        &all
+    } else {
+        for name in names {
+            skills::load(store, name)?;
+        }
+        names
+    };
+    let subject = |name: &SkillName| Subject { called: name.to_string(), dir: store.layout().skill(name) };
+    Ok(names.iter().map(subject).collect())
+}
+
+/// The folder `dir`, called `called` by whoever named it. Fails when it is no folder.
+pub fn folder(dir: &Path, called: &str) -> Result<Subject, Error> {
+    match fs::real_path(dir)?.filter(|real| real.is_dir()) {
+        // Resolved, since `.` has no name that the skill's could be compared with.
+        Some(dir) => Ok(Subject { called: called.to_owned(), dir }),
+        None => Err(scan::Error::NotAFolder { path: dir.to_owned() }.into()),
+    }
+}
+
+/// Checks every subject. Fails only when the disk refuses; what is wrong with a skill is a finding.
+pub fn validate(subjects: &[Subject]) -> Result<Validated, Error> {
+    let checked = parallel::try_map(subjects, check)?;
+    let count = |severity| checked.iter().map(|checked| checked.count(severity)).sum::<usize>();
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    Ok(Validated { valid: errors == 0, errors, warnings, subjects: checked })
+}
+
+fn check(subject: &Subject) -> Result<Checked, Error> {
+    let dir = &subject.dir;
+    let mut findings = Vec::new();
+    let listing = match scan::list(dir) {
+        Ok(listing) => Some(listing),
+        Err(scan::Error::Fs(e)) => return Err(e.into()),
+        Err(e) => {
+            findings.push(of_fault(&e, dir));
+            None
+        }
+    };
+    skill_md(dir, &mut findings)?;
+    if let Some(listing) = listing {
+        files(dir, &listing, &mut findings)?;
+    }
+    findings.sort_by_key(|finding| finding.severity);
+    Ok(Checked { subject: subject.called.clone(), path: dir.display().to_string(), findings })
+}
+
+/// Checks `SKILL.md`, which need not be part of a listing: a bad file beside it spoils nothing here.
+fn skill_md(dir: &Path, findings: &mut Vec<Finding>) -> Result<(), Error> {
+    let in_skill_md = |finding: frontmatter::Finding| Finding {
+        severity: finding.severity,
+        code: finding.code,
+        file: Some(SKILL_MD.to_owned()),
+        line: finding.line,
+        message: finding.message,
+        hint: finding.hint,
+    };
+    let is_there = fs::entries(dir)?.unwrap_or_default().iter().any(|entry| entry == SKILL_MD);
+    if !is_there {
+        findings.push(of_fault(&skillsync_core::tree::Error::NoSkillMd, dir));
+        return Ok(());
+    }
+    // One byte more than allowed is enough for the rule to see that it is too large.
+    let bytes = match fs::read(&dir.join(SKILL_MD), limits::SKILL_MD_BYTES) {
+        Ok(bytes) => bytes,
+        Err(e) => {
+            findings.push(Finding { file: Some(SKILL_MD.to_owned()), ..of_fault(&e, dir) });
+            return Ok(());
+        }
+    };
+    match frontmatter::parse(&bytes) {
+        Err(e) => findings.push(in_skill_md(frontmatter::Finding::from(&e))),
+        Ok(head) => {
+            let folder = dir.file_name().map(|name| name.to_string_lossy());
+            findings
+                .extend(frontmatter::check(&head, &bytes, folder.as_deref()).into_iter().map(in_skill_md));
+            let text = String::from_utf8_lossy(&bytes);
+            findings.extend(broken_links(dir, &text, head.body_offset));
+        }
+    }
+    Ok(())
+}
+
+/// Relative links that lead nowhere: an agent that follows one gets nothing.
+fn broken_links(dir: &Path, text: &str, body_offset: usize) -> Vec<Finding> {
+    let finding = |severity, code, link: &links::Link, problem: &str, hint: &str| Finding {
+        severity,
+        code,
+        file: Some(SKILL_MD.to_owned()),
+        line: Some(link.line),
+        message: format!("the link to `{}` {problem}", link.shown()),
+        hint: Some(hint.to_owned()),
+    };
+    let mut findings = Vec::new();
+    for link in links::relative(text, body_offset) {
+        match link.inside() {
+            None => findings.push(finding(
+                Severity::Warning,
+                "link-leaves-skill",
+                &link,
+                "leads out of the skill",
+                "put the file into the skill, or name the other skill in words",
+            )),
+            Some(path) if fs::stat(&dir.join(&path)).ok().flatten().is_none() => findings.push(finding(
+                Severity::Error,
+                "link-broken",
+                &link,
+                "leads nowhere",
+                "add the file or correct the link; links count from the skill's folder",
+            )),
+            Some(_) => {}
+        }
+    }
+    findings
+}
+
+/// The rules for all files together, and what looks like a secret in one of them.
+fn files(dir: &Path, listing: &Listing, findings: &mut Vec<Finding>) -> Result<(), Error> {
+    let about =
+        |found: &scan::Found, finding: Finding| Finding { file: Some(found.path.to_string()), ..finding };
+    for found in &listing.files {
+        if let Err(e) = scan::check_size(dir, found) {
+            findings.push(about(found, of_fault(&e, dir)));
+            continue;
+        }
+        // What it is worth is not read into memory whole: a key stands in a small file.
+        let bytes = match found.size_bytes <= secrets::LOOKED_AT_BYTES {
+            true => fs::read(&found.at, secrets::LOOKED_AT_BYTES)?,
+            false => Vec::new(),
+        };
+        if let Some(secret) = secrets::find(found.path.as_str(), &bytes) {
+            findings.push(Finding {
+                severity: Severity::Warning,
+                code: "secret-suspected",
+                file: Some(found.path.to_string()),
+                line: secret.line,
+                message: format!("this looks like {}", secret.what),
+                hint: Some(
+                    "take it out, and replace it where it is valid: a skill is read by many".to_owned(),
+                ),
+            });
+        }
+    }
+    // Paths and sizes are all that the rules for a tree ask for.
+    let file = |found: &scan::Found| {
+        let digest = FileDigest::of(b"");
+        (found.path.clone(), File { digest, size_bytes: found.size_bytes, executable: found.executable })
+    };
+    let in_bounds = |found: &&scan::Found| scan::check_size(dir, found).is_ok();
+    if let Err(e) = scan::tree_of(dir, listing.files.iter().filter(in_bounds).map(file).collect()) {
+        findings.push(of_fault(&e, dir));
+    }
+    Ok(())
+}
+
+/// An error of a room below as a finding. Its causes hold what matters: which file, and why.
+fn of_fault(fault: &dyn Fault, dir: &Path) -> Finding {
+    let mut message = String::new();
+    let mut next: Option<&dyn std::error::Error> = Some(fault);
+    while let Some(error) = next {
+        next = error.source();
+        // The outermost sentence only names the folder, which stands above the finding anyway.
+        if next.is_some() && message.is_empty() && error.to_string().contains(&dir.display().to_string()) {
+            continue;
+        }
+        if !message.is_empty() {
+            message.push_str(": ");
+        }
+        message.push_str(&error.to_string());
+    }
+    Finding {
+        severity: Severity::Error,
+        code: fault.code(),
+        file: None,
+        line: None,
+        message,
+        hint: fault.hint(),
+    }
+}

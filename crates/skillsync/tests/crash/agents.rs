@@ -3,7 +3,7 @@
 use skillsync_testkit::crash::{Case, Hit};
 use skillsync_testkit::{Machine, Snapshot, disk};
 
-use crate::home::{BIN, committed, scattered, two_skills, version_in};
+use crate::home::{BIN, committed, rewrite, scattered, trusted, two_skills, version_in};
 use crate::invariant::{TARGETS, consistent, crash, expendable, idle, linked, live, outside, somewhere};
 
 #[test]
@@ -56,22 +56,36 @@ fn sync_fresh() {
 
 #[test]
 fn sync_changed() {
-    crash("sync, changed", &["sync"], committed, &[0], |m| served(m, 2)).twice(60).run();
+    crash("sync, changed", &["sync"], two_skills, &[0], |m| served(m, 2))
+        .warm(|m| {
+            trusted(m);
+            m.run(&["edit", "alpha"]).ok();
+            rewrite(&m.store("editing/alpha"), "alpha", 2);
+            m.run(&["commit", "alpha", "--reason", "second"]).ok();
+        })
+        .run();
+    // Second crashes are many, so they start from the copy as it is.
+    crash("sync, changed, twice", &["sync"], committed, &[0], |m| served(m, 2)).kills_only().twice(60).run();
+}
+
+#[test]
+fn sync_with_nothing_to_do() {
+    crash("sync, nothing to do", &["sync"], two_skills, &[0], |m| served(m, 1)).warm(trusted).run();
 }
 
 #[test]
 fn sync_removed() {
-    let prepare = |m: &Machine| {
-        two_skills(m);
-        m.run(&["rm", "alpha"]).ok();
-    };
     let done = |m: &Machine| {
         assert!(!m.store("skills/alpha").exists());
         assert!(!linked(m, "extra", "alpha") && !linked(m, ".claude/skills", "alpha"));
         assert!(somewhere(m, ".skillsync/trash", "# alpha"), "the removed skill is not in trash");
         idle(m, &["sync"]);
     };
-    crash("sync, removed", &["sync"], prepare, &[0], done)
+    crash("sync, removed", &["sync"], two_skills, &[0], done)
+        .warm(|m| {
+            trusted(m);
+            m.run(&["rm", "alpha"]).ok();
+        })
         .live(|m| {
             live(m);
             let there =

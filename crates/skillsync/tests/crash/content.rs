@@ -11,10 +11,17 @@ fn is_there(m: &Machine, name: &str) {
     m.run(&["info", name]).ok();
 }
 
-/// Nobody edits `alpha`, and somebody may.
+/// Nobody edits `alpha`, and somebody may: a fresh edit gives the current version, whatever a crash left behind.
 fn is_free(m: &Machine) {
-    assert!(!m.store("editing/alpha").exists(), "the working copy is still there");
     assert!(!m.store("locks/alpha.lock").exists(), "the lease is still there");
+    m.run(&["edit", "alpha"]).ok();
+    assert_eq!(
+        version_in(&m.store("editing/alpha")),
+        version_in(&m.store("skills/alpha")),
+        "a fresh working copy"
+    );
+    m.run(&["abort", "alpha"]).ok();
+    assert!(!m.store("editing/alpha").exists(), "the working copy is still there");
 }
 
 #[test]

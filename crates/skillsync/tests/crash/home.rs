@@ -77,6 +77,13 @@ pub(crate) fn committed(m: &Machine) {
     m.run(&["commit", "alpha", "--reason", "second"]).ok();
 }
 
+/// Old enough for its times to be believed, and seen by a sync since it was copied: from here on the store takes its
+/// short cuts.
+pub(crate) fn trusted(m: &Machine) {
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    m.run(&["sync"]).ok();
+}
+
 /// The same with a hand edit in the canonical folder of `alpha`.
 pub(crate) fn hand_edited(m: &Machine) {
     two_skills(m);

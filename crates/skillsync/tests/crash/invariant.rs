@@ -87,9 +87,13 @@ pub(crate) fn consistent(m: &Machine) {
             "{name}"
         );
     }
-    for (path, entry) in m.snapshot().only(".skillsync").iter() {
-        let left = below(path, ".skillsync/staging") && path != ".skillsync/staging";
-        assert!(!left && !path.contains(".tmp"), "{path} was left lying about ({entry:?})");
+    for (path, _) in m.snapshot().only(".skillsync").iter() {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        assert!(
+            !below(path, ".skillsync/staging") || path == ".skillsync/staging",
+            "staging is not cleared up"
+        );
+        assert!(!name.ends_with(".tmp"), "a temporary file was left in {folder}");
     }
 }
 
@@ -99,13 +103,15 @@ fn kept(m: &Machine) {
         return;
     }
     assert_eq!(version_in(&m.store("skills/beta")), 1, "beta was not part of it");
-    assert!(m.read(".skillsync/logs/alpha.jsonl").contains("kept note"), "the observation is gone");
+    // The log of a removed skill goes to trash with it.
+    let logs = if m.store("skills/alpha").exists() { ".skillsync/logs" } else { ".skillsync/trash" };
+    assert!(somewhere(m, logs, "kept note"), "the observation is gone");
     assert!(m.read(".skillsync/config.toml").contains("# kept comment"), "the comment is gone");
 }
 
 /// Nothing outside the store and our own links has changed.
 pub(crate) fn outside(m: &Machine, hit: &Hit) {
-    let names = MARKED.iter().chain(&["skillsync", "skillsync-new", "skillsync-refine"]);
+    let names = MARKED.iter().chain(&["fresh", "skillsync", "skillsync-new", "skillsync-refine"]);
     let mut ours: Vec<String> =
         names.flat_map(|name| TARGETS.iter().map(move |target| format!("{target}/{name}"))).collect();
     ours.extend([".skillsync".to_owned(), "extra".to_owned(), "out".to_owned()]);
@@ -115,7 +121,8 @@ pub(crate) fn outside(m: &Machine, hit: &Hit) {
 
 /// The command, run once more, changes nothing.
 pub(crate) fn idle(m: &Machine, args: &[&str]) {
-    let cache = [".skillsync/state/index"];
+    // The mutex file says who held it last.
+    let cache = [".skillsync/state/index", ".skillsync/state/mutex"];
     let before = m.snapshot().without(&cache);
     m.run(args).ok();
     before.assert_same(&m.snapshot().without(&cache));

@@ -43,6 +43,17 @@ impl FileStamp {
         }
     }
 
+    /// The evidence in a raw answer of the system; `None` when it is about something else than a regular file.
+    pub(super) fn of_stat(stat: &rustix::fs::Stat) -> Option<Self> {
+        let is_file = rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::RegularFile;
+        is_file.then(|| Self {
+            size_bytes: u64::try_from(stat.st_size).unwrap_or(0),
+            modified_ns: ns(stat.st_mtime, i64::try_from(stat.st_mtime_nsec).unwrap_or(0)),
+            changed_ns: ns(stat.st_ctime, i64::try_from(stat.st_ctime_nsec).unwrap_or(0)),
+            inode: stat.st_ino,
+        })
+    }
+
     /// Whether a later change would have shown: the file was last changed well before `settled_ns`, the moment
     /// from which on another hand could have reached it.
     pub fn is_settled(&self, settled_ns: i64) -> bool {
@@ -62,6 +73,15 @@ impl DirStamp {
     /// The evidence in `metadata`.
     pub fn of(metadata: &Metadata) -> Self {
         Self { modified_ns: ns(metadata.mtime(), metadata.mtime_nsec()), inode: metadata.ino() }
+    }
+
+    /// The evidence in a raw answer of the system; `None` when it is about something else than a folder.
+    pub(super) fn of_stat(stat: &rustix::fs::Stat) -> Option<Self> {
+        let is_dir = rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::Directory;
+        is_dir.then(|| Self {
+            modified_ns: ns(stat.st_mtime, i64::try_from(stat.st_mtime_nsec).unwrap_or(0)),
+            inode: stat.st_ino,
+        })
     }
 
     /// Whether a later change would have shown.

@@ -58,7 +58,7 @@ pub struct Unusable {
 }
 
 impl Unusable {
-    fn new(dir: &Path, fault: impl Fault) -> Self {
+    pub(super) fn new(dir: &Path, fault: impl Fault) -> Self {
         let (kind, code, hint) = (fault.kind(), fault.code(), fault.hint());
         Self { dir: dir.to_owned(), kind, code, hint, source: Box::new(fault) }
     }
@@ -104,7 +104,7 @@ pub fn discover(root: &Path, rename: Option<&SkillName>) -> Result<Vec<Candidate
     Ok(found)
 }
 
-fn has_skill_md(dir: &Path) -> Result<bool, Error> {
+pub(super) fn has_skill_md(dir: &Path) -> Result<bool, Error> {
     // A SKILL.md that cannot be read is one: it is reported then, not passed over.
     Ok(fs::lstat(&dir.join(tree::SKILL_MD))?.is_some())
 }
@@ -127,7 +127,7 @@ fn children(
     Ok(())
 }
 
-fn candidate(dir: &Path, relative: String, rename: Option<&SkillName>) -> Candidate {
+pub(super) fn candidate(dir: &Path, relative: String, rename: Option<&SkillName>) -> Candidate {
     let mut warnings = Vec::new();
     let mut renamed = None;
     let name = head(dir, rename, &mut warnings, &mut renamed);

@@ -1,7 +1,6 @@
 //! Running the `git` program: what it may do, how long it may take, and what of its words may be shown. Which of its
 //! commands bring a repository here is the business of the room above.
 
-use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Read};
 use std::path::Path;
@@ -187,7 +186,9 @@ impl<'a> Git<'a> {
     /// Gives git the credentials of the address without showing them to a list of processes, and without a
     /// file to keep them in.
     fn sign_in(&self, command: &mut Command) {
-        let Some((login, rest)) = self.source.login().zip(self.source.url().strip_prefix("https://")) else { return };
+        let Some((login, rest)) = self.source.login().zip(self.source.url().strip_prefix("https://")) else {
+            return;
+        };
         let host = rest.split('/').next().unwrap_or(rest);
         let count: usize =
             self.world.var("GIT_CONFIG_COUNT").and_then(|v| v.to_str()?.parse().ok()).unwrap_or_default();
@@ -269,9 +270,9 @@ fn tell(bytes: &[u8], progress: &mut dyn FnMut(&str)) {
     }
 }
 
-/// The variables that `git` is started with beside the user's own, for the tests.
+/// The variables that git is started with beside the user's own.
 #[cfg(test)]
-pub(super) fn variables(git: &Git<'_>) -> Vec<(OsString, Option<OsString>)> {
+pub(super) fn variables(git: &Git<'_>) -> Vec<(std::ffi::OsString, Option<std::ffi::OsString>)> {
     let command = git.command(&["x"]);
     command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect()
 }

@@ -117,6 +117,16 @@ impl Source {
         &self.url
     }
 
+    /// What the repository is called: the last part of its address, or `repository` where that is no folder's name.
+    pub fn name(&self) -> &str {
+        let last = self.url.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or_default();
+        let name = last.trim_end_matches(".git");
+        match SkillPath::parse(name) {
+            Ok(_) if !name.starts_with('.') => name,
+            _ => "repository",
+        }
+    }
+
     /// User and password of a web address, as written in it. Never for a person's eyes.
     pub(super) fn login(&self) -> Option<&str> {
         self.login.as_deref()
@@ -146,7 +156,7 @@ impl Source {
 
 /// Whether `text` is written as a repository's address. A text that is neither this nor an address of another kind
 /// is a folder's path; so is one that leads to something on the disk, which the caller has looked at before.
-pub fn is_address(text: &str) -> bool {
+pub(super) fn is_address(text: &str) -> bool {
     if text.starts_with(['.', '/', '~', '-']) {
         return false;
     }
@@ -176,7 +186,11 @@ pub(super) fn without_login(text: &str) -> String {
         rest = &after[host_at..];
     }
     shown.push_str(rest);
-    shown.chars().take(300).flat_map(|c| if c == '\'' || c == '"' { vec![c] } else { c.escape_debug().collect() }).collect()
+    shown
+        .chars()
+        .take(300)
+        .flat_map(|c| if c == '\'' || c == '"' { vec![c] } else { c.escape_debug().collect() })
+        .collect()
 }
 
 enum Problem {
@@ -206,7 +220,9 @@ fn read(text: &str) -> Result<Source, Problem> {
         Some(("https", rest)) => https(rest),
         Some(("ssh", rest)) => ssh(rest),
         Some(("file", rest)) => file(rest),
-        Some((scheme, _)) => Err(Problem::Transport(format!("{}://", scheme.chars().take(20).collect::<String>()))),
+        Some((scheme, _)) => {
+            Err(Problem::Transport(format!("{}://", scheme.chars().take(20).collect::<String>())))
+        }
         None => match scp(text) {
             Some((host, path)) => scp_like(host, path),
             None => shorthand(text),
@@ -221,7 +237,8 @@ fn is_invisible(c: char) -> bool {
 /// `ext::sh -c ...` and its like: git would run the program `git-remote-ext`.
 fn transport_helper(text: &str) -> Option<&str> {
     let (helper, _) = text.split_once("::")?;
-    (!helper.is_empty() && helper.chars().all(|c| c.is_ascii_alphanumeric() || "+-._".contains(c))).then_some(helper)
+    (!helper.is_empty() && helper.chars().all(|c| c.is_ascii_alphanumeric() || "+-._".contains(c)))
+        .then_some(helper)
 }
 
 /// `user@host:path`, taken apart at the colon; a drive letter is no host.
@@ -312,9 +329,11 @@ fn tree_of(view: &str) -> Result<String, Problem> {
 
 fn tree_spots(tree: &str) -> Result<Vec<Spot>, Problem> {
     let parts: Vec<&str> = tree.split('/').collect();
-    (1..=parts.len().min(READINGS))
-        .map(|border| spot(Some(parts[..border].join("/")), &parts[border..].join("/")))
-        .collect()
+    let reading = |border: usize| spot(Some(parts[..border].join("/")), &parts[border..].join("/"));
+    let mut spots = vec![reading(1)?];
+    // A longer reading that cannot be is none; the first one must be.
+    spots.extend((2..=parts.len().min(READINGS)).filter_map(|border| reading(border).ok()));
+    Ok(spots)
 }
 
 fn ssh(rest: &str) -> Result<Source, Problem> {
@@ -328,7 +347,11 @@ fn ssh(rest: &str) -> Result<Source, Problem> {
     check_user(user)?;
     let (tail, reference) = split_reference(tail);
     let (repository, folder) = split_folder(tail);
-    checked(Place { repository: repository.trim_matches('/').to_owned(), folder: String::new(), tree: None })?;
+    checked(Place {
+        repository: repository.trim_matches('/').to_owned(),
+        folder: String::new(),
+        tree: None,
+    })?;
     let user = user.map(|user| format!("{user}@")).unwrap_or_default();
     let url = format!("ssh://{user}{host}/{}", repository.trim_start_matches('/'));
     Ok(Source { url, login: None, spots: vec![spot(reference, folder)?], shorthand: false })
@@ -394,14 +417,17 @@ fn owner_and_repo(text: &str) -> Option<(&str, &str, &str, Option<&str>)> {
 /// Takes `@ref` off the end. An `@` that opens a folder's name belongs to the folder.
 fn split_reference(text: &str) -> (&str, Option<&str>) {
     match text.rsplit_once('@') {
-        Some((before, reference)) if !before.is_empty() && !before.ends_with('/') => (before, Some(reference)),
+        Some((before, reference)) if !before.is_empty() && !before.ends_with('/') => {
+            (before, Some(reference))
+        }
         _ => (text, None),
     }
 }
 
 /// Takes the folder off an ssh path: after `//`, or after a component that ends with `.git`.
 fn split_folder(path: &str) -> (&str, &str) {
-    if let Some((repository, folder)) = path.split_once("//").filter(|(repository, _)| !repository.is_empty()) {
+    if let Some((repository, folder)) = path.split_once("//").filter(|(repository, _)| !repository.is_empty())
+    {
         return (repository, folder);
     }
     match path.find(".git/") {
@@ -418,7 +444,8 @@ fn spot(reference: Option<impl Into<String>>, folder: &str) -> Result<Spot, Prob
     let folder = folder.trim_matches('/');
     // Whoever copies the address of the file means the skill around it.
     let folder = if folder == SKILL_MD { "" } else { folder.strip_suffix("/SKILL.md").unwrap_or(folder) };
-    let path = if folder.is_empty() { None } else { Some(SkillPath::parse(folder).map_err(Problem::Folder)?) };
+    let path =
+        if folder.is_empty() { None } else { Some(SkillPath::parse(folder).map_err(Problem::Folder)?) };
     if folder.split('/').any(|part| part.eq_ignore_ascii_case(".git")) {
         return Err("`.git` is no folder of a repository's content".into());
     }
@@ -446,12 +473,18 @@ fn check_host(host: &str) -> Result<(), Problem> {
     };
     let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
     let good_name = match address {
-        Some(address) => !address.is_empty() && address.chars().all(|c| c.is_ascii_hexdigit() || ":.".contains(c)),
+        Some(address) => {
+            !address.is_empty() && address.chars().all(|c| c.is_ascii_hexdigit() || ":.".contains(c))
+        }
         None => !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c)),
     };
     let good_port = port.is_none_or(|port| port.parse::<u16>().is_ok());
     // ssh would take a host that begins with a hyphen for an option.
-    if good_name && good_port && !name.starts_with(['-', '.']) { Ok(()) } else { Err("its host is no name".into()) }
+    if good_name && good_port && !name.starts_with(['-', '.']) {
+        Ok(())
+    } else {
+        Err("its host is no name".into())
+    }
 }
 
 fn check_user(user: Option<&str>) -> Result<(), Problem> {

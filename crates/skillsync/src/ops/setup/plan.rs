@@ -9,19 +9,18 @@ use serde::Serialize;
 use skillsync_core::digest::ContentHash;
 use skillsync_core::name::{SkillName, TargetId};
 use skillsync_core::skill::State;
-use skillsync_store::config::{Target, TargetSource, path_text};
+use skillsync_store::config::Target;
 use skillsync_store::index::Index;
 use skillsync_store::layout::Layout;
 use skillsync_store::skills::{self, Standing};
 use skillsync_store::store::Store;
-use skillsync_store::targets::{Occupant, occupant};
-use skillsync_store::tools::{Tool, Tools};
+use skillsync_store::tools::Tools;
 use skillsync_store::{fs, scan};
 
 use super::Error;
 use super::record::Record;
+use super::seats::{Servers, served, targets};
 use super::survey::{Folder, LeftAlone, Original, Survey};
-use crate::ops::builtin;
 use crate::ops::target::{TargetLine, covered, with_places};
 use crate::world::World;
 
@@ -183,11 +182,11 @@ pub(super) fn decide(
 ) -> Result<Plan, Error> {
     let Survey { folders, originals, mut left_alone } = survey;
     let layout = Layout::new(world.store.clone());
-    let (added, mut seats) = targets(world, &layout, store, &folders, &mut left_alone)?;
+    let (added, seats) = targets(world, &layout, store, &folders, &mut left_alone)?;
     let covered = covered(world, &seats, tools)?;
     let servers = Servers { world, seats: &seats, covered: &covered };
     let originals = served(&layout, &servers, &folders, originals, &mut left_alone)?;
-    let agents = agents(world, &folders, &originals, &covered);
+    let agents = agents(&servers, &folders, &originals);
     let mut groups: BTreeMap<SkillName, Vec<Original>> = BTreeMap::new();
     for original in originals {
         groups.entry(original.name.clone()).or_default().push(original);
@@ -197,7 +196,6 @@ pub(super) fn decide(
         work.extend(skill(store, record, name, group, &mut left_alone)?);
     }
     left_alone.sort_by(|a, b| a.path.cmp(&b.path));
-    seats.retain(|seat| added.iter().any(|target| target.id == seat.id));
     let mut plan = Plan {
         dry_run: false,
         home: world.store.display().to_string(),
@@ -230,145 +228,18 @@ fn lines(targets: &[Target], covered: &BTreeMap<TargetId, Option<TargetId>>) -> 
     targets.iter().map(line).collect()
 }
 
-/// The targets to add: one for each agent found here that has none yet; and all that there will be then.
-fn targets(
-    world: &World,
-    layout: &Layout,
-    store: Option<&Store>,
-    folders: &[Folder],
-    left_alone: &mut Vec<LeftAlone>,
-) -> Result<(Vec<Target>, Vec<Target>), Error> {
-    let mut all: Vec<Target> = store.map(|s| s.config().targets().to_vec()).unwrap_or_default();
-    let mut added = Vec::new();
-    for tool in folders.iter().flat_map(|folder| &folder.owners) {
-        let Some(dir) = with_places(world, |places| tool.global_dir(places)) else { continue };
-        let is_known = |t: &Target| t.tool.as_deref() == Some(tool.id.as_str()) && t.dir(&world.home) == dir;
-        if all.iter().any(is_known) {
-            continue;
-        }
-        if let Some(problem) = unusable(layout, &dir)? {
-            left_alone.push(LeftAlone::new(&dir, "not-a-folder", problem, None));
-            continue;
-        }
-        let target = Target {
-            id: free_id(&tool.id, &all)?,
-            path: path_text(&dir, &world.home),
-            source: TargetSource::Tool,
-            tool: Some(tool.id.to_string()),
-            mode: tool.mode,
-        };
-        all.push(target.clone());
-        added.push(target);
-    }
-    Ok((added, all))
-}
-
-fn unusable(layout: &Layout, dir: &Path) -> Result<Option<&'static str>, Error> {
-    if dir.starts_with(layout.root()) {
-        return Ok(Some("inside the store"));
-    }
-    Ok(match fs::stat(dir)? {
-        Some(metadata) if !metadata.is_dir() => Some("a file where the agent has its folder of skills"),
-        None if fs::lstat(dir)?.is_some() => Some("a link that leads nowhere where the agent has its folder of skills"),
-        _ => None,
-    })
-}
-
-fn free_id(wanted: &TargetId, taken: &[Target]) -> Result<TargetId, Error> {
-    let mut id = wanted.clone();
-    let mut number = 2;
-    while taken.iter().any(|target| target.id == id) {
-        id = TargetId::parse(&format!("{wanted}-{number}"))?;
-        number += 1;
-    }
-    Ok(id)
-}
-
-/// Which folder's link serves the agents that read a folder.
-pub(super) struct Servers<'a> {
-    pub(super) world: &'a World,
-    pub(super) seats: &'a [Target],
-    pub(super) covered: &'a BTreeMap<TargetId, Option<TargetId>>,
-}
-
-impl Servers<'_> {
-    /// The folders that must hold a skill's link before the skill may leave `folder`: every agent that finds it
-    /// there finds it again.
-    pub(super) fn of(&self, folder: &Folder) -> BTreeSet<PathBuf> {
-        let tools: &[Tool] = if folder.owners.is_empty() { &folder.readers } else { &folder.owners };
-        let is_of = |t: &&Target| tools.iter().any(|tool| t.tool.as_deref() == Some(tool.id.as_str()));
-        let seats = self.seats.iter().filter(is_of).filter(|t| t.source == TargetSource::Tool);
-        let by = |seat: &Target| {
-            let coverer = self.covered.get(&seat.id).cloned().flatten();
-            let server = self.seats.iter().find(|t| Some(&t.id) == coverer.as_ref());
-            server.map_or_else(|| seat.dir(&self.world.home), |t| t.dir(&self.world.home))
-        };
-        seats.map(by).collect()
-    }
-}
-
-/// The originals whose place can be taken by a link; the others are left alone.
-fn served(
-    layout: &Layout,
-    servers: &Servers<'_>,
-    folders: &[Folder],
-    originals: Vec<Original>,
-    left_alone: &mut Vec<LeftAlone>,
-) -> Result<Vec<Original>, Error> {
-    // Places whose present occupant goes to trash.
-    let freed: BTreeSet<PathBuf> = originals
-        .iter()
-        .map(|o| folders[o.folder].real.join(o.place.file_name().unwrap_or_default()))
-        .collect();
-    let mut kept = Vec::with_capacity(originals.len());
-    let by_folder: Vec<BTreeSet<PathBuf>> = folders.iter().map(|folder| servers.of(folder)).collect();
-    for original in originals {
-        if builtin::is_built_in(&original.name) {
-            let message = format!("`{}` is the name of a skill that comes with skillsync", original.name);
-            left_alone.push(LeftAlone::new(&original.place, "built-in-name", message, None));
-            continue;
-        }
-        let mut in_the_way = None;
-        for dir in &by_folder[original.folder] {
-            let place = dir.join(original.name.as_str());
-            let real = fs::real_path(dir)?.unwrap_or_else(|| dir.clone()).join(original.name.as_str());
-            let free = matches!(occupant(layout, &place)?, Occupant::Nothing | Occupant::Ours(_));
-            if !free && !freed.contains(&real) && !is_our_copy(&place)? {
-                in_the_way = Some(place);
-            }
-        }
-        match in_the_way {
-            None => kept.push(original),
-            Some(place) => {
-                let message = format!("{} is in the way of its link", place.display());
-                let hint = Some("move that away and run skillsync setup again".to_owned());
-                left_alone.push(LeftAlone::new(&original.place, "in-the-way", message, hint));
-            }
-        }
-    }
-    Ok(kept)
-}
-
-pub(super) fn is_our_copy(place: &Path) -> Result<bool, Error> {
-    Ok(skillsync_store::render::Mark::load(place)?.is_some())
-}
-
-fn agents(
-    world: &World,
-    folders: &[Folder],
-    originals: &[Original],
-    covered: &BTreeMap<TargetId, Option<TargetId>>,
-) -> Vec<Agent> {
+fn agents(servers: &Servers<'_>, folders: &[Folder], originals: &[Original]) -> Vec<Agent> {
     let mut agents = Vec::new();
     for (number, folder) in folders.iter().enumerate() {
         for tool in &folder.owners {
-            let dir = with_places(world, |places| tool.global_dir(places));
+            let dir = with_places(servers.world, |places| tool.global_dir(places));
+            let seat = servers.seats.iter().find(|t| t.tool.as_deref() == Some(tool.id.as_str()));
             agents.push(Agent {
                 tool: tool.id.clone(),
                 name: tool.name.clone(),
                 path: shown(dir.as_deref().unwrap_or(&folder.dir)),
                 skills: originals.iter().filter(|o| o.folder == number).count(),
-                covered_by: covered.get(&tool.id).cloned().flatten(),
+                covered_by: seat.and_then(|seat| servers.covered.get(&seat.id).cloned().flatten()),
             });
         }
     }

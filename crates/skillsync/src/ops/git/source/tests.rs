@@ -33,7 +33,12 @@ fn addresses_are_read() {
     check("https://github.com/owner/repo", hub, "", "");
     check("https://www.github.com/owner/repo.git/", hub, "", "");
     check("https://github.com/owner/repo@v2", hub, "", "v2");
-    check("https://github.com/owner/repo//skills/pdf@v2", "https://github.com/owner/repo", "skills/pdf", "v2");
+    check(
+        "https://github.com/owner/repo//skills/pdf@v2",
+        "https://github.com/owner/repo",
+        "skills/pdf",
+        "v2",
+    );
     check("https://github.com/owner/repo/tree/main/skills/pdf", hub, "skills/pdf", "main");
     check("https://github.com/owner/repo/tree/main", hub, "", "main");
     check("https://github.com/owner/repo/blob/main/skills/a%20b/SKILL.md", hub, "skills/a b", "main");
@@ -51,6 +56,16 @@ fn addresses_are_read() {
     check("ssh://host.test/~ada/repo@v1", "ssh://host.test/~ada/repo", "", "v1");
     check("file:///srv/git/repo", "file:///srv/git/repo", "", "");
     check("file:///srv/a b/repo//skills/pdf@3f2a9c1", "file:///srv/a b/repo", "skills/pdf", "3f2a9c1");
+}
+
+#[test]
+fn a_repository_has_a_name_for_its_folder() {
+    let check = |text: &str, name: &str| assert_eq!(Source::parse(text).unwrap().name(), name, "{text}");
+    check("owner/repo/skills/pdf", "repo");
+    check("git@host.test:repo.git", "repo");
+    check("file:///srv/git/repo/", "repo");
+    check("file:///srv/..", "repository");
+    check("file:///srv/.git", "repository");
 }
 
 #[test]
@@ -113,7 +128,9 @@ fn hostile_and_wrong_addresses_are_refused() {
         let error = Source::parse(text).expect_err(text);
         assert_eq!(error.code(), "git-address-invalid", "{text}");
     }
-    for text in ["owner/repo/../../x", "owner/repo/a\\b", "file:///srv/x//../../y", "git@h.test:x.git//a/../b"] {
+    for text in
+        ["owner/repo/../../x", "owner/repo/a\\b", "file:///srv/x//../../y", "git@h.test:x.git//a/../b"]
+    {
         assert_eq!(Source::parse(text).expect_err(text).code(), "path-invalid", "{text}");
     }
     let refused = [
@@ -134,8 +151,22 @@ fn hostile_and_wrong_addresses_are_refused() {
 #[test]
 fn what_is_no_address_is_a_folder() {
     for text in [
-        "", ".", "./owner/repo", "../x", "/srv/x", "~/x", "~", "skill", "a/b c", "C:\\x", "-x", "a//b", "é/x",
-        "https://host.test/docs", "https://host.test", "Skill (1)/x",
+        "",
+        ".",
+        "./owner/repo",
+        "../x",
+        "/srv/x",
+        "~/x",
+        "~",
+        "skill",
+        "a/b c",
+        "C:\\x",
+        "-x",
+        "a//b",
+        "é/x",
+        "https://host.test/docs",
+        "https://host.test",
+        "Skill (1)/x",
     ] {
         assert!(!is_address(text), "{text}");
     }
@@ -158,5 +189,8 @@ fn credentials_are_kept_for_git_and_shown_to_nobody() {
     for text in [format!("{source:?}{source}{token:?}{token}{ssh:?}"), format!("{wrong:?} {wrong}")] {
         assert!(!text.contains("s3cret"), "{text}");
     }
-    assert_eq!(without_login("fatal: 'https://a:b@h/x' and https://c@h\u{1b}"), "fatal: 'https://h/x' and https://h\\u{1b}");
+    assert_eq!(
+        without_login("fatal: 'https://a:b@h/x' and https://c@h\u{1b}"),
+        "fatal: 'https://h/x' and https://h\\u{1b}"
+    );
 }

@@ -1,0 +1,173 @@
+//! The two steps that setup takes with things of the user's: an original goes to trash, and comes back. Each is one
+//! rename where the system can exchange two names; cut off anywhere, the original is whole in one of its two places.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use skillsync_store::index::{Index, Key};
+use skillsync_store::render::{self, Condition};
+use skillsync_store::skills;
+use skillsync_store::store::{Transaction, Writing};
+use skillsync_store::targets::{Occupant, occupant};
+use skillsync_store::{fs, layout::Layout};
+
+use super::Error;
+use super::record::Moved;
+
+/// Folders whose entries changed, to be made durable together.
+#[derive(Debug, Default)]
+pub(super) struct Touched(BTreeSet<PathBuf>);
+
+impl Touched {
+    pub(super) fn add(&mut self, path: &Path) {
+        self.0.extend(path.parent().map(Path::to_owned));
+    }
+
+    /// Makes the moves durable.
+    pub(super) fn sync(self) -> Result<(), Error> {
+        for dir in self.0 {
+            if fs::lstat(&dir)?.is_some() {
+                fs::sync_dir(&dir)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Moves an original to trash; with `link` the link to its skill takes its place in the same step.
+pub(super) fn take(
+    layout: &Layout,
+    moved: &Moved,
+    link: Option<&Path>,
+    touched: &mut Touched,
+) -> Result<(), Error> {
+    let Moved { place, kept, .. } = moved;
+    let entry = kept.parent().unwrap_or(kept);
+    if fs::lstat(entry)?.is_none() {
+        fs::make_dir(entry)?;
+        touched.add(entry);
+    }
+    if let Occupant::Ours(_) = occupant(layout, kept)? {
+        // From a setup that was killed just before the exchange.
+        fs::remove_file(kept)?;
+    }
+    touched.add(place);
+    touched.add(kept);
+    let Some(link) = link else { return Ok(fs::relocate(place, kept)?) };
+    fs::symlink_new(link, kept)?;
+    if fs::exchange(kept, place)? == fs::Exchange::Unsupported {
+        fs::remove_file(kept)?;
+        fs::relocate(place, kept)?;
+        fs::symlink_new(link, place)?;
+    }
+    Ok(())
+}
+
+/// How an original came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Back {
+    /// It was in trash.
+    FromTrash,
+    /// It was written anew from the store's history: its payload, not what else lay beside it.
+    FromHistory,
+    /// It never left, or was back already.
+    WasThere,
+    /// Something else stands at its place.
+    InTheWay,
+}
+
+/// Puts an original back where it stood. What is there now is only replaced if it is ours.
+pub(super) fn give_back(
+    writing: &Writing<'_>,
+    transaction: &Transaction,
+    index: &Index,
+    moved: &Moved,
+    touched: &mut Touched,
+) -> Result<Back, Error> {
+    let layout = writing.store().layout();
+    let Moved { place, kept, .. } = moved;
+    touched.add(place);
+    touched.add(kept);
+    let now = Standing::at(layout, index, place)?;
+    let back = match (moved.is_kept(layout)?, now) {
+        (true, Standing::Foreign) => return Ok(Back::InTheWay),
+        (false, Standing::Foreign) => Back::WasThere,
+        (true, now) => {
+            swap(writing, kept, place, now)?;
+            Back::FromTrash
+        }
+        (false, now) => {
+            let again = again(writing, transaction, moved)?;
+            swap(writing, &again, place, now)?;
+            Back::FromHistory
+        }
+    };
+    if let Occupant::Ours(_) = occupant(layout, kept)? {
+        fs::remove_file(kept)?;
+    }
+    if let Some(entry) = kept.parent() {
+        fs::remove_dir_if_empty(entry)?;
+    }
+    Ok(back)
+}
+
+/// What stands where an original belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Nothing,
+    OurLink,
+    OurCopy,
+    Foreign,
+}
+
+impl Standing {
+    fn at(layout: &Layout, index: &Index, place: &Path) -> Result<Self, Error> {
+        Ok(match occupant(layout, place)? {
+            Occupant::Nothing => Standing::Nothing,
+            Occupant::Ours(_) => Standing::OurLink,
+            Occupant::Folder => {
+                let (condition, _) = render::condition(index, Key::Copy(""), place)?;
+                if condition == Condition::Intact { Standing::OurCopy } else { Standing::Foreign }
+            }
+            Occupant::ForeignLink(_) | Occupant::File => Standing::Foreign,
+        })
+    }
+}
+
+/// Puts `from` at `place` in one step where the system can; what stands there is ours and goes.
+fn swap(writing: &Writing<'_>, from: &Path, place: &Path, now: Standing) -> Result<(), Error> {
+    if now == Standing::Nothing {
+        if let Some(folder) = place.parent() {
+            fs::make_dirs(folder)?;
+        }
+        return Ok(fs::relocate(from, place)?);
+    }
+    if fs::exchange(from, place)? == fs::Exchange::Unsupported {
+        match now {
+            Standing::OurLink => fs::remove_file(place)?,
+            _ => drop(writing.store().trash().put(place, "copy")?),
+        }
+        return Ok(fs::relocate(from, place)?);
+    }
+    match now {
+        Standing::OurLink => fs::remove_file(from)?,
+        _ => fs::remove_tree(from)?,
+    }
+    Ok(())
+}
+
+/// Writes an original anew from what the store knows of it.
+fn again(writing: &Writing<'_>, transaction: &Transaction, moved: &Moved) -> Result<PathBuf, Error> {
+    let store = writing.store();
+    let at = transaction.folder("back")?.join(fs::unique_name("it-"));
+    match &moved.link {
+        Some(text) => fs::symlink_new(text, &at)?,
+        None => {
+            let tree = store.objects().tree(&moved.tree)?;
+            fs::make_dir(&at)?;
+            skills::write_tree(store.objects(), &tree, &at)?;
+            fs::sync_file_system(store.layout().root())?;
+        }
+    }
+    Ok(at)
+}

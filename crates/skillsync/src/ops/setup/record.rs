@@ -1,0 +1,157 @@
+//! `state/setup.json`: what setup set out to do, written before it does it, so that a setup that was cut off can be
+//! gone on with or undone. It says where every original is meant to be; the disk says where it is.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use skillsync_core::digest::{ContentHash, TreeId};
+use skillsync_core::fault::Kind;
+use skillsync_core::name::{SkillName, TargetId};
+use skillsync_store::fs;
+use skillsync_store::layout::Layout;
+use skillsync_store::targets::{Occupant, occupant};
+
+use super::Error;
+use crate::ops::Refusal;
+
+/// The format that this program writes.
+const FORMAT: u32 = 1;
+/// Some 300 bytes for each of 100,000 originals.
+const RECORD_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What all setups since the last undo did, or set out to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::ops) struct Record {
+    format: u32,
+    /// Whether it was done to its end.
+    done: bool,
+    /// When the last one began, RFC 3339 with `Z`.
+    pub(super) begun: String,
+    /// Folders that were made, the outer before the inner.
+    pub(super) folders: Vec<PathBuf>,
+    /// Targets that were added.
+    pub(super) targets: Vec<AddedTarget>,
+    /// Skills that the store did not have.
+    pub(super) adopted: Vec<Adopted>,
+    /// What stood in agents' folders.
+    pub(super) moved: Vec<Moved>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct AddedTarget {
+    pub(super) id: TargetId,
+    /// As `config.toml` says it: a target that was pointed elsewhere since is not ours to remove.
+    pub(super) path: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Adopted {
+    pub(super) name: SkillName,
+    /// Its versions' contents, oldest first; the last is the current one.
+    pub(super) contents: Vec<ContentHash>,
+    /// Whether the store did not have the skill: only then an undo takes it out again.
+    pub(super) fresh: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Moved {
+    pub(super) name: SkillName,
+    /// Where it stood.
+    pub(super) place: PathBuf,
+    /// Where it is in trash.
+    pub(super) kept: PathBuf,
+    /// What it held, to write it anew when trash does not have it any more.
+    pub(super) tree: TreeId,
+    pub(super) content: ContentHash,
+    /// Where it pointed, when it was a link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) link: Option<PathBuf>,
+}
+
+impl Moved {
+    /// Whether the original is in trash. Before it gets there, the link that will take its place may stand there.
+    pub(super) fn is_kept(&self, layout: &Layout) -> Result<bool, Error> {
+        Ok(match occupant(layout, &self.kept)? {
+            Occupant::Nothing | Occupant::Ours(_) => false,
+            Occupant::ForeignLink(_) | Occupant::Folder | Occupant::File => true,
+        })
+    }
+}
+
+impl Record {
+    pub(super) fn new() -> Self {
+        Self {
+            format: FORMAT,
+            done: true,
+            begun: String::new(),
+            folders: Vec::new(),
+            targets: Vec::new(),
+            adopted: Vec::new(),
+            moved: Vec::new(),
+        }
+    }
+
+    /// Reads the record; none when there was no setup.
+    pub(in crate::ops) fn load(layout: &Layout) -> Result<Option<Self>, Error> {
+        let path = layout.setup_record();
+        let Some(bytes) = fs::optional(fs::read(&path, RECORD_BYTES))? else { return Ok(None) };
+        let record: Self = serde_json::from_slice(&bytes).map_err(|e| damaged(&path, e.to_string()))?;
+        if record.format > FORMAT {
+            return Err(damaged(&path, format!("it has format {}, newer than {FORMAT}", record.format)));
+        }
+        Ok(Some(record))
+    }
+
+    /// Whether a setup did not come to its end.
+    pub(in crate::ops) fn is_cut_off(&self) -> bool {
+        !self.done
+    }
+
+    /// Which content an earlier setup made current.
+    pub(super) fn chosen(&self, name: &SkillName) -> Option<ContentHash> {
+        self.adopted.iter().find(|a| a.name == *name)?.contents.last().copied()
+    }
+
+    /// Notes that a setup begins.
+    pub(super) fn begin(&mut self, begun: String) {
+        self.done = false;
+        self.begun = begun;
+    }
+
+    /// Forgets what did not come about and notes the end.
+    pub(super) fn end(&mut self, layout: &Layout) -> Result<(), Error> {
+        let mut moved = Vec::with_capacity(self.moved.len());
+        for entry in std::mem::take(&mut self.moved) {
+            if entry.is_kept(layout)? {
+                moved.push(entry);
+            }
+        }
+        self.moved = moved;
+        self.done = true;
+        Ok(())
+    }
+
+    /// Writes it durably, as one step.
+    pub(super) fn save(&self, layout: &Layout) -> Result<(), Error> {
+        let path = layout.setup_record();
+        let mut text = serde_json::to_string_pretty(self).map_err(|e| damaged(&path, e.to_string()))?;
+        text.push('\n');
+        Ok(fs::replace(&path, text.as_bytes(), fs::Mode::Private)?)
+    }
+
+    /// Removes it durably: there is nothing left to undo.
+    pub(super) fn remove(layout: &Layout) -> Result<(), Error> {
+        fs::remove_file(&layout.setup_record())?;
+        Ok(fs::sync_dir(&layout.state())?)
+    }
+}
+
+fn damaged(path: &Path, problem: String) -> Error {
+    Refusal {
+        kind: Kind::Invalid,
+        code: "setup-record-damaged",
+        message: format!("the record of setup `{}` does not read: {problem}", path.display()),
+        hint: Some("what setup moved is in the store's trash folder; move the record away to go on".to_owned()),
+    }
+    .into()
+}

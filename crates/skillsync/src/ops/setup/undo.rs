@@ -1,0 +1,355 @@
+//! Taking setup back: originals return to their places, the targets it added go, and the skills it took leave the
+//! store unless somebody worked on them since. Nothing that is there now is overwritten; what cannot return stays
+//! noted, and the next undo tries again.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde::Serialize;
+use skillsync_core::fault::{Fault, Kind};
+use skillsync_core::name::{SkillName, TargetId};
+use skillsync_store::config::{Config, Target};
+use skillsync_store::index::{Index, Key};
+use skillsync_store::layout::Layout;
+use skillsync_store::render::{self, Condition};
+use skillsync_store::skills::{self, Standing};
+use skillsync_store::store::{Store, Writing};
+use skillsync_store::{fs, lease, targets};
+
+use super::moves::{Back, Touched, give_back};
+use super::record::{Adopted, Moved, Record};
+use super::survey::with_causes;
+use super::{Error, Refusal};
+use crate::ops::sync::{self, Replace, Synced};
+use crate::ops::{open, write};
+use crate::ui::Exit;
+use crate::world::World;
+
+/// What an undo would do.
+#[derive(Debug, Serialize)]
+pub struct UndoPlan {
+    /// Whether nothing is done because only the plan was asked for.
+    pub dry_run: bool,
+    /// The store.
+    pub home: String,
+    /// Places that get their originals back.
+    pub restore: Vec<String>,
+    /// Targets that are taken out of the settings.
+    pub targets: Vec<TargetId>,
+    /// Skills that leave the store for trash.
+    pub remove: Vec<SkillName>,
+    /// Skills that stay in the store.
+    pub keep: Vec<Kept>,
+}
+
+/// A skill that an undo leaves in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    /// Its name.
+    pub name: SkillName,
+    /// Why it stays.
+    pub reason: String,
+}
+
+/// What an undo did.
+#[derive(Debug, Serialize)]
+pub struct Undone {
+    /// Never: a plan says so of itself.
+    pub dry_run: bool,
+    /// The store.
+    pub home: String,
+    /// What is back where it stood.
+    pub restored: Vec<Restored>,
+    /// What could not return.
+    pub not_restored: Vec<NotRestored>,
+    /// Targets that were taken out of the settings.
+    pub targets: Vec<TargetId>,
+    /// Skills that left the store for trash.
+    pub removed: Vec<SkillName>,
+    /// Skills that stayed in the store.
+    pub kept: Vec<Kept>,
+    /// The sync of the targets that are left; none when there are none.
+    pub sync: Option<Synced>,
+}
+
+/// Something that is back.
+#[derive(Debug, Serialize)]
+pub struct Restored {
+    /// Where.
+    pub path: String,
+    /// `trash`: as it was. `history`: written anew from the store, since trash did not have it any more.
+    pub from: &'static str,
+}
+
+/// Something that could not return.
+#[derive(Debug, Serialize)]
+pub struct NotRestored {
+    /// Where it stood.
+    pub path: String,
+    /// Where it is.
+    pub kept: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Undone {
+    /// Done, or partial when something could not return.
+    pub fn exit(&self) -> Exit {
+        if self.not_restored.is_empty() { Exit::Done } else { Exit::Partial }
+    }
+}
+
+fn load(store: &Store) -> Result<Record, Error> {
+    Record::load(store.layout())?.ok_or_else(|| {
+        Refusal {
+            kind: Kind::NotFound,
+            code: "nothing-to-undo",
+            message: "there is no setup to undo".to_owned(),
+            hint: Some("`skillsync setup` takes the skills of your agents into the store".to_owned()),
+        }
+        .into()
+    })
+}
+
+/// Finds out what an undo would do. Changes nothing.
+pub fn undo_plan(world: &World) -> Result<UndoPlan, Error> {
+    let store = open(world)?;
+    let record = load(&store)?;
+    let index = Index::load(store.layout());
+    refuse_edited(&store, &index, &record)?;
+    let (mut remove, mut keep) = (Vec::new(), Vec::new());
+    for adopted in record.adopted.iter().filter(|a| a.fresh) {
+        match stays(&store, &index, adopted)? {
+            Stay::Gone => {}
+            Stay::No => remove.push(adopted.name.clone()),
+            Stay::Because(reason) => keep.push(Kept { name: adopted.name.clone(), reason }),
+        }
+    }
+    let mut restore = Vec::new();
+    for moved in &record.moved {
+        if moved.is_kept(store.layout())? || targets::occupant(store.layout(), &moved.place)?.is_ours() {
+            restore.push(moved.place.display().to_string());
+        }
+    }
+    let targets = ours(&store, &record).map(|t| t.id.clone()).collect();
+    let home = world.store.display().to_string();
+    Ok(UndoPlan { dry_run: false, home, restore, targets, remove, keep })
+}
+
+/// The targets that setup added and nobody pointed elsewhere since.
+fn ours<'s>(store: &'s Store, record: &'s Record) -> impl Iterator<Item = &'s Target> {
+    let is_ours = |t: &&Target| record.targets.iter().any(|added| added.id == t.id && added.path == t.path);
+    store.config().targets().iter().filter(is_ours)
+}
+
+/// An edit made through an agent's link lives in that link's tree alone: it is settled before links go.
+fn refuse_edited(store: &Store, index: &Index, record: &Record) -> Result<(), Error> {
+    let layout = store.layout();
+    let names: BTreeSet<&SkillName> =
+        record.adopted.iter().map(|a| &a.name).chain(record.moved.iter().map(|m| &m.name)).collect();
+    let refuse = |name: &SkillName| -> Error {
+        Refusal {
+            kind: Kind::Conflict,
+            code: "hand-edited",
+            message: format!("what an agent loads of `{name}` was edited since setup"),
+            hint: Some(format!(
+                "`skillsync adopt {name}` keeps the edit as a version, `skillsync adopt {name} --discard` drops it; \
+                 then undo again"
+            )),
+        }
+        .into()
+    };
+    for target in fs::entries(&layout.rendered())?.unwrap_or_default() {
+        for name in &names {
+            let link = layout.rendered().join(&target).join(name.as_str());
+            let Some(hex) = render::linked(layout, &link)? else { continue };
+            let (condition, _) = render::condition(index, Key::Tree(&hex), &layout.trees().join(&hex))?;
+            if matches!(condition, Condition::Edited(_) | Condition::Unmarked) {
+                return Err(refuse(name));
+            }
+        }
+    }
+    for target in store.config().targets() {
+        for name in &names {
+            let place = target.dir(store.home()).join(name.as_str());
+            let key = format!("{}/{name}", target.id);
+            let is_link = fs::lstat(&place)?.is_none_or(|m| !m.is_dir());
+            if !is_link && matches!(render::condition(index, Key::Copy(&key), &place)?.0, Condition::Edited(_)) {
+                return Err(refuse(name));
+            }
+        }
+    }
+    Ok(())
+}
+
+enum Stay {
+    /// It is not in the store.
+    Gone,
+    /// It is as setup took it.
+    No,
+    Because(String),
+}
+
+fn stays(store: &Store, index: &Index, adopted: &Adopted) -> Result<Stay, Error> {
+    let name = &adopted.name;
+    let meta = match skills::load(store, name) {
+        Ok(meta) => meta,
+        Err(skills::Error::NotFound { .. }) => return Ok(Stay::Gone),
+        Err(e) => return Ok(Stay::Because(with_causes(&e))),
+    };
+    let versions = meta.versions();
+    let is_known = versions.len() <= adopted.contents.len()
+        && versions.iter().zip(&adopted.contents).all(|(version, content)| version.content_hash == *content);
+    if !is_known {
+        return Ok(Stay::Because(format!("it has changed since, to version {}", meta.head().number)));
+    }
+    if !matches!(lease::get(store.layout(), name), Ok(None))
+        || fs::lstat(&store.layout().working_copy(name))?.is_some()
+    {
+        return Ok(Stay::Because("it is being edited".to_owned()));
+    }
+    Ok(match skills::standing(store, index, name, &meta)? {
+        Standing::Pristine => Stay::No,
+        Standing::Edited(_) | Standing::Broken(_) => Stay::Because("it was edited by hand in the store".to_owned()),
+    })
+}
+
+/// Takes setup back. Cut off anywhere, it can be run again.
+pub fn undo(world: &World) -> Result<Undone, Error> {
+    let store = open(world)?;
+    let mut undone = Undone {
+        dry_run: false,
+        home: world.store.display().to_string(),
+        restored: Vec::new(),
+        not_restored: Vec::new(),
+        targets: Vec::new(),
+        removed: Vec::new(),
+        kept: Vec::new(),
+        sync: None,
+    };
+    write(&store, |writing, index| {
+        let record = load(&store)?;
+        refuse_edited(&store, index, &record)?;
+        restore(writing, index, &record.moved, &mut undone)?;
+        remove_targets(writing, index, &record, &mut undone)?;
+        remove_skills(writing, index, &record, &mut undone)
+    })?;
+    // Opened anew: the settings have changed.
+    let store = open(world)?;
+    write(&store, |writing, index| {
+        if !store.config().targets().is_empty() {
+            undone.sync = Some(sync::apply(world, writing, index, &Replace::new())?);
+        }
+        finish(store.layout(), &undone)
+    })?;
+    Ok(undone)
+}
+
+fn restore(writing: &Writing<'_>, index: &Index, moved: &[Moved], undone: &mut Undone) -> Result<(), Error> {
+    let transaction = writing.transaction()?;
+    let mut touched = Touched::default();
+    // The last one first: of two that stood at one place it is the one that stood there last.
+    for entry in moved.iter().rev() {
+        let path = entry.place.display().to_string();
+        let failed = |reason: String| NotRestored {
+            path: path.clone(),
+            kept: entry.kept.display().to_string(),
+            reason,
+        };
+        match give_back(writing, &transaction, index, entry, &mut touched) {
+            Ok(Back::FromTrash) => undone.restored.push(Restored { path, from: "trash" }),
+            Ok(Back::FromHistory) => undone.restored.push(Restored { path, from: "history" }),
+            Ok(Back::WasThere) => {}
+            Ok(Back::InTheWay) => undone.not_restored.push(failed("something else stands there now".to_owned())),
+            // A full or broken disk will refuse the rest as well, and says so best itself.
+            Err(e) if e.kind() == Kind::Io && matches!(e, Error::Fs(_)) => return Err(e),
+            Err(e) => undone.not_restored.push(failed(with_causes(&e))),
+        }
+    }
+    touched.sync()?;
+    undone.restored.reverse();
+    Ok(transaction.finish()?)
+}
+
+fn remove_targets(
+    writing: &Writing<'_>,
+    index: &mut Index,
+    record: &Record,
+    undone: &mut Undone,
+) -> Result<(), Error> {
+    let store = writing.store();
+    let transaction = writing.transaction()?;
+    // Read again under the mutex: another command may have changed the file since it was opened.
+    let mut config = Config::load(&store.layout().config())?;
+    for target in ours(store, record) {
+        targets::clear(writing, &transaction, index, target)?;
+        config.remove_target(&target.id)?;
+        undone.targets.push(target.id.clone());
+    }
+    transaction.finish()?;
+    if !undone.targets.is_empty() {
+        config.save()?;
+    }
+    for folder in record.folders.iter().rev() {
+        fs::remove_dir_if_empty(folder)?;
+    }
+    Ok(())
+}
+
+/// Skills that are as setup took them go to trash, with what was observed of them.
+fn remove_skills(
+    writing: &Writing<'_>,
+    index: &mut Index,
+    record: &Record,
+    undone: &mut Undone,
+) -> Result<(), Error> {
+    let store = writing.store();
+    let layout = store.layout();
+    for adopted in record.adopted.iter().filter(|a| a.fresh) {
+        let name = &adopted.name;
+        let place_of = |m: &&Moved| m.name == *name;
+        let mut waiting = record.moved.iter().filter(place_of).map(|m| m.place.display().to_string());
+        if waiting.any(|place| undone.not_restored.iter().any(|n| n.path == place)) {
+            let reason = "an original of it could not return to its place".to_owned();
+            undone.kept.push(Kept { name: name.clone(), reason });
+            continue;
+        }
+        match stays(store, index, adopted)? {
+            Stay::Gone => continue,
+            Stay::Because(reason) => {
+                undone.kept.push(Kept { name: name.clone(), reason });
+                continue;
+            }
+            Stay::No => {}
+        }
+        let entry = store.trash().entry(name.as_str())?;
+        let log = layout.log(name);
+        if fs::lstat(&log)?.is_some() {
+            fs::relocate(&log, &entry.join(log.file_name().unwrap_or_default()))?;
+        }
+        fs::relocate(&layout.skill(name), &entry.join(name.as_str()))?;
+        fs::sync_dir(&entry)?;
+        for key in [Key::Skill(name.as_str()), Key::Rendered(name.as_str()), Key::Log(name.as_str())] {
+            index.remove(key);
+        }
+        undone.removed.push(name.clone());
+    }
+    fs::sync_dir(&layout.trash())?;
+    fs::sync_dir(&layout.logs())?;
+    Ok(fs::sync_dir(&layout.skills())?)
+}
+
+/// The record goes when all is back; else it keeps what is not.
+fn finish(layout: &Layout, undone: &Undone) -> Result<(), Error> {
+    if undone.not_restored.is_empty() {
+        return Record::remove(layout);
+    }
+    let Some(mut record) = Record::load(layout)? else { return Ok(()) };
+    let is_waiting = |place: &Path| undone.not_restored.iter().any(|n| Path::new(&n.path) == place);
+    record.moved.retain(|m| is_waiting(&m.place));
+    record.adopted.retain(|a| record.moved.iter().any(|m| m.name == a.name));
+    record.targets.clear();
+    record.folders.clear();
+    record.end(layout)?;
+    record.save(layout)
+}

@@ -1,0 +1,35 @@
+//! Putting the recorded version back where a canonical folder was edited by hand, when that was asked for by name.
+
+use std::path::PathBuf;
+
+use skillsync_core::name::SkillName;
+
+use super::{Error, Prepared, Staged, load, stage_tree, stamp, swap};
+use crate::fs;
+use crate::index::Index;
+use crate::layout::META;
+use crate::scan;
+use crate::store::{Transaction, Writing};
+
+/// Restores the canonical folder of `name` to its newest version, and says where the edited one is now: in trash.
+/// No version is made.
+pub fn restore(
+    writing: &Writing<'_>,
+    transaction: &Transaction,
+    index: &mut Index,
+    name: &SkillName,
+) -> Result<Option<PathBuf>, Error> {
+    let store = writing.store();
+    let meta = load(store, name)?;
+    let tree = store.objects().tree(&meta.head().tree)?;
+    let Staged { name, tree, dir } = stage_tree(transaction, store.objects(), name, &tree)?;
+    let meta_path = dir.join(META);
+    fs::create(&meta_path, meta.text().as_bytes(), fs::Mode::Plain)?;
+    let meta_stamp = stamp(&meta_path)?;
+    let listing = scan::list(&dir)?;
+    fs::sync_file_system(store.layout().root())?;
+    let prepared = Prepared { name, tree, dir, meta, listing, meta_stamp };
+    let restored = swap(store, transaction, index, prepared)?;
+    fs::sync_dir(&store.layout().skills())?;
+    Ok(restored.replaced)
+}
