@@ -252,7 +252,8 @@ impl Index {
         file.extend_from_slice(&crc32fast::hash(&rest).to_le_bytes());
         file.extend_from_slice(&rest);
         // A cache need not survive a power cut, only never be half there: no sync.
-        let temporary = layout.state().join(fs::unique_name(fs::OUR_PREFIX) + ".tmp");
+        // What a kill leaves of it in staging, the next command clears.
+        let temporary = layout.staging().join(fs::unique_name("index-"));
         let written = fs::create(&temporary, &file, fs::Mode::Private)
             .and_then(|()| fs::rename(&temporary, &layout.index()));
         if written.is_err() {
@@ -298,6 +299,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path().to_owned());
         fs::make_dirs(&layout.state()).unwrap();
+        fs::make_dirs(&layout.staging()).unwrap();
         (dir, layout)
     }
 

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
@@ -87,8 +88,21 @@ fn is_inline(file: &tree::File) -> bool {
 
 /// How large the object of `tree` is.
 fn object_bytes(tree: &Tree, manifest_bytes: usize) -> u64 {
-    let inline: u64 = tree.files().map(|(_, file)| file).filter(|f| is_inline(f)).map(|f| f.size_bytes).sum();
+    let inline = inline_ranges(tree).values().map(|range| range.end).max().unwrap_or(0);
     inline + (manifest_bytes + TRAILER_BYTES) as u64
+}
+
+/// Where the bytes of each small file stand in the object of `tree`: in the order of the paths, equal ones once.
+fn inline_ranges(tree: &Tree) -> BTreeMap<FileDigest, Range<u64>> {
+    let mut ranges = BTreeMap::new();
+    let mut at = 0;
+    for (_, file) in tree.files().filter(|(_, file)| is_inline(file)) {
+        if let Entry::Vacant(slot) = ranges.entry(file.digest) {
+            slot.insert(at..at + file.size_bytes);
+            at += file.size_bytes;
+        }
+    }
+    ranges
 }
 
 /// Reads objects.
@@ -149,13 +163,8 @@ impl<'a> Objects<'a> {
         }
         let manifest = String::from_utf8(manifest).map_err(|_| damaged())?;
         let tree = Tree::from_manifest(&manifest).map_err(|_: tree::Error| damaged())?;
-        let mut at = 0;
-        let mut inline = BTreeMap::new();
-        for (_, entry) in tree.files().filter(|(_, entry)| is_inline(entry)) {
-            inline.insert(entry.digest, at..at + entry.size_bytes);
-            at += entry.size_bytes;
-        }
-        if at != start {
+        let inline = inline_ranges(&tree);
+        if start != inline.values().map(|range| range.end).max().unwrap_or(0) {
             return Err(damaged());
         }
         Ok(Stored { layout: self.layout, id: *id, tree, file, bytes, inline })

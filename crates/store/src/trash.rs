@@ -43,8 +43,14 @@ impl<'a> Trash<'a> {
 
     /// Moves `path` into trash, durably, and says where it is now. `what` names the entry for people.
     pub fn put(&self, path: &Path, what: &str) -> Result<PathBuf, fs::Error> {
+        self.put_as(path, what, path.file_name().unwrap_or(std::ffi::OsStr::new("it")))
+    }
+
+    /// Like [`Trash::put`], under another name than the one it has.
+    pub fn put_as(&self, path: &Path, what: &str, name: &std::ffi::OsStr) -> Result<PathBuf, fs::Error> {
         let entry = self.entry(what)?;
-        let name = path.file_name().unwrap_or(std::ffi::OsStr::new("it"));
+        // The entry first: what is moved into it must not be lost with its name.
+        fs::sync_dir(&self.layout.trash())?;
         let to = entry.join(name);
         fs::relocate(path, &to)?;
         fs::sync_dir(&entry)?;

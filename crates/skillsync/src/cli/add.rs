@@ -18,7 +18,6 @@ use crate::ui::{Answer, Exit, Screen, Show, Stop, Tone};
 ///   a folder with a SKILL.md, or a folder of such folders
 ///   a git URL, or owner/repo on GitHub; with /path for a folder in it
 ///     and @ref for a branch, tag or commit
-///   an https address that publishes a well-known index of skills
 ///
 /// A source of several skills needs `--skill` or `--all`; without them you
 /// are asked.

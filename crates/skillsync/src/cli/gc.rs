@@ -12,7 +12,7 @@ use crate::ui::{Column, Exit, Screen, Show, Stop, Table};
 /// Free the space of what nothing needs any more
 ///
 /// Removes from trash what is older than 24 hours, and what no version, target or deployment names. Every
-/// version of every skill stays.
+/// version of every skill stays. Exits with 3 when a record does not read, and so no version's files are removed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct GcArgs {
     /// Empty the trash too, however young
@@ -47,6 +47,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &GcArgs) -> Result<Exit, Stop> {
     if let Some(why) = &report.objects_kept_because {
         cx.ui.warn(format!("stored objects were left alone: {why}"));
         cx.ui.hint("`skillsync doctor` says what can be mended");
+        return Ok(Exit::Partial);
     }
     Ok(Exit::Done)
 }

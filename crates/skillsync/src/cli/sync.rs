@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use skillsync_core::name::SkillName;
 
 use crate::cli::Cx;
+use crate::ops::builtin;
 use crate::ops::sync::{Status, Synced, TargetOutcome, preview, sync};
 use crate::ops;
 use crate::ui::{Exit, Screen, Show, Stop, Tone};
@@ -82,6 +83,16 @@ impl Show for Synced {
     fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
         for name in &self.removed {
             writeln!(out, "{name}: {}", if self.dry_run { "would be removed" } else { "removed" })?;
+        }
+        for change in &self.built_in {
+            let what = match (change.status, self.dry_run) {
+                (builtin::Status::Added, false) => "added",
+                (builtin::Status::Added, true) => "would be added",
+                (builtin::Status::Upgraded, false) => "upgraded",
+                (builtin::Status::Upgraded, true) => "would be upgraded",
+                (builtin::Status::Kept, _) => "kept as it is; this skillsync has a newer one",
+            };
+            writeln!(out, "{}: {what}", change.skill)?;
         }
         for target in &self.targets {
             line(target, out)?;

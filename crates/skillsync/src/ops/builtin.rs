@@ -102,7 +102,8 @@ pub fn ensure(writing: &Writing<'_>, index: &mut Index) -> Result<Vec<BuiltinCha
         let batch = Batch::new(store.layout(), transaction.dir())?;
         let mut wanted = Vec::new();
         for step in steps.iter().filter(|step| step.change.status != Status::Kept) {
-            let staged = skills::stage_bytes(&transaction, &batch, &step.change.skill, &step.shipped.contents()?)?;
+            let staged =
+                skills::stage_bytes(&transaction, &batch, &step.change.skill, &step.shipped.contents()?)?;
             wanted.push(Change {
                 staged,
                 origin: Origin::BuiltIn,
@@ -149,7 +150,8 @@ impl Shipped {
             size_bytes: bytes.len() as u64,
             executable: false,
         };
-        let files: Vec<_> = self.contents()?.into_iter().map(|(path, bytes, _)| (path, file(&bytes))).collect();
+        let files: Vec<_> =
+            self.contents()?.into_iter().map(|(path, bytes, _)| (path, file(&bytes))).collect();
         Ok(Tree::new(files)?)
     }
 }

@@ -1,1 +1,96 @@
-//! (being written)
+//! `doctor`: everything that is not as it should be, where, and what mends it; and what each agent really lists.
+//! It only reads, unless it was asked to mend what can be mended without a decision.
+
+mod agents;
+mod contents;
+mod finding;
+mod house;
+mod mend;
+mod places;
+
+use serde::Serialize;
+use skillsync_core::fault::Fault;
+use skillsync_store::layout::Layout;
+use skillsync_store::skills;
+use skillsync_store::store::Store;
+
+pub use agents::AgentListing;
+pub use finding::{Finding, Severity};
+pub use mend::fix;
+
+use super::{Error, open};
+use crate::world::World;
+use finding::Findings;
+
+/// How this store and its agents are.
+#[derive(Debug, Serialize)]
+pub struct Diagnosis {
+    /// Whether `--fix` was only planned.
+    pub dry_run: bool,
+    /// The store.
+    pub home: String,
+    /// How many skills it holds.
+    pub skills: usize,
+    /// What each agent really lists.
+    pub agents: Vec<AgentListing>,
+    /// What is not as it should be: errors first.
+    pub findings: Vec<Finding>,
+    /// What `--fix` mended (or would mend).
+    pub fixed: Vec<Finding>,
+}
+
+impl Diagnosis {
+    /// How many findings have this weight.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+}
+
+/// Looks at everything. Changes nothing, not even a cache.
+pub fn diagnose(world: &World) -> Diagnosis {
+    let mut findings = Findings::default();
+    let mut diagnosis = Diagnosis {
+        dry_run: false,
+        home: world.store.display().to_string(),
+        skills: 0,
+        agents: Vec::new(),
+        findings: Vec::new(),
+        fixed: Vec::new(),
+    };
+    match open(world) {
+        Ok(store) => look(world, &store, &mut diagnosis, &mut findings),
+        Err(e) => {
+            let place = if e.code() == "store-missing" { world.store.clone() } else { Layout::new(world.store.clone()).config() };
+            findings.failure(Severity::Error, &place, &e);
+        }
+    }
+    diagnosis.findings = findings.sorted();
+    diagnosis
+}
+
+fn look(world: &World, store: &Store, diagnosis: &mut Diagnosis, findings: &mut Findings) {
+    let names = skills::names(store.layout()).unwrap_or_default();
+    diagnosis.skills = names.len();
+    let root = store.layout().root();
+    let mut run = |checked: Result<(), Error>| {
+        if let Err(e) = checked {
+            findings.failure(Severity::Error, root, &e);
+        }
+    };
+    let mut house = Findings::default();
+    run(house::check(store, &names, &mut house));
+    run(contents::check(store, &names, &mut house));
+    let tools = match super::target::tools(root) {
+        Ok(tools) => tools,
+        Err(e) => {
+            house.failure(Severity::Error, &store.layout().tools(), &e);
+            skillsync_store::tools::Tools::builtin()
+        }
+    };
+    run(places::check(world, store, &tools, &mut house));
+    match agents::listings(world, store, &tools, &mut house) {
+        Ok(agents) => diagnosis.agents = agents,
+        Err(e) => run(Err(e)),
+    }
+    findings.append(house);
+}

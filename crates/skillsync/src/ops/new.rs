@@ -60,6 +60,15 @@ pub fn check(store: &Store, name: &SkillName, description: Option<&str>) -> Resu
         }
         .into());
     }
+    if super::builtin::is_reserved(name) {
+        return Err(Refusal {
+            kind: Kind::Invalid,
+            code: "name-reserved",
+            message: format!("`{name}` is the name of a built-in skill, which was removed"),
+            hint: Some("`skillsync config unset skillsync.without` and `skillsync sync` bring it back".to_owned()),
+        }
+        .into());
+    }
     Ok(())
 }
 

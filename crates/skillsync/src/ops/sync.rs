@@ -168,6 +168,7 @@ pub fn preview(world: &World, store: &Store) -> Result<Synced, Error> {
     let mut index = Index::load(store.layout());
     let mut state = look(store, &mut index)?;
     state.report.dry_run = true;
+    state.report.built_in = super::builtin::plan(store, &index)?;
     for (_, line, plan) in plan_targets(world, store, &mut index, &state, &Replace::new())? {
         let planned = plan.map(|plan| plan.outcome().clone());
         state.report.targets.push(outcome(line, planned));

@@ -251,6 +251,7 @@ fn of_fault(fault: &dyn Fault, dir: &Path) -> Finding {
         }
         message.push_str(&error.to_string());
     }
+    let message = message.replace(&format!("{}/", dir.display()), "");
     Finding {
         severity: Severity::Error,
         code: fault.code(),

@@ -1,5 +1,7 @@
 //! `skillsync add` from git repositories: what comes, what is recorded, what a hostile repository or a broken git can
 //! do.
+#![expect(clippy::unwrap_used, reason = "what fails in a helper fails its test")]
+#![expect(clippy::disallowed_methods, reason = "a test stands outside: it writes what a user would write")]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -45,7 +47,8 @@ impl Hub {
     }
 
     fn git(&self, folder: &Path, args: &[&str]) -> String {
-        let name = ["-c", "user.name=Ada", "-c", "user.email=ada@host.test", "-c", "core.hooksPath=/dev/null"];
+        let name =
+            ["-c", "user.name=Ada", "-c", "user.email=ada@host.test", "-c", "core.hooksPath=/dev/null"];
         let run = self.machine.command_of(Path::new("git"), &[&name, args].concat()).cwd(folder);
         run.env("GIT_CONFIG_GLOBAL", "/dev/null").run().ok().stdout.trim().to_owned()
     }
@@ -59,7 +62,8 @@ impl Hub {
         }
         let output = run.run().either();
         assert!(output.is_clean(), "{output}");
-        let left: Vec<_> = fs::read_dir(self.machine.path("tmp")).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let left: Vec<_> =
+            fs::read_dir(self.machine.path("tmp")).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(left, ["keep"], "{output}");
         output
     }
@@ -101,7 +105,8 @@ fn pdf() -> SkillBuilder {
 #[test]
 fn one_skill_comes_with_its_record() {
     let hub = Hub::new();
-    let repository = hub.repository("tools", &[("skills/pdf", pdf()), ("skills/xlsx", SkillBuilder::new("xlsx"))]);
+    let repository =
+        hub.repository("tools", &[("skills/pdf", pdf()), ("skills/xlsx", SkillBuilder::new("xlsx"))]);
     let commit = hub.git(&repository, &["rev-parse", "HEAD"]);
     let report = hub.added(&["owner/tools/skills/pdf"]);
     let added = &report["added"][0];
@@ -115,7 +120,10 @@ fn one_skill_comes_with_its_record() {
     assert!(meta.contains(&upstream) && meta.contains("source = \"git\""), "{meta}");
     // Bytes and modes are those of the author.
     let (theirs, ours) = (repository.join("skills/pdf"), hub.machine.store("skills/pdf"));
-    assert_eq!(skillsync_testkit::oracle::content_hash(&ours), skillsync_testkit::oracle::content_hash(&theirs));
+    assert_eq!(
+        skillsync_testkit::oracle::content_hash(&ours),
+        skillsync_testkit::oracle::content_hash(&theirs)
+    );
     assert_eq!(added["content_hash"], skillsync_testkit::oracle::content_hash(&theirs).as_str());
     assert_eq!(fs::metadata(ours.join("scripts/run.sh")).unwrap().permissions().mode() & 0o111, 0o111);
     assert!(hub.machine.run(&["info", "pdf"]).ok().stdout.contains("source: git"));
@@ -134,7 +142,11 @@ fn branch_tag_commit_and_force_choose_the_version() {
         let report = hub.added(&["--force", &format!("owner/pdf{reference}")]);
         assert_eq!(report["failed"], Value::Array(Vec::new()), "{report}");
         if report["added"][0]["status"] != "unchanged" {
-            assert!(hub.meta("pdf").contains(&format!("commit = \"{commit}\"")), "{reference}: {}", hub.meta("pdf"));
+            assert!(
+                hub.meta("pdf").contains(&format!("commit = \"{commit}\"")),
+                "{reference}: {}",
+                hub.meta("pdf")
+            );
             assert!(hub.meta("pdf").contains("path = \".\""));
         }
         report["added"][0]["version"].clone()
@@ -147,7 +159,10 @@ fn branch_tag_commit_and_force_choose_the_version() {
     assert_eq!(add(&format!("@{}", &second[..8]), &second), 4);
     assert_eq!(add("@trunk", &second), 4);
     let exists = hub.add(&["owner/pdf@v1"], &[]);
-    assert_eq!((exists.code, &exists.json()["failed"][0]["error"]["code"]), (Some(1), &"skill-exists".into()));
+    assert_eq!(
+        (exists.code, &exists.json()["failed"][0]["error"]["code"]),
+        (Some(1), &"skill-exists".into())
+    );
     hub.refused(&["owner/pdf@v9"], &[], 1, "git-ref-not-found");
     hub.refused(&["owner/pdf/none"], &[], 1, "git-folder-not-found");
     hub.refused(&["owner/nowhere"], &[], 1, "git-repository-not-found");
@@ -195,7 +210,8 @@ fn skills_sorted_by_theme_are_found() {
     symlink("text", repository.join("alias")).unwrap();
     hub.commit(&repository, "alias");
     let report = hub.added(&["owner/themes", "--all"]);
-    let paths: Vec<_> = report["added"].as_array().unwrap().iter().map(|s| s["path"].as_str().unwrap()).collect();
+    let paths: Vec<_> =
+        report["added"].as_array().unwrap().iter().map(|s| s["path"].as_str().unwrap()).collect();
     let at = |folder: &str| format!("https://github.com/owner/themes.git//{folder}");
     assert_eq!(paths, [at("plugins/office/skills/pdf"), at("text/short")]);
     hub.repository("none", &[]);
@@ -234,9 +250,13 @@ fn nothing_of_a_repository_is_executed() {
         ),
     );
     fs::create_dir_all(hub.machine.path("template/hooks")).unwrap();
-    fs::copy(hub.machine.path("hooks/post-checkout"), hub.machine.path("template/hooks/post-checkout")).unwrap();
+    fs::copy(hub.machine.path("hooks/post-checkout"), hub.machine.path("template/hooks/post-checkout"))
+        .unwrap();
     let put = |path: &str, bytes: &str| fs::write(repository.join(path), bytes).unwrap();
-    put(".gitattributes", "* filter=x ident\n*.bin filter=lfs\n*.txt text eol=lf working-tree-encoding=UTF-16\n");
+    put(
+        ".gitattributes",
+        "* filter=x ident\n*.bin filter=lfs\n*.txt text eol=lf working-tree-encoding=UTF-16\n",
+    );
     put(".gitmodules", &format!("[submodule \"s\"]\n\tpath = skills/s\n\turl = ext::touch {ran}\n"));
     put("skills/pdf/large.bin", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n");
     let head = hub.git(&repository, &["rev-parse", "HEAD"]);
@@ -245,7 +265,10 @@ fn nothing_of_a_repository_is_executed() {
     fs::remove_file(repository.join(".gitattributes")).unwrap();
     hub.git(&repository, &["add", ".gitmodules", "skills/pdf/large.bin"]);
     put(".gitattributes", "* filter=x ident\n*.bin filter=lfs\n*.txt text eol=lf\n");
-    hub.git(&repository, &["-c", "filter.x.clean=cat", "-c", "filter.lfs.clean=cat", "add", ".gitattributes"]);
+    hub.git(
+        &repository,
+        &["-c", "filter.x.clean=cat", "-c", "filter.lfs.clean=cat", "add", ".gitattributes"],
+    );
     hub.git(&repository, &["commit", "--quiet", "-m", "evil"]);
     // The traps are good: git by itself steps into them.
     let clone = ["clone", "--quiet", "https://github.com/owner/evil", "plain"];
@@ -266,7 +289,10 @@ fn nothing_of_a_repository_is_executed() {
 fn a_link_brings_nothing_of_this_machine_along() {
     let hub = Hub::new();
     hub.machine.skill_folder("private", &SkillBuilder::new("private").file("secret", "s3cret"));
-    let repository = hub.repository("links", &[("skills/good", SkillBuilder::new("good")), ("skills/file", SkillBuilder::new("file"))]);
+    let repository = hub.repository(
+        "links",
+        &[("skills/good", SkillBuilder::new("good")), ("skills/file", SkillBuilder::new("file"))],
+    );
     symlink(hub.machine.path("private"), repository.join("skills/folder")).unwrap();
     symlink(hub.machine.path("private/secret"), repository.join("skills/file/x")).unwrap();
     fs::create_dir_all(repository.join(".claude")).unwrap();
@@ -276,7 +302,8 @@ fn a_link_brings_nothing_of_this_machine_along() {
     let report = output.json();
     assert_eq!((output.code, &report["added"][0]["skill"]), (Some(3), &"good".into()), "{output}");
     let failed = report["failed"].as_array().unwrap();
-    let failures: Vec<_> = failed.iter().map(|f| (f["path"].as_str().unwrap(), f["error"]["code"].as_str().unwrap())).collect();
+    let failures: Vec<_> =
+        failed.iter().map(|f| (f["path"].as_str().unwrap(), f["error"]["code"].as_str().unwrap())).collect();
     let at = |name: &str| format!("https://github.com/owner/links.git//skills/{name}");
     let (file, folder) = (at("file"), at("folder"));
     let mut failures = failures;
@@ -297,7 +324,8 @@ fn a_noisy_git_is_heard_to_its_end() {
     let output = hub.refused(&["owner/pdf"], &[("PATH", &format!("{fails}:{path}"))], 1, "git-failed");
     assert!(output.stderr.contains("fatal: it \\u{1b}[31mbroke"), "{output}");
     assert!(output.stderr.len() < 10_000, "{output}");
-    let works = hub.other_git(&format!("head -c 300000 /dev/zero | tr '\\0' x >&2\nPATH='{path}' exec git \"$@\""));
+    let works =
+        hub.other_git(&format!("head -c 300000 /dev/zero | tr '\\0' x >&2\nPATH='{path}' exec git \"$@\""));
     let output = hub.add(&["owner/pdf"], &[("PATH", &format!("{works}:{path}"))]);
     assert_eq!(output.json()["added"][0]["skill"], "pdf", "{output}");
 }
@@ -338,7 +366,11 @@ fn a_call_from_inside_a_hook_is_not_led_astray() {
     let before = skillsync_testkit::Snapshot::of(&other);
     let output = hub.add(
         &["owner/pdf"],
-        &[("GIT_DIR", &git_dir), ("GIT_INDEX_FILE", "index"), ("GIT_WORK_TREE", &other.display().to_string())],
+        &[
+            ("GIT_DIR", &git_dir),
+            ("GIT_INDEX_FILE", "index"),
+            ("GIT_WORK_TREE", &other.display().to_string()),
+        ],
     );
     assert_eq!(output.json()["added"][0]["skill"], "pdf", "{output}");
     before.assert_same(&skillsync_testkit::Snapshot::of(&other));

@@ -1,12 +1,13 @@
 //! `skillsync adopt`: edits outside `edit`, kept or dropped, and never lost.
 
-use skillsync_testkit::{Machine, oracle};
+use skillsync_testkit::snapshot::Entry;
+use skillsync_testkit::{Machine, disk, oracle};
 
 use crate::stocked::{commit, only_plans, overwrite, refuses, replace, served, stocked};
 
 const CANONICAL: &str = ".skillsync/skills/pdf";
 const CLAUDE: &str = ".claude/skills/pdf";
-const CURSOR: &str = ".cursor/skills/pdf";
+const OTHER: &str = "agents/pdf";
 
 fn md(folder: &str) -> String {
     format!("{folder}/SKILL.md")
@@ -22,7 +23,7 @@ fn assert_settled(machine: &Machine) {
     machine.run(&["sync"]).ok();
     synced.assert_same(&machine.snapshot().without(&[".skillsync/state"]));
     let canonical = machine.read(&md(CANONICAL));
-    for agent in [CLAUDE, CURSOR] {
+    for agent in [CLAUDE, OTHER] {
         if machine.path(agent).exists() {
             assert!(machine.read(&md(agent)).starts_with(&canonical), "{agent} loads something else");
         }
@@ -33,9 +34,7 @@ fn assert_settled(machine: &Machine) {
 /// Whether some file in trash holds this text.
 fn in_trash(machine: &Machine, text: &str) -> bool {
     let trash = machine.snapshot().only(".skillsync/trash");
-    trash.iter().any(|(path, entry)| {
-        matches!(entry, skillsync_testkit::snapshot::Entry::File { .. }) && machine.read(path).contains(text)
-    })
+    trash.iter().any(|(_, entry)| matches!(entry, Entry::File { text: Some(kept), .. } if kept.contains(text)))
 }
 
 #[test]
@@ -56,7 +55,7 @@ fn an_edit_in_the_store_becomes_a_version() {
     assert_eq!((&newest["origin"], &newest["reason"]), (&"adopt".into(), &"better".into()));
     assert_eq!(newest["content_hash"], edited);
     assert!(machine.read(&md(CLAUDE)).contains("Mine line."));
-    assert!(machine.read(&md(CURSOR)).contains("Mine line."));
+    assert!(machine.read(&md(OTHER)).contains("Mine line."));
     assert_settled(&machine);
     refuses(&machine, &["adopt", "pdf"], 1, "nothing-to-adopt");
 }
@@ -85,7 +84,7 @@ fn an_edit_through_an_agents_link_becomes_a_version_without_the_footer() {
         ),
         (
             "a file gone",
-            |m| skillsync_testkit::disk::remove(&m.path(&format!("{CLAUDE}/references/forms.md"))),
+            |m| disk::remove(&m.path(&format!("{CLAUDE}/references/forms.md"))),
             &[("references/forms.md", "deleted")],
         ),
     ];
@@ -95,7 +94,7 @@ fn an_edit_through_an_agents_link_becomes_a_version_without_the_footer() {
         let json = machine.run(&["adopt", "pdf", "--json"]).ok().json();
         assert_eq!(json["outcome"], "adopted", "{what}: {json}");
         // Both agents load one rendered tree: it is one edit, wherever it was made.
-        assert_eq!(json["from"], serde_json::json!(["claude-code", "cursor"]), "{what}");
+        assert_eq!(json["from"], serde_json::json!(["claude-code", "path-1"]), "{what}");
         let found: Vec<(&str, &str)> = json["changes"].as_array().unwrap().iter().map(|c| (c["path"].as_str().unwrap(), c["status"].as_str().unwrap())).collect();
         assert_eq!(found, changes, "{what}");
         assert_settled(&machine);
@@ -103,7 +102,7 @@ fn an_edit_through_an_agents_link_becomes_a_version_without_the_footer() {
             assert!(machine.read(&md(CANONICAL)).ends_with("Last line.\n\nAppended.\n"));
         }
         let script = machine.snapshot().get(".skillsync/skills/pdf/scripts/run.sh").cloned();
-        assert!(matches!(script, Some(skillsync_testkit::snapshot::Entry::File { mode: 0o755, .. })), "{what}");
+        assert!(matches!(script, Some(Entry::File { mode: 0o755, .. })), "{what}");
     }
 }
 
@@ -122,7 +121,7 @@ fn an_edit_of_the_footer_alone_makes_no_version() {
     let machine = served();
     replace(&machine, &md(CLAUDE), "Then call:", "Never call:");
     let done = machine.run(&["adopt", "pdf"]).ok();
-    let said = "pdf: version 1 as before, the edit in claude-code, cursor has nothing new\n";
+    let said = "pdf: version 1 as before, the edit in claude-code, path-1 has nothing new\n";
     assert_eq!(done.stdout, said);
     assert!(machine.read(&md(CLAUDE)).contains("Then call:"));
     assert!(in_trash(&machine, "Never call:"));
@@ -141,7 +140,7 @@ fn an_edit_of_an_older_version_is_merged_or_left_alone() {
     replace(&machine, &md(CLAUDE), "Last", "Very last");
     machine.run(&["sync"]).fails(3);
     let done = machine.run(&["adopt", "pdf"]).ok().stdout;
-    assert!(done.starts_with("pdf: version 3, the edit in claude-code, cursor merged with version 2\n"), "{done}");
+    assert!(done.starts_with("pdf: version 3, the edit in claude-code, path-1 merged with version 2\n"), "{done}");
     let text = machine.read(&md(CANONICAL));
     assert!(text.contains("Second line.") && text.contains("Very last line."), "{text}");
     assert_settled(&machine);
@@ -153,7 +152,7 @@ fn an_edit_of_an_older_version_is_merged_or_left_alone() {
     let message = told["error"]["message"].as_str().unwrap();
     assert_eq!(
         message,
-        "the edit of `pdf` in claude-code, cursor began from version 1, and version 2 changed the same places: SKILL.md"
+        "the edit of `pdf` in claude-code, path-1 began from version 1, and version 2 changed the same places: SKILL.md"
     );
     machine.run(&["adopt", "pdf", "--from", "claude-code", "--discard"]).ok();
     assert!(machine.read(&md(CLAUDE)).contains("Second line."));
@@ -175,7 +174,7 @@ fn different_edits_wait_for_a_choice() {
     refuses(&machine, &["adopt", "pdf", "--from", "nowhere"], 1, "target-not-found");
     // What is left is an edit that no agent's sync could pass by.
     machine.run(&["adopt", "pdf", "--from", "canonical"]).fails(3);
-    machine.run(&["adopt", "pdf", "--from", "cursor"]).ok();
+    machine.run(&["adopt", "pdf", "--from", "path-1"]).ok();
     let text = machine.read(&md(CANONICAL));
     assert!(text.contains("Store line.") && text.contains("Agent line."), "{text}");
     assert_eq!(machine.run(&["info", "pdf", "--json"]).ok().json()["version"], 3);
@@ -188,7 +187,7 @@ fn the_same_edit_in_two_places_is_one() {
     replace(&machine, &md(CANONICAL), "First", "Same");
     replace(&machine, &md(CLAUDE), "First", "Same");
     let json = machine.run(&["adopt", "pdf", "--json"]).ok().json();
-    assert_eq!(json["from"], serde_json::json!(["canonical", "claude-code", "cursor"]));
+    assert_eq!(json["from"], serde_json::json!(["canonical", "claude-code", "path-1"]));
     assert_eq!(json["version"], 2);
     assert_settled(&machine);
 }
@@ -244,14 +243,14 @@ fn what_is_no_skill_is_not_adopted_and_can_be_dropped() {
 #[test]
 fn a_tree_that_lost_its_mark_is_known_by_its_name() {
     let machine = served();
-    skillsync_testkit::disk::remove(&machine.path(&format!("{CLAUDE}/.skillsync-tree")));
+    disk::remove(&machine.path(&format!("{CLAUDE}/.skillsync-tree")));
     replace(&machine, &md(CLAUDE), "Middle", "Mine");
     machine.run(&["adopt", "pdf"]).ok();
     assert!(machine.read(&md(CANONICAL)).contains("Mine line."));
     assert_settled(&machine);
 
     // With another footer no version renders to it any more.
-    skillsync_testkit::disk::remove(&machine.path(&format!("{CLAUDE}/.skillsync-tree")));
+    disk::remove(&machine.path(&format!("{CLAUDE}/.skillsync-tree")));
     replace(&machine, &md(CLAUDE), "Mine", "Lost");
     machine.run(&["config", "set", "observation.threshold", "0.9"]).ok();
     refuses(&machine, &["adopt", "pdf"], 5, "edit-base-unknown");
@@ -280,6 +279,6 @@ fn an_edit_of_a_skill_that_is_gone_can_be_dropped() {
     assert!(machine.read(&md(CLAUDE)).contains("Mine line."), "an edit is never taken away");
     refuses(&machine, &["adopt", "pdf"], 1, "skill-not-found");
     machine.run(&["adopt", "pdf", "--discard"]).ok();
-    assert!(!machine.path(CLAUDE).exists() && !machine.path(CURSOR).exists());
+    assert!(!machine.path(CLAUDE).exists() && !machine.path(OTHER).exists());
     assert!(in_trash(&machine, "Mine line."));
 }

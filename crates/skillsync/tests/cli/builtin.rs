@@ -1,5 +1,7 @@
 //! The skills inside the program: where they come in, what a user may do to them, and that what they tell an agent to
 //! type can be typed.
+#![expect(clippy::unwrap_used, reason = "what fails in a helper fails its test")]
+#![expect(clippy::disallowed_methods, reason = "a test stands outside: it writes what a user would write")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -68,16 +70,25 @@ fn a_lost_one_comes_back_and_a_removed_one_does_not() {
     machine.run(&["init"]).ok();
     machine.run(&["sync"]).ok();
     assert_eq!(names(&machine), left);
+    let taken = machine.run(&["new", "skillsync-new", "--json"]).fails(1);
+    assert_eq!(taken.json()["error"]["code"], "name-reserved");
     machine.run(&["config", "unset", "skillsync.without"]).ok();
-    machine.run(&["sync"]).ok();
+    let plan = machine.run(&["sync", "--dry-run", "--json"]).ok().json();
+    assert_eq!(built_in(&plan), [("skillsync-new".to_owned(), "added".to_owned())]);
+    assert_eq!(names(&machine), left);
+    assert!(machine.run(&["sync"]).ok().stdout.starts_with("skillsync-new: added\n"));
     assert_eq!(names(&machine), NAMES);
+    machine.run(&["new", "skillsync-newer"]).ok();
 }
 
 #[test]
 fn what_the_user_made_of_one_stays() {
     let machine = machine();
     let copy = machine.run(&["edit", "skillsync-new"]).ok().stdout.trim().to_owned();
-    let text = format!("{}\nAlways ask my sister first.\n", machine.read(".skillsync/skills/skillsync-new/SKILL.md"));
+    let text = format!(
+        "{}\nAlways ask my sister first.\n",
+        machine.read(".skillsync/skills/skillsync-new/SKILL.md")
+    );
     fs::write(Path::new(&copy).join("SKILL.md"), &text).unwrap();
     machine.run(&["commit", "skillsync-new", "--reason", "my sister knows"]).ok();
     // By hand, in the canonical folder: reported, not replaced.

@@ -1,6 +1,8 @@
 //! Whole skills on their whole way: added, linked into five agents' folders, edited, committed, rolled back, exported.
 //! With the skills of `testdata/skills`, and with published ones where `SKILLSYNC_CORPUS` or a folder beside the
 //! repository has some.
+#![expect(clippy::unwrap_used, reason = "what fails in a helper fails its test")]
+#![expect(clippy::disallowed_methods, reason = "a test stands outside: it writes what a user would write")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -47,8 +49,17 @@ fn content(folder: &Path) -> BTreeMap<String, (String, bool)> {
     files.map(|(path, digest)| (path.clone(), (digest, executable(&path)))).collect()
 }
 
+/// Copies a skill's payload as its author would hand it on: the bytes, and what can be executed.
+fn copied(from: &Path, to: &Path) {
+    for (path, (_, executable)) in content(from) {
+        disk::write(&to.join(&path), fs::read(from.join(&path)).unwrap());
+        let mode = if executable { 0o755 } else { 0o644 };
+        fs::set_permissions(to.join(&path), fs::Permissions::from_mode(mode)).unwrap();
+    }
+}
+
 fn check(corpus: &Path) {
-    let journey = Journey::begin(corpus);
+    let mut journey = Journey::begin(corpus);
     journey.add();
     journey.link();
     journey.agents_have(&journey.sources);
@@ -75,7 +86,7 @@ impl Journey {
     fn begin(corpus: &Path) -> Journey {
         let machine = Machine::new(env!("CARGO_BIN_EXE_skillsync"));
         for (name, folder) in skills_in(corpus) {
-            disk::copy(&folder, &machine.path("corpus").join(name));
+            copied(&folder, &machine.path("corpus").join(name));
         }
         let sources = skills_in(&machine.path("corpus"));
         machine.run(&["init"]).ok();
@@ -90,21 +101,21 @@ impl Journey {
         self.machine.run(&[args, &["--json"]].concat()).ok().json()
     }
 
-    fn add(&self) {
+    /// Adds all of them. From then on they go by the names they got: a SKILL.md may name itself otherwise.
+    fn add(&mut self) {
         let report = self.json(&["add", "corpus", "--all"]);
         assert_eq!(report["failed"], Value::Array(Vec::new()));
-        let added: BTreeMap<_, _> = report["added"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|skill| (skill["skill"].as_str().unwrap().to_owned(), skill["content_hash"].clone()))
-            .collect();
-        let expected: BTreeMap<_, _> = self
-            .sources
-            .iter()
-            .map(|(name, folder)| (name.clone(), Value::from(oracle::content_hash(folder))))
-            .collect();
-        assert_eq!(added, expected);
+        let folders = std::mem::take(&mut self.sources);
+        for skill in report["added"].as_array().unwrap() {
+            let folder = PathBuf::from(skill["path"].as_str().unwrap());
+            assert_eq!(skill["content_hash"], oracle::content_hash(&folder).as_str(), "{skill}");
+            self.sources.insert(skill["skill"].as_str().unwrap().to_owned(), folder);
+        }
+        let added: Vec<_> = self.sources.values().map(|folder| folder.canonicalize().unwrap()).collect();
+        assert!(
+            folders.len() == added.len() && folders.values().all(|folder| added.contains(folder)),
+            "{report}"
+        );
     }
 
     fn link(&self) {
@@ -148,9 +159,13 @@ impl Journey {
                 assert_eq!(ours, theirs, "{at}");
                 let text = fs::read(source.join("SKILL.md")).unwrap();
                 let rendered = fs::read(entry.join("SKILL.md")).unwrap();
-                let footer = rendered.strip_prefix(&*text).unwrap_or_else(|| panic!("{at}: its text was changed"));
+                let footer =
+                    rendered.strip_prefix(&*text).unwrap_or_else(|| panic!("{at}: its text was changed"));
                 let footer = String::from_utf8(footer.to_vec()).unwrap();
-                assert!(footer.trim_start().starts_with(START) && footer.trim_end().ends_with(END), "{at}: {footer}");
+                assert!(
+                    footer.trim_start().starts_with(START) && footer.trim_end().ends_with(END),
+                    "{at}: {footer}"
+                );
                 assert_eq!(footer.matches(START).count(), 1, "{at}");
                 assert!(footer.contains(&format!("skillsync observe {name} ")), "{at}: {footer}");
             }
@@ -164,12 +179,11 @@ impl Journey {
             let copy = PathBuf::from(self.machine.run(&["edit", name]).ok().stdout.trim());
             assert_eq!(content(&copy), content(source), "{name}");
             let wanted = self.machine.path("edited").join(name);
-            disk::copy(source, &wanted);
+            copied(source, &wanted);
             let gone = content(source).into_keys().find(|path| path != "SKILL.md");
             for folder in [&copy, &wanted] {
                 let mut text = fs::read(folder.join("SKILL.md")).unwrap();
                 text.extend_from_slice("\nA line more: ü.\n".as_bytes());
-                disk::remove(&folder.join("SKILL.md"));
                 disk::write(&folder.join("SKILL.md"), text);
                 disk::write(&folder.join("added/run.sh"), "#!/bin/sh\n");
                 fs::set_permissions(folder.join("added/run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
@@ -180,7 +194,10 @@ impl Journey {
             let diff = self.machine.run(&["diff", name]).ok().json();
             let counts = &diff["summary"];
             let deleted = u64::from(gone.is_some());
-            assert_eq!((&counts["added"], &counts["modified"], &counts["deleted"]), (&1.into(), &1.into(), &deleted.into()));
+            assert_eq!(
+                (&counts["added"], &counts["modified"], &counts["deleted"]),
+                (&1.into(), &1.into(), &deleted.into())
+            );
             self.machine.run(&["commit", name, "--reason", "a line more"]).ok();
             edited.insert(name.clone(), wanted);
         }
@@ -202,11 +219,18 @@ impl Journey {
             self.machine.run(&["export", name, &out.display().to_string()]).ok();
             assert_eq!(content(&out), content(source), "{name}");
             // Nothing of ours comes along.
-            let (ours, theirs) = (skillsync_testkit::Snapshot::of(&out), skillsync_testkit::Snapshot::of(source));
-            let paths = |snapshot: &skillsync_testkit::Snapshot| snapshot.iter().map(|(path, _)| path.to_owned()).collect::<Vec<_>>();
+            let (ours, theirs) =
+                (skillsync_testkit::Snapshot::of(&out), skillsync_testkit::Snapshot::of(source));
+            let paths = |snapshot: &skillsync_testkit::Snapshot| {
+                snapshot.iter().map(|(path, _)| path.to_owned()).collect::<Vec<_>>()
+            };
             assert_eq!(paths(&ours), paths(&theirs), "{name}");
             let info = self.json(&["info", name]);
-            assert_eq!((&info["version"], &info["content_hash"]), (&3.into(), &oracle::content_hash(source).into()), "{name}");
+            assert_eq!(
+                (&info["version"], &info["content_hash"]),
+                (&3.into(), &oracle::content_hash(source).into()),
+                "{name}"
+            );
         }
     }
 }

@@ -74,7 +74,7 @@ fn a_record_that_does_not_read_keeps_every_object() {
     machine.run(&["sync"]).ok();
     let held = objects(&machine);
     machine.write(".skillsync/skills/broken/.meta.toml", "not a record");
-    let output = machine.run(&["gc", "--all", "--yes", "--json"]).ok();
+    let output = machine.run(&["gc", "--all", "--yes", "--json"]).fails(3);
     assert!(output.json()["objects_kept_because"].is_string(), "{output}");
     assert!(output.stderr.contains("warning: stored objects were left alone"), "{output}");
     assert_eq!(objects(&machine), held);

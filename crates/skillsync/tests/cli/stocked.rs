@@ -20,13 +20,13 @@ pub(crate) fn stocked() -> Machine {
     machine
 }
 
-/// The same with two agents that load it.
+/// The same with two folders that load it: Claude Code's, and `agents` as the target `path-1`.
 pub(crate) fn served() -> Machine {
     let machine = stocked();
     machine.agent("claude-code");
-    machine.agent("cursor");
+    machine.write("agents/keep", "");
     machine.run(&["target", "add", "--tool", "claude-code"]).ok();
-    machine.run(&["target", "add", "--tool", "cursor"]).ok();
+    machine.run(&["target", "add", "--path", "agents"]).ok();
     machine.run(&["sync"]).ok();
     machine
 }

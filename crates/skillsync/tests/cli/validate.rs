@@ -11,7 +11,7 @@ fn findings(machine: &Machine, exit: i32) -> Vec<String> {
     let json = machine.run(&["validate", "./bad/pdf", "--json"]).one_of(&[exit]).json();
     assert_eq!(json["valid"], exit == 0, "{json}");
     assert_eq!(json["subjects"][0]["subject"], "./bad/pdf");
-    let findings = json["subjects"][0]["findings"].as_array().unwrap();
+    let findings = json["subjects"][0]["findings"].as_array().cloned().unwrap_or_default();
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     let found = findings.iter().map(|f| {
         assert!(f["message"].as_str().is_some_and(|m| !m.is_empty()) && f["hint"].is_string(), "{f}");

@@ -1,6 +1,6 @@
 //! Adding objects together: staged, made durable once, then named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -26,11 +26,13 @@ pub struct Batch<'a> {
     pending: Mutex<BTreeMap<PathBuf, PathBuf>>,
 }
 
-/// A version's object being written: the small files one after the other, in the order of their paths.
+/// A version's object being written: the small files one after the other, in the order of their
+/// paths, equal ones once.
 #[derive(Debug)]
 pub struct TreeWriter {
     staged: PathBuf,
     file: BufWriter<File>,
+    written: BTreeSet<FileDigest>,
 }
 
 impl<'a> Batch<'a> {
@@ -45,14 +47,16 @@ impl<'a> Batch<'a> {
     pub fn tree(&self) -> Result<TreeWriter, fs::Error> {
         let staged = self.dir.join(fs::unique_name("tree-"));
         let file = BufWriter::with_capacity(64 * 1024, fs::create_empty(&staged, fs::Mode::ReadOnly)?);
-        Ok(TreeWriter { staged, file })
+        Ok(TreeWriter { staged, file, written: BTreeSet::new() })
     }
 
     /// Adds the bytes of one file of a version.
     pub fn put(&self, writer: &mut TreeWriter, bytes: &[u8]) -> Result<FileDigest, fs::Error> {
         let digest = FileDigest::of(bytes);
         if bytes.len() as u64 <= INLINE_BYTES {
-            fs::write_all(&mut writer.file, bytes, &writer.staged)?;
+            if writer.written.insert(digest) {
+                fs::write_all(&mut writer.file, bytes, &writer.staged)?;
+            }
         } else {
             let object = self.layout.blob(&digest);
             if !is_there(&object, bytes.len() as u64)? {

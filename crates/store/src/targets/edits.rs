@@ -153,11 +153,7 @@ pub fn retire(
 
 /// Moves an edited tree to trash under the skill's name, which tells a person more than a digest.
 fn keep(writing: &Writing<'_>, tree: &Path, name: &SkillName) -> Result<PathBuf, Error> {
-    let entry = writing.store().trash().entry(name.as_str())?;
-    let kept = entry.join(name.as_str());
-    fs::relocate(tree, &kept)?;
-    fs::sync_dir(&entry)?;
-    Ok(kept)
+    Ok(writing.store().trash().put_as(tree, name.as_str(), std::ffi::OsStr::new(name.as_str()))?)
 }
 
 /// The edited tree has the name of what should be there: swapped for it in one step where the system can.

@@ -108,14 +108,14 @@ pub(super) fn survey(
     from: Option<&str>,
 ) -> Result<Vec<Edit>, Error> {
     let mut edits: Vec<Edit> = Vec::new();
-    if let Some(meta) = meta {
-        if !matches!(skills::standing(store, index, name, meta)?, Standing::Pristine) {
-            let root = store.layout().skill(name);
-            let head = meta.head();
-            let base = Some(Base { number: head.number, tree: head.tree });
-            let payload = Payload::read(&root, Footer::None);
-            edits.push(Edit { sites: vec![Site::Canonical(root)], base, payload });
-        }
+    if let Some(meta) = meta
+        && !matches!(skills::standing(store, index, name, meta)?, Standing::Pristine)
+    {
+        let root = store.layout().skill(name);
+        let head = meta.head();
+        let base = Some(Base { number: head.number, tree: head.tree });
+        let payload = Payload::read(&root, Footer::None);
+        edits.push(Edit { sites: vec![Site::Canonical(root)], base, payload });
     }
     for place in targets::edits(store, index, name)? {
         let base = base(store, name, meta, &place);

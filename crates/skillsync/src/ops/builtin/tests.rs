@@ -1,5 +1,4 @@
 //! What is shipped is complete and valid, and what a user did to it is respected.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
 use std::path::Path;
 

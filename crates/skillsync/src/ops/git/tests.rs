@@ -1,9 +1,9 @@
 //! The door tried on real repositories: what is fetched, what is refused, what git's words mean.
-#![expect(clippy::unwrap_used, reason = "helpers of tests: what fails here fails the test")]
 
 use std::process::Command;
 
 use jiff::Timestamp;
+use skillsync_core::fault::{Fault as _, Kind};
 
 use super::*;
 

@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use skillsync_core::digest::TreeId;
 use skillsync_store::index::{Index, Key};
 use skillsync_store::render::{self, Condition};
 use skillsync_store::skills;
-use skillsync_store::store::{Transaction, Writing};
+use skillsync_store::store::{Store, Transaction, Writing};
 use skillsync_store::targets::{Occupant, occupant};
 use skillsync_store::{fs, layout::Layout};
 
@@ -163,11 +164,20 @@ fn again(writing: &Writing<'_>, transaction: &Transaction, moved: &Moved) -> Res
     match &moved.link {
         Some(text) => fs::symlink_new(text, &at)?,
         None => {
-            let tree = store.objects().tree(&moved.tree)?;
+            let tree = store.objects().tree(&stored(store, moved)?)?;
             fs::make_dir(&at)?;
             skills::write_tree(store.objects(), &tree, &at)?;
             fs::sync_file_system(store.layout().root())?;
         }
     }
     Ok(at)
+}
+
+/// The store's own tree of what an original held: of copies that differ in executable bits alone it keeps one.
+fn stored(store: &Store, moved: &Moved) -> Result<TreeId, Error> {
+    let Ok(meta) = skills::load(store, &moved.name) else { return Ok(moved.tree) };
+    let versions = meta.versions();
+    let is_it = versions.iter().any(|version| version.tree == moved.tree);
+    let like_it = versions.iter().rev().find(|version| version.content_hash == moved.content);
+    Ok(if is_it { moved.tree } else { like_it.map_or(moved.tree, |version| version.tree) })
 }

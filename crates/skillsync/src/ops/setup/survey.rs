@@ -17,7 +17,7 @@ use skillsync_store::targets::{Occupant, occupant};
 use skillsync_store::tools::{Places, Tool, Tools};
 use skillsync_store::{fs, parallel, scan};
 
-use super::Error;
+use super::{Error, with_causes};
 use crate::ops::target::with_places;
 use crate::world::World;
 
@@ -274,16 +274,4 @@ fn look(layout: &Layout, place: &Path) -> Result<Found, fs::Error> {
             left("name-unusable", e.to_string(), Some(hint))
         }
     }
-}
-
-/// An error with all its causes as one line: a plan has one line for each thing that is left alone.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

@@ -18,8 +18,7 @@ use skillsync_store::{fs, lease, targets};
 
 use super::moves::{Back, Touched, give_back};
 use super::record::{Adopted, Moved, Record};
-use super::survey::with_causes;
-use super::{Error, Refusal};
+use super::{Error, Refusal, with_causes};
 use crate::ops::sync::{self, Replace, Synced};
 use crate::ops::{open, write};
 use crate::ui::Exit;

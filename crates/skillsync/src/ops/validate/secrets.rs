@@ -96,7 +96,8 @@ mod tests {
         let aws = format!("id: AKIA{}", "Q7WZ".repeat(4));
         let armored = format!("-----BEGIN RSA {}-----", "PRIVATE KEY");
         let placeholder = format!("ghp_{}", "x".repeat(36));
-        let cases: [(&str, &str, Option<(&str, Option<usize>)>); 14] = [
+        type Found = Option<(&'static str, Option<usize>)>;
+        let cases: [(&str, &str, Found); 14] = [
             (".env", "", Some(("a file of secret settings", None))),
             ("app/.env.production", "", Some(("a file of secret settings", None))),
             ("keys/id_ed25519", "", Some(("a private SSH key", None))),
