@@ -465,7 +465,7 @@ pub fn remove_dir_if_empty(path: &Path) -> Result<()> {
 /// Folders without write permission are opened up first: a user's tool may have closed them.
 pub fn remove_tree(path: &Path) -> Result<()> {
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
-    let removed = optional(std::fs::remove_dir_all(path).on("remove", path));
+    let removed = std::fs::remove_dir_all(path).on("remove", path);
     match removed {
         Err(e) if e.io_kind() == io::ErrorKind::PermissionDenied => {
             open_up(path)?;
@@ -473,7 +473,7 @@ pub fn remove_tree(path: &Path) -> Result<()> {
             std::fs::remove_dir_all(path).on("remove", path)
         }
         Err(e) if e.io_kind() == io::ErrorKind::NotADirectory => remove_file(path),
-        result => result.map(|_| ()),
+        result => optional(result).map(|_| ()),
     }
 }
 
@@ -584,6 +584,16 @@ mod tests {
         let path = dir.path().join("big");
         create(&path, &[0; 11], Mode::Plain).unwrap();
         assert_eq!(read(&path, 10).unwrap_err().code(), "file-too-large");
+    }
+
+    #[test]
+    fn a_lone_file_is_removed_and_nothing_is_fine() {
+        let dir = dir();
+        let path = dir.path().join("a");
+        create(&path, b"x", Mode::Plain).unwrap();
+        remove_tree(&path).unwrap();
+        assert!(lstat(&path).unwrap().is_none());
+        remove_tree(&path).unwrap();
     }
 
     #[test]

@@ -291,3 +291,13 @@ impl Transaction {
         fs::remove_tree(&self.dir)
     }
 }
+
+impl Drop for Transaction {
+    // After an error: what was staged is a copy and goes, what was live waits for the next command's recovery.
+    fn drop(&mut self) {
+        if matches!(fs::entries(&self.dir.join(OLD)), Ok(None)) {
+            // Nothing more can be done here; the next command clears what is left.
+            let _ = fs::remove_tree(&self.dir);
+        }
+    }
+}

@@ -140,6 +140,8 @@ pub struct Plan {
     outcome: Installed,
     /// The index proves that nothing is to be done.
     proven: bool,
+    /// Where links of other targets with the same folder lead: they are theirs to prune.
+    shared: Vec<PathBuf>,
 }
 
 impl Plan {
@@ -180,6 +182,7 @@ pub fn plan(store: &Store, index: &mut Index, target: &Target, wanted: Wanted<'_
         steps: Vec::new(),
         outcome: Installed::default(),
         proven: false,
+        shared: Vec::new(),
         dir,
     };
     check_folder(layout, target, &mut plan)?;
@@ -188,6 +191,7 @@ pub fn plan(store: &Store, index: &mut Index, target: &Target, wanted: Wanted<'_
         plan.proven = true;
         return Ok(plan);
     }
+    plan.shared = shared_with(store, target, &plan.dir)?;
     leftovers(layout, &mut plan)?;
     match target.mode {
         Mode::Symlink => links::plan(layout, index, target, wanted, &mut plan)?,
@@ -212,7 +216,7 @@ pub fn apply(
     target: &Target,
     plan: Plan,
 ) -> Result<Installed, Error> {
-    let Plan { dir, wanted, steps, mut outcome, proven } = plan;
+    let Plan { dir, wanted, steps, mut outcome, proven, shared: _ } = plan;
     if proven {
         return Ok(outcome);
     }
@@ -301,6 +305,24 @@ fn check_folder(layout: &Layout, target: &Target, plan: &mut Plan) -> Result<(),
             Ok(())
         }
     }
+}
+
+/// The rendered folders of the other targets whose folder is `dir` too: several tools share `~/.agents/skills`.
+fn shared_with(store: &Store, target: &Target, dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    let others: Vec<&Target> = store.config().targets().iter().filter(|t| t.id != target.id).collect();
+    if others.is_empty() {
+        return Ok(Vec::new());
+    }
+    let real = |path: &Path| fs::real_path(path).map(|real| real.unwrap_or_else(|| path.to_owned()));
+    let here = real(dir)?;
+    let mut shared = Vec::new();
+    for other in others {
+        let there = other.dir(store.home());
+        if there == dir || real(&there)? == here {
+            shared.push(store.layout().rendered_target(&other.id));
+        }
+    }
+    Ok(shared)
 }
 
 /// Everything that decides what a target holds, as one digest.

@@ -23,7 +23,7 @@ pub(crate) struct DoctorArgs {
 
 pub(crate) fn run(cx: &mut Cx<'_>, args: &DoctorArgs) -> Result<Exit, Stop> {
     let diagnosis = match (args.fix, cx.globals.dry_run) {
-        (true, false) => fix(cx.world)?,
+        (true, false) => fix(cx.world),
         (true, true) => {
             let mut diagnosis = diagnose(cx.world);
             diagnosis.dry_run = true;

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use skillsync_core::digest::ContentHash;
+use skillsync_core::digest::{ContentHash, FileDigest};
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::frontmatter::{self, Finding, Severity};
 use skillsync_core::name::{self, SkillName};
-use skillsync_core::skill::{Origin, Source};
+use skillsync_core::skill::{Origin, Source, State};
+use skillsync_core::tree::Tree;
 use skillsync_core::{limits, tree};
 use skillsync_store::index::Index;
 use skillsync_store::meta::Upstream;
@@ -106,29 +107,50 @@ pub fn apply(
     let store = writing.store();
     let mut report = AddReport::default();
     let usable = usable(candidates, &mut report);
+    let known: &Index = index;
+    let decided = parallel::map(&usable, |(candidate, name)| standing(store, known, candidate, name, existing));
+    let mut wanted = Vec::new();
+    for ((candidate, name), standing) in usable.into_iter().zip(decided) {
+        match standing {
+            Ok(Standing::Same(version, tree)) => {
+                progress.step();
+                report.added.push(line(candidate, &name, Status::Unchanged, Some(version), &tree));
+            }
+            Ok(Standing::New) => wanted.push((candidate, name, Status::Added)),
+            Ok(Standing::Other(..)) => wanted.push((candidate, name, Status::Updated)),
+            Err(e) => report.failed.push(failed(candidate, Some(&name), &e)),
+        }
+    }
+    if !wanted.is_empty() {
+        add(writing, index, wanted, provenance, progress, &mut report)?;
+    }
+    report.added.sort_by(|a, b| a.skill.cmp(&b.skill));
+    Ok(report)
+}
+
+/// Stages what is wanted and makes versions of it.
+fn add(
+    writing: &Writing<'_>,
+    index: &mut Index,
+    wanted: Vec<(&Candidate, SkillName, Status)>,
+    provenance: &Provenance,
+    progress: &Progress,
+    report: &mut AddReport,
+) -> Result<(), Error> {
     let transaction = writing.transaction()?;
-    let batch = Batch::new(store.layout(), transaction.dir())?;
-    let staged = parallel::map(&usable, |(candidate, name)| {
+    let batch = Batch::new(writing.store().layout(), transaction.dir())?;
+    let staged = parallel::map(&wanted, |(candidate, name, _)| {
         let staged = stage(&transaction, &batch, candidate, name);
         progress.step();
         staged
     });
     let mut changes = Vec::new();
     let mut pending = Vec::new();
-    for ((candidate, name), staged) in usable.into_iter().zip(staged) {
-        let decided = staged.and_then(|staged| {
-            let status = status(store, &name, &staged, existing)?;
-            Ok((staged, status))
-        });
-        match decided {
-            Ok((staged, Standing::Same(version))) => {
-                report.added.push(line(candidate, &name, Status::Unchanged, Some(version), &staged));
-            }
-            Ok((staged, standing)) => {
-                let status = if matches!(standing, Standing::New) { Status::Added } else { Status::Updated };
-                let added = line(candidate, &name, status, None, &staged);
+    for ((candidate, name, status), staged) in wanted.into_iter().zip(staged) {
+        match staged {
+            Ok(staged) => {
+                pending.push(line(candidate, &name, status, None, &staged.tree));
                 changes.push(change(staged, candidate, provenance));
-                pending.push(added);
             }
             Err(e) => report.failed.push(failed(candidate, Some(&name), &e)),
         }
@@ -146,33 +168,24 @@ pub fn apply(
             }
         }
     }
-    transaction.finish()?;
-    report.added.sort_by(|a, b| a.skill.cmp(&b.skill));
-    Ok(report)
+    Ok(transaction.finish()?)
 }
 
 /// What [`apply`] would do. Reads the candidates, changes nothing.
 pub fn preview(store: &Store, candidates: &[Candidate], existing: Existing) -> Result<AddReport, Error> {
     let mut report = AddReport { dry_run: true, ..AddReport::default() };
-    let usable = usable(candidates, &mut report);
-    for (candidate, name) in usable {
-        let decided = scan::read(&candidate.dir).map_err(skills::Error::from).and_then(|(tree, _)| {
-            tree.require_skill_md()?;
-            Ok(Staged { name: name.clone(), tree, dir: candidate.dir.clone() })
+    let index = Index::load(store.layout());
+    for (candidate, name) in usable(candidates, &mut report) {
+        let planned = standing(store, &index, candidate, &name, existing).and_then(|standing| {
+            let (status, version, tree) = match standing {
+                Standing::New => (Status::Added, None, tree_of(candidate)?),
+                Standing::Other(version, tree) => (Status::Updated, Some(version + 1), tree),
+                Standing::Same(version, tree) => (Status::Unchanged, Some(version), tree),
+            };
+            Ok(line(candidate, &name, status, version, &tree))
         });
-        let decided = decided.map_err(Error::from).and_then(|staged| {
-            let standing = status(store, &name, &staged, existing)?;
-            Ok((staged, standing))
-        });
-        match decided {
-            Ok((staged, standing)) => {
-                let (status, version) = match standing {
-                    Standing::New => (Status::Added, None),
-                    Standing::Other(version) => (Status::Updated, Some(version + 1)),
-                    Standing::Same(version) => (Status::Unchanged, Some(version)),
-                };
-                report.added.push(line(candidate, &name, status, version, &staged));
-            }
+        match planned {
+            Ok(line) => report.added.push(line),
             Err(e) => report.failed.push(failed(candidate, Some(&name), &e)),
         }
     }
@@ -218,36 +231,65 @@ fn stage(
     Ok(staged)
 }
 
+/// How a candidate stands to what the store has.
 enum Standing {
+    /// There is no skill of its name.
     New,
-    Same(u32),
-    Other(u32),
+    /// The store has exactly this, as this version.
+    Same(u32, Tree),
+    /// The store has other content, up to this version, and may be given this.
+    Other(u32, Tree),
 }
 
-fn status(store: &Store, name: &SkillName, staged: &Staged, existing: Existing) -> Result<Standing, Error> {
+/// Compares a candidate with the skill of its name, and refuses what may not replace it. Reads the candidate only
+/// where there is such a skill.
+fn standing(
+    store: &Store,
+    index: &Index,
+    candidate: &Candidate,
+    name: &SkillName,
+    existing: Existing,
+) -> Result<Standing, Error> {
     let meta = match skills::load(store, name) {
         Ok(meta) => meta,
         Err(skills::Error::NotFound { .. }) => return Ok(Standing::New),
         Err(e) => return Err(e.into()),
     };
+    let tree = tree_of(candidate)?;
     let head = meta.head();
-    if head.tree == staged.tree.id() && meta.state == skillsync_core::skill::State::Active {
-        return Ok(Standing::Same(head.number));
+    let marked = meta.state == State::PendingRemove;
+    if head.tree == tree.id() && !marked {
+        return Ok(Standing::Same(head.number, tree));
     }
-    let revived = meta.state == skillsync_core::skill::State::PendingRemove;
-    match existing {
-        Existing::Refuse if !revived => Err(Refusal {
+    if existing == Existing::Refuse && !marked {
+        let next = head.number + 1;
+        let hint = format!("--force makes this version {next} of it; --name adds it under another name");
+        return Err(Refusal {
             kind: Kind::Exists,
             code: "skill-exists",
             message: format!("there is a skill `{name}` with other content already"),
-            hint: Some(format!(
-                "--force makes this version {} of it; --name adds it under another name",
-                head.number + 1
-            )),
+            hint: Some(hint),
         }
-        .into()),
-        Existing::Refuse | Existing::Update => Ok(Standing::Other(head.number)),
+        .into());
     }
+    skills::require_pristine(store, index, name, &meta)?;
+    Ok(Standing::Other(head.number, tree))
+}
+
+/// The tree that a candidate will have in the store.
+fn tree_of(candidate: &Candidate) -> Result<Tree, Error> {
+    let (tree, _) = scan::read(&candidate.dir)?;
+    tree.require_skill_md()?;
+    let Some(bytes) = &candidate.renamed else { return Ok(tree) };
+    let files = tree.files().map(|(path, file)| {
+        let mut file = *file;
+        if path.as_str() == tree::SKILL_MD {
+            file.digest = FileDigest::of(bytes);
+            file.size_bytes = bytes.len() as u64;
+        }
+        (path.clone(), file)
+    });
+    Ok(Tree::new(files)?)
 }
 
 fn change(staged: Staged, candidate: &Candidate, provenance: &Provenance) -> Change {
@@ -273,13 +315,13 @@ fn line(
     name: &SkillName,
     status: Status,
     version: Option<u32>,
-    staged: &Staged,
+    tree: &Tree,
 ) -> AddedSkill {
     AddedSkill {
         skill: name.clone(),
         status,
         version,
-        content_hash: staged.tree.content_hash(),
+        content_hash: tree.content_hash(),
         path: candidate.dir.clone(),
         warnings: candidate.warnings.clone(),
     }

@@ -44,6 +44,15 @@ impl Diagnosis {
     pub fn count(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
     }
+
+    /// Adds what kept `--fix` from mending, unless it is told already.
+    fn cannot_mend(&mut self, world: &World, error: &Error) {
+        if !self.findings.iter().any(|finding| finding.code == error.code()) {
+            let mut findings = Findings::default();
+            findings.failure(Severity::Error, &world.store, error);
+            self.findings.splice(0..0, findings.sorted());
+        }
+    }
 }
 
 /// Looks at everything. Changes nothing, not even a cache.
@@ -69,28 +78,27 @@ pub fn diagnose(world: &World) -> Diagnosis {
 }
 
 fn look(world: &World, store: &Store, diagnosis: &mut Diagnosis, findings: &mut Findings) {
-    let names = skills::names(store.layout()).unwrap_or_default();
+    let layout = store.layout();
+    let names = skills::names(layout).unwrap_or_default();
     diagnosis.skills = names.len();
-    let root = store.layout().root();
-    let mut run = |checked: Result<(), Error>| {
+    let mut run = |findings: &mut Findings, checked: Result<(), Error>| {
         if let Err(e) = checked {
-            findings.failure(Severity::Error, root, &e);
+            findings.failure(Severity::Error, layout.root(), &e);
         }
     };
-    let mut house = Findings::default();
-    run(house::check(store, &names, &mut house));
-    run(contents::check(store, &names, &mut house));
-    let tools = match super::target::tools(root) {
+    let checked = house::check(store, &names, findings);
+    run(findings, checked);
+    let checked = contents::check(store, &names, findings);
+    run(findings, checked);
+    let tools = match super::target::tools(layout.root()) {
         Ok(tools) => tools,
-        Err(e) => {
-            house.failure(Severity::Error, &store.layout().tools(), &e);
-            skillsync_store::tools::Tools::builtin()
-        }
+        // Without its tools nothing can be said about a target.
+        Err(e) => return findings.failure(Severity::Error, &layout.tools(), &e),
     };
-    run(places::check(world, store, &tools, &mut house));
-    match agents::listings(world, store, &tools, &mut house) {
+    let checked = places::check(world, store, &tools, findings);
+    run(findings, checked);
+    match agents::listings(world, store, &tools, findings) {
         Ok(agents) => diagnosis.agents = agents,
-        Err(e) => run(Err(e)),
+        Err(e) => run(findings, Err(e)),
     }
-    findings.append(house);
 }

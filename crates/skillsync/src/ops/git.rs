@@ -7,6 +7,7 @@ mod source;
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use skillsync_core::path::SkillPath;
 use skillsync_store::fs;
 use skillsync_store::meta::Upstream;
@@ -67,6 +68,11 @@ impl Checkout {
     }
 }
 
+/// What the name of every such folder begins with.
+const SCRATCH: &str = "skillsync-git-";
+/// No fetch lasts so long.
+const STALE_HOURS: i64 = 24;
+
 /// A folder for a checkout outside the store, so that a slow network holds up nobody who wants to write there.
 /// Dropped, it is gone.
 #[derive(Debug)]
@@ -78,7 +84,8 @@ impl Scratch {
     /// Makes an empty folder that nobody else may look into, in `$TMPDIR` or `/tmp`.
     pub fn new(world: &World) -> Result<Scratch, fs::Error> {
         let parent = world.var("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
-        let dir = parent.join(fs::unique_name("skillsync-git-"));
+        sweep(&parent, world.now);
+        let dir = parent.join(fs::unique_name(SCRATCH));
         fs::make_private_dir(&dir)?;
         Ok(Scratch { dir })
     }
@@ -86,6 +93,25 @@ impl Scratch {
     /// The folder.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+}
+
+/// Clears what commands that were killed have left, by its age: a process id says nothing where a temporary folder is
+/// shared with a container.
+fn sweep(parent: &Path, now: Timestamp) {
+    for entry in fs::entries(parent).ok().flatten().unwrap_or_default() {
+        let path = parent.join(&entry);
+        if !entry.to_str().is_some_and(|name| name.starts_with(SCRATCH)) {
+            continue;
+        }
+        let Ok(Some(metadata)) = fs::lstat(&path) else { continue };
+        let changed = metadata.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
+        if metadata.is_dir()
+            && changed.is_some_and(|changed| now.duration_since(changed).as_hours() >= STALE_HOURS)
+        {
+            // Another user's is not ours to clear, and is left.
+            let _ = fs::remove_tree(&path);
+        }
     }
 }
 

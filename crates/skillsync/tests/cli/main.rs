@@ -1,15 +1,21 @@
 //! The real program on a machine of its own, a file for each command.
 
+mod add;
 mod add_git;
 mod adopt;
 mod builtin;
 mod config;
 mod corpus;
+mod daily;
+mod doctor;
 mod export;
 mod gc;
 mod history;
+mod holding;
 mod rollback;
+mod setup;
 mod show;
 mod stocked;
+mod sync;
 mod validate;
 mod verify;

@@ -33,6 +33,8 @@ pub struct TreeWriter {
     staged: PathBuf,
     file: BufWriter<File>,
     written: BTreeSet<FileDigest>,
+    /// The large files put so far; the batch takes them over when the version is finished.
+    blobs: Vec<(PathBuf, PathBuf)>,
 }
 
 impl<'a> Batch<'a> {
@@ -47,7 +49,7 @@ impl<'a> Batch<'a> {
     pub fn tree(&self) -> Result<TreeWriter, fs::Error> {
         let staged = self.dir.join(fs::unique_name("tree-"));
         let file = BufWriter::with_capacity(64 * 1024, fs::create_empty(&staged, fs::Mode::ReadOnly)?);
-        Ok(TreeWriter { staged, file, written: BTreeSet::new() })
+        Ok(TreeWriter { staged, file, written: BTreeSet::new(), blobs: Vec::new() })
     }
 
     /// Adds the bytes of one file of a version.
@@ -62,7 +64,7 @@ impl<'a> Batch<'a> {
             if !is_there(&object, bytes.len() as u64)? {
                 let staged = self.dir.join(fs::unique_name("blob-"));
                 fs::create(&staged, bytes, fs::Mode::ReadOnly)?;
-                self.add(object, staged)?;
+                writer.blobs.push((object, staged));
             }
         }
         Ok(digest)
@@ -105,7 +107,7 @@ impl<'a> Batch<'a> {
         if is_there(&object, size)? {
             fs::remove_file(&staged)?;
         } else {
-            self.add(object, staged)?;
+            writer.blobs.push((object, staged));
         }
         Ok((digest, size))
     }
@@ -115,8 +117,10 @@ impl<'a> Batch<'a> {
         let manifest = tree.manifest();
         let id = TreeId::of(manifest.as_bytes());
         let object = self.layout.tree_object(&id);
+        for (blob, staged) in std::mem::take(&mut writer.blobs) {
+            self.add(blob, staged)?;
+        }
         if is_there(&object, object_bytes(tree, manifest.len()))? {
-            drop(writer);
             return Ok(id);
         }
         fs::write_all(&mut writer.file, manifest.as_bytes(), &writer.staged)?;

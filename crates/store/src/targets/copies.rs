@@ -59,6 +59,10 @@ pub(super) fn plan(
             }
         }
     }
+    // A copy does not tell which of several targets with one folder it is of: the one with copies there prunes.
+    if wanted.renderings.is_empty() && !plan.shared.is_empty() {
+        return Ok(());
+    }
     prune(layout, index, target, wanted, plan)
 }
 

@@ -102,7 +102,11 @@ fn prune(
             continue;
         }
         let at = plan.dir.join(text);
-        if place::occupant(layout, &at)?.is_ours() {
+        if let Occupant::Ours(leads_to) = place::occupant(layout, &at)? {
+            let leads_to = place::cleaned(&plan.dir.join(leads_to));
+            if plan.shared.iter().any(|rendered| leads_to.starts_with(rendered)) {
+                continue;
+            }
             plan.steps.push(Step::Unlink(at));
             plan.outcome.pruned.push(text.to_owned());
         }

@@ -50,7 +50,7 @@ fn folder_is_linked(folder: &Path) -> Result<Option<PathBuf>, fs::Error> {
 }
 
 /// `path` without `.` and `..`, by its text alone: what it points at need not exist.
-fn cleaned(path: &Path) -> PathBuf {
+pub(super) fn cleaned(path: &Path) -> PathBuf {
     let mut clean = PathBuf::new();
     for part in path.components() {
         match part {

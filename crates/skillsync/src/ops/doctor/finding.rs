@@ -88,10 +88,6 @@ impl Findings {
         self.0.push(finding);
     }
 
-    pub(super) fn append(&mut self, mut others: Findings) {
-        self.0.append(&mut others.0);
-    }
-
     /// Something that could not be looked at, or is wrong in the words of its own error.
     pub(super) fn failure(&mut self, severity: Severity, place: &Path, error: &Error) {
         let mut finding = Finding::new(severity, error.code(), place, with_causes(error));

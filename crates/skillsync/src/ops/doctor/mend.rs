@@ -23,16 +23,18 @@ use crate::ops::{open, write};
 use crate::world::World;
 
 /// Mends what can be mended and looks again.
-pub fn fix(world: &World) -> Result<Diagnosis, Error> {
+pub fn fix(world: &World) -> Diagnosis {
     let before = diagnose(world);
     let is_same = |a: &Finding, b: &Finding| a.code == b.code && a.place == b.place;
-    if before.findings.iter().any(|finding| finding.fixable) {
-        mend(world, &before)?;
-    }
+    let mended = if before.findings.iter().any(|f| f.fixable) { mend(world, &before) } else { Ok(()) };
     let mut after = diagnose(world);
+    // What kept it from mending is a finding like any other, and as a rule one of those already there.
+    if let Err(e) = mended {
+        after.cannot_mend(world, &e);
+    }
     let is_gone = |finding: &Finding| !after.findings.iter().any(|still| is_same(still, finding));
     after.fixed = before.findings.into_iter().filter(|f| f.fixable).filter(is_gone).collect();
-    Ok(after)
+    after
 }
 
 fn mend(world: &World, diagnosis: &Diagnosis) -> Result<(), Error> {

@@ -2,7 +2,6 @@
 
 use std::process::Command;
 
-use jiff::Timestamp;
 use skillsync_core::fault::{Fault as _, Kind};
 
 use super::*;
@@ -148,6 +147,29 @@ fn nothing_is_tried_offline_but_this_machine() {
     let error = offline("owner/repo").unwrap_err();
     assert_eq!((error.code(), error.kind()), ("git-offline", Kind::Offline));
     assert!(offline(&format!("file://{}", root.display())).is_ok());
+}
+
+#[test]
+fn what_a_killed_fetch_left_goes_after_a_day() {
+    let home = tempfile::tempdir().unwrap();
+    let temp = home.path().display().to_string();
+    let at = |time: &str| {
+        let world = World::by_hand(home.path(), home.path(), home.path(), time.parse().unwrap());
+        Scratch::new(&world.with_var("TMPDIR", &temp)).unwrap()
+    };
+    for name in ["skillsync-git-1-2-3", "skillsync-other"] {
+        fs::make_dir(&home.path().join(name)).unwrap();
+    }
+    let young = at("1970-01-01T00:00:00Z");
+    assert_eq!(fs::entries(home.path()).unwrap().unwrap().len(), 3);
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(young.dir()).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o700);
+    drop(young);
+    let old = at("2900-01-01T00:00:00Z");
+    assert_eq!(fs::entries(home.path()).unwrap().unwrap().len(), 2);
+    drop(old);
+    assert_eq!(fs::entries(home.path()).unwrap().unwrap(), ["skillsync-other"]);
 }
 
 #[test]

@@ -1,0 +1,394 @@
+//! `skillsync setup` and its way back: what a person with skills scattered over several agents meets first.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use expect_test::expect;
+use skillsync_testkit::snapshot::Entry;
+use skillsync_testkit::{Machine, SkillBuilder, Snapshot, disk, oracle};
+
+use crate::stocked::{only_plans, overwrite, refuses, replace};
+
+const CLAUDE: &str = ".claude/skills";
+const CODEX: &str = ".agents/skills";
+const OLD_CODEX: &str = ".codex/skills";
+const CURSOR: &str = ".cursor/skills";
+
+fn skill(name: &str) -> SkillBuilder {
+    SkillBuilder::new(name).script("scripts/run.sh", "#!/bin/sh\necho hi\n").file("notes/a.md", "a\n")
+}
+
+/// Gives every file of a skill this time, in seconds since 1970.
+fn touch(folder: &Path, seconds: u64) {
+    for file in ["SKILL.md", "scripts/run.sh", "notes/a.md"] {
+        let file = fs::File::options().write(true).open(folder.join(file)).unwrap();
+        let times = fs::FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        file.set_times(times).unwrap();
+    }
+}
+
+/// Three agents: `pdf` in all of them, `xlsx` in two contents, `shared` once for real and once as a link, one skill
+/// whose folder has another name, and much that setup must leave alone.
+fn scattered() -> Machine {
+    let m = Machine::new(env!("CARGO_BIN_EXE_skillsync"));
+    for agent in ["claude-code", "codex", "cursor"] {
+        m.agent(agent);
+    }
+    for folder in [CLAUDE, CODEX, CURSOR] {
+        m.skill_folder(&format!("{folder}/pdf"), &skill("pdf"));
+    }
+    let old = m.skill_folder(&format!("{CLAUDE}/xlsx"), &skill("xlsx").body("old\n"));
+    touch(&old, 1_767_225_600);
+    touch(&m.skill_folder(&format!("{OLD_CODEX}/xlsx"), &skill("xlsx").body("new\n")), 1_790_812_800);
+    m.skill_folder(&format!("{CODEX}/shared"), &skill("shared"));
+    symlink("../../.agents/skills/shared", m.path(&format!("{CLAUDE}/shared"))).unwrap();
+    m.skill_folder(&format!("{CURSOR}/Draw Things"), &skill("draw-things"));
+    // Left alone.
+    m.skill_folder("dev/mine", &skill("mine"));
+    symlink(m.path("dev/mine"), m.path(&format!("{CLAUDE}/mine"))).unwrap();
+    symlink("/nowhere/at/all", m.path(&format!("{CLAUDE}/dead"))).unwrap();
+    m.skill_folder(&format!("{CLAUDE}/checkout"), &skill("checkout"));
+    m.write(&format!("{CLAUDE}/checkout/.git/HEAD"), "ref: refs/heads/main\n");
+    m.write(&format!("{CODEX}/empty/README.md"), "nothing here\n");
+    m.skill_folder(&format!("{CODEX}/broken"), &SkillBuilder::new("broken").skill_md("# no head\n"));
+    m.skill_folder(&format!("{CURSOR}/odd"), &SkillBuilder::new("Odd_Name"));
+    m.skill_folder(&format!("{CURSOR}/skillsync"), &skill("skillsync"));
+    m.write(&format!("{OLD_CODEX}/.system/x/SKILL.md"), "codex's own\n");
+    m.write(&format!("{CLAUDE}/README.md"), "a file\n");
+    m
+}
+
+fn agents(m: &Machine) -> Snapshot {
+    m.snapshot().without(&[".skillsync"])
+}
+
+/// The place is a link that leads to this skill, with the footer.
+#[track_caller]
+fn assert_linked(m: &Machine, place: &str, name: &str) {
+    let entry = m.snapshot().get(place).cloned();
+    assert!(matches!(entry, Some(Entry::Link { .. })), "{place}: {entry:?}");
+    let text = m.read(&format!("{place}/SKILL.md"));
+    assert!(text.contains(&format!("name: {name}\n")) && text.contains("skillsync:observation:start"), "{text}");
+}
+
+#[test]
+fn the_plan_says_everything_and_changes_nothing() {
+    let m = scattered();
+    let plan = only_plans(&m, &["setup"]);
+    assert!(!m.store("").exists(), "no store is made");
+    expect![[r#"
+        Agents found (3)
+          Claude Code  ~/.claude/skills: 3 skills
+          Codex        ~/.agents/skills: 2 skills
+          Cursor       ~/.cursor/skills: 2 skills, reads codex's too
+
+        Skills to take into the store (3)
+          draw-things, pdf, shared
+          6 folders in all: equal ones become one skill. There are several of
+          pdf, shared
+
+        Same name, different content (1)
+          xlsx
+            2026-10-01  ~/.codex/skills/xlsx: current
+            2026-01-01  ~/.claude/skills/xlsx: an earlier version
+
+        Folders of another name (1)
+          Draw Things  says in its SKILL.md that it is draw-things
+
+        Left alone (7)
+          ~/.agents/skills/broken
+              SKILL.md has no frontmatter: its first line is not `---`
+          ~/.agents/skills/empty     no SKILL.md in it
+          ~/.claude/skills/checkout  a git checkout
+          ~/.claude/skills/dead      a link to /nowhere/at/all, which is not there
+          ~/.claude/skills/mine      a link to ~/dev/mine
+          ~/.cursor/skills/odd
+              skill name `Odd_Name` has a character other than a-z, 0-9 and hyphen
+          ~/.cursor/skills/skillsync
+              `skillsync` is the name of a skill that comes with skillsync
+
+        The store is made at ~/.skillsync.
+        Every skill is linked for 3 new targets:
+          claude-code, codex, cursor
+        8 folders make way for links and go to trash; nothing is deleted.
+        `skillsync setup --undo` puts everything back.
+    "#]]
+    .assert_eq(&plan.stdout);
+    assert!(plan.stdout.lines().all(|line| line.chars().count() <= 80), "over 80 columns");
+
+    let json = m.run(&["setup", "--dry-run", "--json"]).ok().json();
+    assert_eq!((&json["dry_run"], &json["creates_store"]), (&true.into(), &true.into()));
+    assert_eq!(json["conflicts"][0]["contents"][0]["from"][0], m.path(".codex/skills/xlsx").to_str().unwrap());
+    assert_eq!(json["adopt"][1]["from"].as_array().unwrap().len(), 3);
+    let reasons: Vec<&str> =
+        json["left_alone"].as_array().unwrap().iter().map(|l| l["reason"].as_str().unwrap()).collect();
+    assert_eq!(
+        reasons,
+        [
+            "not-loadable",
+            "no-skill-md",
+            "git-checkout",
+            "broken-link",
+            "foreign-link",
+            "name-unusable",
+            "built-in-name"
+        ]
+    );
+    assert_eq!(json["trash"].as_array().unwrap().len(), 8);
+}
+
+#[test]
+fn scattered_skills_become_one_store_and_links() {
+    let m = scattered();
+    let before = agents(&m);
+    let source = oracle::content_hash(&m.path(&format!("{CLAUDE}/pdf")));
+    let done = m.run(&["setup", "--yes", "--json"]).ok().json();
+    let names: Vec<&str> =
+        done["adopted"].as_array().unwrap().iter().map(|a| a["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["draw-things", "pdf", "shared", "xlsx"]);
+    assert_eq!(done["trashed"].as_array().unwrap().len(), 8);
+    assert_eq!(done["failed"].as_array().unwrap().len(), 0);
+
+    assert_eq!(oracle::content_hash(&m.store("skills/pdf")), source);
+    for name in names {
+        assert_linked(&m, &format!("{CLAUDE}/{name}"), name);
+        assert_linked(&m, &format!("{CODEX}/{name}"), name);
+        // Cursor reads Codex's folder, and a skill in both would be listed twice.
+        assert!(!m.path(&format!("{CURSOR}/{name}")).exists(), "{name}");
+        assert!(!m.path(&format!("{OLD_CODEX}/{name}")).exists(), "{name}");
+    }
+    assert!(!m.path(&format!("{CURSOR}/Draw Things")).exists());
+
+    // Same name, different content: the newest is current, the other its earlier version.
+    assert!(m.read(".skillsync/skills/xlsx/SKILL.md").contains("new\n"));
+    let history = m.run(&["history", "xlsx", "--json"]).ok().json();
+    let reasons: Vec<&str> =
+        history["versions"].as_array().unwrap().iter().map(|v| v["reason"].as_str().unwrap()).collect();
+    assert_eq!(reasons, ["found in ~/.codex/skills", "found in ~/.claude/skills"]);
+    m.run(&["rollback", "xlsx", "--to", "1"]).ok();
+    assert!(m.read(".skillsync/skills/xlsx/SKILL.md").contains("old\n"));
+
+    // What is not ours stands where it stood.
+    let ours: Vec<String> = ["draw-things", "pdf", "shared", "xlsx", "Draw Things"]
+        .iter()
+        .chain(&["skillsync", "skillsync-new", "skillsync-refine"])
+        .flat_map(|name| [CLAUDE, CODEX, OLD_CODEX, CURSOR].map(|f| format!("{f}/{name}")))
+        .filter(|path| path != ".cursor/skills/skillsync")
+        .collect();
+    let ours: Vec<&str> = ours.iter().map(String::as_str).collect();
+    before.without(&ours).assert_same(&agents(&m).without(&ours));
+    m.run(&["verify"]).ok();
+}
+
+#[test]
+fn a_second_run_changes_nothing_and_says_so() {
+    let m = scattered();
+    m.run(&["setup", "--yes"]).ok();
+    let before = m.snapshot();
+    let again = m.run(&["setup"]).ok();
+    assert!(again.stdout.starts_with("Everything is set up already: 3 agents, the store is ~/.skillsync.\n"), "{again}");
+    assert_eq!(m.run(&["setup", "--json"]).ok().json()["sync"], serde_json::Value::Null);
+    before.assert_same(&m.snapshot());
+}
+
+#[test]
+fn what_appeared_since_is_offered() {
+    let m = scattered();
+    m.run(&["setup", "--yes"]).ok();
+    let committed = m.run(&["info", "pdf", "--json"]).ok().json()["content_hash"].clone();
+    m.skill_folder(&format!("{CURSOR}/fresh"), &skill("fresh"));
+    m.skill_folder(&format!("{OLD_CODEX}/pdf"), &skill("pdf").body("another\n"));
+    m.skill_folder(&format!("{CURSOR}/xlsx"), &skill("xlsx").body("old\n"));
+    m.agent("windsurf");
+    let plan = m.run(&["setup", "--dry-run", "--json"]).ok().json();
+    assert_eq!(plan["adopt"][0]["name"], "fresh");
+    assert_eq!(plan["folded"][0]["name"], "xlsx");
+    assert_eq!(plan["conflicts"][0]["contents"][0]["in_store"], true, "the store's own is preferred");
+    assert_eq!(plan["targets"][0]["id"], "windsurf");
+    m.run(&["setup", "--yes"]).ok();
+    assert_linked(&m, &format!("{CLAUDE}/fresh"), "fresh");
+    assert_linked(&m, ".codeium/windsurf/skills/pdf", "pdf");
+    let pdf = m.run(&["history", "pdf", "--json"]).ok().json();
+    assert_eq!(pdf["versions"].as_array().unwrap().len(), 3, "{pdf}");
+    assert_eq!(pdf["versions"][0]["content_hash"], committed, "what was current stays current");
+    assert!(!m.path(&format!("{OLD_CODEX}/pdf")).exists() && !m.path(&format!("{CURSOR}/xlsx")).exists());
+    assert!(m.run(&["setup"]).ok().stdout.starts_with("Everything is set up already"));
+}
+
+#[test]
+fn undo_puts_every_agent_back_as_it_was() {
+    let m = scattered();
+    let before = agents(&m);
+    m.run(&["setup", "--yes"]).ok();
+    let plan = only_plans(&m, &["setup", "--undo", "--json"]).json();
+    assert_eq!(plan["restore"].as_array().unwrap().len(), 8);
+    let undone = m.run(&["setup", "--undo", "--yes", "--json"]).ok().json();
+    assert_eq!(undone["removed"].as_array().unwrap().len(), 4, "{undone}");
+    before.assert_same(&agents(&m));
+    assert!(!m.read(".skillsync/config.toml").contains("[[targets]]"));
+    assert!(!m.store("skills/pdf").exists() && !m.store("state/setup.json").exists());
+    refuses(&m, &["setup", "--undo", "--yes"], 1, "nothing-to-undo");
+    // And forth again.
+    m.run(&["setup", "--yes"]).ok();
+    assert_linked(&m, &format!("{CLAUDE}/pdf"), "pdf");
+    m.run(&["setup", "--undo", "--yes"]).ok();
+    before.assert_same(&agents(&m));
+}
+
+#[test]
+fn undo_takes_away_the_folders_that_setup_made() {
+    let m = Machine::new(env!("CARGO_BIN_EXE_skillsync"));
+    m.skill_folder(&format!("{OLD_CODEX}/pdf"), &skill("pdf"));
+    let before = agents(&m);
+    m.run(&["setup", "--yes"]).ok();
+    assert_linked(&m, &format!("{CODEX}/pdf"), "pdf");
+    m.run(&["setup", "--undo", "--yes"]).ok();
+    before.assert_same(&agents(&m));
+}
+
+#[test]
+fn undo_writes_anew_what_trash_has_lost() {
+    let m = scattered();
+    let before = agents(&m);
+    m.run(&["setup", "--yes"]).ok();
+    disk::remove(&m.store("trash"));
+    fs::create_dir(m.store("trash")).unwrap();
+    let undone = m.run(&["setup", "--undo", "--yes", "--json"]).ok().json();
+    let from: Vec<&str> =
+        undone["restored"].as_array().unwrap().iter().map(|r| r["from"].as_str().unwrap()).collect();
+    assert_eq!(from, ["history"; 8]);
+    before.assert_same(&agents(&m));
+}
+
+#[test]
+fn undo_keeps_what_was_worked_on_and_overwrites_nothing() {
+    let m = scattered();
+    m.run(&["setup", "--yes"]).ok();
+    // `shared` gets a version, `draw-things` a hand edit in the store, and the place of Cursor's `pdf` is taken.
+    m.run(&["edit", "shared"]).ok();
+    replace(&m, ".skillsync/editing/shared/SKILL.md", "Do the thing", "Do it well");
+    m.run(&["commit", "shared", "--reason", "better"]).ok();
+    replace(&m, ".skillsync/skills/draw-things/SKILL.md", "Do the thing", "Do it by hand");
+    m.write(&format!("{CURSOR}/pdf/mine.txt"), "mine\n");
+    let undone = m.run(&["setup", "--undo", "--yes", "--json"]).fails(3).json();
+    let kept: Vec<&str> = undone["kept"].as_array().unwrap().iter().map(|k| k["name"].as_str().unwrap()).collect();
+    assert_eq!(kept, ["draw-things", "pdf", "shared"]);
+    assert_eq!(undone["not_restored"][0]["path"], m.path(&format!("{CURSOR}/pdf")).to_str().unwrap());
+    assert_eq!(m.read(&format!("{CURSOR}/pdf/mine.txt")), "mine\n");
+    assert!(m.read(&format!("{CLAUDE}/shared/SKILL.md")).contains("Do the thing"));
+    assert!(m.read(".skillsync/skills/shared/SKILL.md").contains("Do it well"));
+    // Out of the way, and the rest comes back too.
+    disk::remove(&m.path(&format!("{CURSOR}/pdf")));
+    m.run(&["setup", "--undo", "--yes"]).ok();
+    assert!(m.read(&format!("{CURSOR}/pdf/SKILL.md")).contains("# pdf"));
+    assert!(!m.store("skills/pdf").exists());
+}
+
+#[test]
+fn undo_waits_for_an_edit_made_through_a_link() {
+    let m = scattered();
+    m.run(&["setup", "--yes"]).ok();
+    overwrite(&m, &format!("{CLAUDE}/pdf/SKILL.md"), skill("pdf").body("through the link\n").text());
+    refuses(&m, &["setup", "--undo", "--yes"], 5, "hand-edited");
+    m.run(&["adopt", "pdf"]).ok();
+    m.run(&["setup", "--undo", "--yes"]).ok();
+    assert!(m.read(".skillsync/skills/pdf/SKILL.md").contains("through the link"));
+    assert!(m.read(&format!("{CLAUDE}/pdf/SKILL.md")).contains("Do the thing"));
+}
+
+#[test]
+fn a_skill_that_cannot_be_served_stays_where_it_is() {
+    // Cursor reads Claude Code's folder alone, where a link of the user's has the name already.
+    let m = Machine::new(env!("CARGO_BIN_EXE_skillsync"));
+    m.agent("claude-code");
+    m.agent("cursor");
+    m.skill_folder("dev/pdf", &skill("pdf").body("dev\n"));
+    symlink(m.path("dev/pdf"), m.path(&format!("{CLAUDE}/pdf"))).unwrap();
+    m.skill_folder(&format!("{CURSOR}/pdf"), &skill("pdf"));
+    let before = agents(&m).only(&format!("{CURSOR}/pdf"));
+    let done = m.run(&["setup", "--yes", "--json"]).ok().json();
+    let left: Vec<&str> =
+        done["left_alone"].as_array().unwrap().iter().map(|l| l["reason"].as_str().unwrap()).collect();
+    assert_eq!(left, ["foreign-link", "in-the-way"]);
+    before.assert_same(&agents(&m).only(&format!("{CURSOR}/pdf")));
+    assert!(m.run(&["setup"]).ok().stdout.starts_with("Everything is set up already"));
+}
+
+#[test]
+fn without_anybody_to_ask_nothing_is_done() {
+    let m = scattered();
+    let before = m.snapshot();
+    let refused = m.run(&["setup"]).fails(2);
+    assert!(refused.stderr.contains("--yes"), "{refused}");
+    before.assert_same(&m.snapshot());
+    let agent = m.command(&["setup", "--json"]).env("CLAUDECODE", "1").run().fails(2);
+    assert_eq!(agent.json()["error"]["code"], "usage");
+    before.assert_same(&m.snapshot());
+}
+
+#[test]
+fn no_agent_at_all_is_said() {
+    let m = Machine::new(env!("CARGO_BIN_EXE_skillsync"));
+    let refused = refuses(&m, &["setup", "--yes"], 1, "no-agent-found");
+    assert!(refused.stderr.contains("skillsync target add --path"), "{refused}");
+    m.run(&["init"]).ok();
+    m.write("agents/keep", "");
+    m.run(&["target", "add", "--path", "agents"]).ok();
+    m.run(&["setup"]).ok();
+}
+
+#[test]
+fn a_broken_store_is_not_set_up() {
+    let m = scattered();
+    m.run(&["init"]).ok();
+    m.write(".skillsync/config.toml", "[skillsync\n");
+    refuses(&m, &["setup", "--yes"], 1, "config-syntax");
+    m.run(&["init"]).fails(1);
+    let m = scattered();
+    m.run(&["init"]).ok();
+    m.write(".skillsync/state/setup.json", "{");
+    refuses(&m, &["setup", "--yes"], 1, "setup-record-damaged");
+    refuses(&m, &["setup", "--undo", "--yes"], 1, "setup-record-damaged");
+}
+
+#[test]
+fn a_setup_that_was_cut_off_goes_on_as_it_was_told() {
+    let m = scattered();
+    let before = agents(&m);
+    // A folder that cannot be linked into makes setup stop in the middle: the skills are in the store by then.
+    m.run(&["setup", "--yes"]).ok();
+    let record = m.read(".skillsync/state/setup.json");
+    m.run(&["setup", "--undo", "--yes"]).ok();
+    // As a kill right after the record was written leaves it.
+    m.write(".skillsync/state/setup.json", record.replace("\"done\": true", "\"done\": false"));
+    let plan = m.run(&["setup", "--dry-run"]).ok().stdout;
+    assert!(plan.starts_with("An earlier setup was cut off. This one goes on with it.\n"), "{plan}");
+    m.run(&["setup", "--undo", "--yes"]).ok();
+    before.assert_same(&agents(&m));
+}
+
+#[test]
+fn agents_that_share_a_folder_share_its_links() {
+    let m = Machine::new(env!("CARGO_BIN_EXE_skillsync"));
+    m.agent("cline");
+    m.agent("codex");
+    m.skill_folder(&format!("{CODEX}/pdf"), &skill("pdf"));
+    let before = agents(&m);
+    m.run(&["setup", "--yes"]).ok();
+    assert_linked(&m, &format!("{CODEX}/pdf"), "pdf");
+    let linked = agents(&m);
+    m.run(&["sync"]).ok();
+    linked.assert_same(&agents(&m));
+    assert!(m.run(&["doctor"]).ok().stdout.ends_with("All is well.\n"));
+    // One of them goes, whichever: the other's links stay.
+    m.run(&["target", "remove", "codex"]).ok();
+    linked.assert_same(&agents(&m));
+    m.run(&["setup", "--yes"]).ok();
+    m.run(&["target", "remove", "cline"]).ok();
+    m.run(&["sync"]).ok();
+    assert_linked(&m, &format!("{CODEX}/pdf"), "pdf");
+    m.run(&["setup", "--undo", "--yes"]).ok();
+    before.assert_same(&agents(&m));
+}
