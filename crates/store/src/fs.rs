@@ -75,6 +75,9 @@ impl Fault for Error {
             io::ErrorKind::PermissionDenied => {
                 Some(format!("look at its owner and permissions: ls -ld '{}'", self.path.display()))
             }
+            io::ErrorKind::FileTooLarge => {
+                Some("keep it within the bounds of docs/formats/content.md".to_owned())
+            }
             _ => None,
         }
     }
@@ -361,8 +364,12 @@ pub fn append_line(path: &Path, bytes: &[u8]) -> Result<()> {
     }
     line.extend_from_slice(bytes);
     line.push(b'\n');
-    file.write_all(&line).on("append to", path)?;
-    file.sync_data().on("sync", path)?;
+    let appended = file.write_all(&line).on("append to", path).and_then(|()| file.sync_data().on("sync", path));
+    if appended.is_err() {
+        // What is reported as failed must not be there: the caller will try again.
+        let _ = file.set_len(length);
+    }
+    appended?;
     if length == 0 {
         sync_dir(parent(path))?;
     }

@@ -212,10 +212,19 @@ impl<'a> Writing<'a> {
         Ok(Transaction { dir })
     }
 
-    /// Clears `staging/`. We hold the mutex, so whoever made what is in it is dead. All in it is a copy of what is
+    /// Clears temporaries and `staging/`. We hold the mutex, so whoever made them is dead. All in `staging/` is a copy of what is
     /// still where it came from, except what was live until the moment of the kill: that stands in `old/`.
     fn recover(&self) -> Result<(), Error> {
         let layout = &self.store.layout;
+        // Single files that were being replaced: under their own name stands the old one.
+        for folder in [layout.root().to_owned(), layout.state(), layout.locks()] {
+            for name in fs::entries(&folder)?.unwrap_or_default() {
+                let text = name.to_string_lossy();
+                if text.starts_with(fs::OUR_PREFIX) && text.ends_with(".tmp") {
+                    fs::remove_file(&folder.join(&name))?;
+                }
+            }
+        }
         for name in fs::entries(&layout.staging())?.unwrap_or_default() {
             let transaction = layout.staging().join(name);
             let old = transaction.join(OLD);

@@ -71,6 +71,7 @@ pub struct Case<'a> {
     settle: Judge<'a>,
     errors: bool,
     twice: usize,
+    step: usize,
     /// Which paths (relative to the home) a power cut may take; none when that is not looked at.
     expendable: Option<Expendable<'a>>,
 }
@@ -109,6 +110,7 @@ impl<'a> Case<'a> {
             settle: Box::new(|_, _| {}),
             errors: true,
             twice: 0,
+            step: 1,
             expendable: None,
         }
     }
@@ -146,6 +148,14 @@ impl<'a> Case<'a> {
     #[must_use]
     pub fn kills_only(mut self) -> Case<'a> {
         self.errors = false;
+        self
+    }
+
+    /// Only every so-manieth point, except in a long run: for a command that does again what others do, hundreds of
+    /// times.
+    #[must_use]
+    pub fn thin(mut self, step: usize) -> Case<'a> {
+        self.step = if crate::soak() { 1 } else { step.max(1) };
         self
     }
 
@@ -256,7 +266,7 @@ impl<'a> Case<'a> {
     fn jobs(&self, points: &[Point]) -> Vec<Job> {
         let mut jobs = Vec::new();
         let at_points = |fault: Fault, step: usize, jobs: &mut Vec<Job>| {
-            let fitting = points.iter().filter(|p| fault.fits(p)).step_by(step);
+            let fitting = points.iter().filter(|p| fault.fits(p)).step_by(step * self.step);
             jobs.extend(fitting.map(|p| Job { fault, point: p.clone(), pairs: 0 }));
         };
         at_points(Fault::Kill, 1, &mut jobs);

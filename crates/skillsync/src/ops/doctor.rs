@@ -81,7 +81,7 @@ fn look(world: &World, store: &Store, diagnosis: &mut Diagnosis, findings: &mut 
     let layout = store.layout();
     let names = skills::names(layout).unwrap_or_default();
     diagnosis.skills = names.len();
-    let mut run = |findings: &mut Findings, checked: Result<(), Error>| {
+    let run = |findings: &mut Findings, checked: Result<(), Error>| {
         if let Err(e) = checked {
             findings.failure(Severity::Error, layout.root(), &e);
         }

@@ -233,7 +233,7 @@ fn spoiled_targets_are_found() {
             m.skill_folder("agents/pdf", &SkillBuilder::new("pdf"));
         }),
         case("warning", "sync-due", "agents", true, |m| fs::remove_file(m.path("agents/pdf")).unwrap()),
-        case("warning", "sync-due", "agents", true, |m| {
+        case("warning", "sync-due", ".claude/skills", true, |m| {
             commit(m, "Middle", "Second");
             m.run(&["sync"]).ok();
             m.run(&["config", "set", "observation.mode", "remind"]).ok();

@@ -137,8 +137,13 @@ fn setup() {
         m.run(&["setup", "--undo", "--yes"]).ok();
         agents(&hit.before).assert_same(&agents(&m.snapshot()));
     };
+    let prepare = |m: &Machine| {
+        scattered(m);
+        m.run(&["init"]).ok();
+    };
     Case::new("setup", BIN, &["setup", "--yes"])
-        .prepare(scattered)
+        .prepare(prepare)
+        .thin(2)
         .live(nothing_lost)
         .durable(expendable)
         .settle(settle)
@@ -158,6 +163,7 @@ fn setup_killed_then_undone() {
         .live(nothing_lost)
         .settle(settle)
         .kills_only()
+        .thin(5)
         .run();
 }
 

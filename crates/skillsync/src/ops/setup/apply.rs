@@ -62,14 +62,15 @@ pub struct Failure {
 }
 
 impl Done {
-    /// Done, or partial when something failed or stands in the way that the plan did not name.
+    /// Done, or partial when something failed, could not be read, or stands in the way and was not named.
     pub fn exit(&self) -> Exit {
         let is_named = |path: &Path| self.left_alone.iter().any(|l| Path::new(&l.path) == path);
         let is_well = |t: &sync::TargetOutcome| {
             t.status == Status::Ok && t.held.is_empty() && t.blocked.iter().all(|b| is_named(&b.path))
         };
         let is_synced = |sync: &Synced| sync.failed.is_empty() && sync.targets.iter().all(is_well);
-        let well = self.failed.is_empty() && self.sync.as_ref().is_none_or(is_synced);
+        let unread = self.left_alone.iter().any(LeftAlone::is_failure);
+        let well = self.failed.is_empty() && !unread && self.sync.as_ref().is_none_or(is_synced);
         if well { Exit::Done } else { Exit::Partial }
     }
 

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use skillsync_core::fault::Fault;
+use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::frontmatter;
 use skillsync_core::limits;
 use skillsync_core::name::{self, SkillName};
@@ -71,7 +71,15 @@ pub struct LeftAlone {
     pub hint: Option<String>,
 }
 
+/// The reason of what the machine refused to show: unlike the others a failure, since nobody knows what it is.
+const NOT_READABLE: &str = "not-readable";
+
 impl LeftAlone {
+    /// Whether it was left because the machine refused to show it.
+    pub(super) fn is_failure(&self) -> bool {
+        self.reason == NOT_READABLE
+    }
+
     pub(super) fn new(path: &Path, reason: &'static str, message: impl Into<String>, hint: Option<String>) -> Self {
         Self { path: path.display().to_string(), reason, message: message.into(), hint }
     }
@@ -99,7 +107,7 @@ pub(super) fn survey(world: &World, tools: &Tools, step: &(dyn Fn() + Sync)) -> 
             Ok(names) => entries.extend(
                 names.unwrap_or_default().iter().filter(|n| !is_hidden(n)).map(|n| (number, folder.dir.join(n))),
             ),
-            Err(e) => survey.left_alone.push(LeftAlone::new(&folder.dir, "not-readable", e.to_string(), e.hint())),
+            Err(e) => survey.left_alone.push(LeftAlone::new(&folder.dir, NOT_READABLE, with_causes(&e), e.hint())),
         }
     }
     let found = parallel::map(&entries, |(_, place)| {
@@ -210,7 +218,7 @@ fn classify(layout: &Layout, place: &Path) -> Found {
     let left = |reason, message: String, hint| Found::LeftAlone(LeftAlone::new(place, reason, message, hint));
     match look(layout, place) {
         Ok(found) => found,
-        Err(e) => left("not-readable", e.to_string(), e.hint()),
+        Err(e) => left(NOT_READABLE, with_causes(&e), e.hint()),
     }
 }
 
@@ -251,7 +259,10 @@ fn look(layout: &Layout, place: &Path) -> Result<Found, fs::Error> {
     }
     let (tree, _) = match scan::read(place) {
         Ok(read) => read,
-        Err(e) => return left("not-a-payload", with_causes(&e), e.hint()),
+        Err(e) => {
+            let reason = if e.kind() == Kind::Io { NOT_READABLE } else { "not-a-payload" };
+            return left(reason, with_causes(&e), e.hint());
+        }
     };
     let text = fs::read(&skill_md, limits::SKILL_MD_BYTES)?;
     let parsed = match frontmatter::parse(&text) {
