@@ -189,8 +189,8 @@ const GITIGNORE: &str = "\
 /trees/
 ";
 
-/// A skill is bytes: git must not change line ends in a store that is kept in it.
-const GITATTRIBUTES: &str = "* -text\n";
+/// For a store that is kept in git: a skill is bytes, so line ends stay, and logs are joined line by line.
+const GITATTRIBUTES: &str = "* -text\n/logs/*.jsonl merge=union\n";
 
 /// The right to change a store: the mutex is held.
 #[derive(Debug)]
