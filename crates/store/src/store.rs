@@ -212,15 +212,15 @@ impl<'a> Writing<'a> {
         Ok(Transaction { dir })
     }
 
-    /// Clears temporaries and `staging/`. We hold the mutex, so whoever made them is dead. All in `staging/` is a copy of what is
-    /// still where it came from, except what was live until the moment of the kill: that stands in `old/`.
+    /// Clears temporaries and `staging/`. We hold the mutex, so whoever made what is in `staging/` is dead. All in
+    /// it is a copy of what is still where it came from, except what was live until the moment of the kill: that
+    /// stands in `old/`.
     fn recover(&self) -> Result<(), Error> {
         let layout = &self.store.layout;
         // Single files that were being replaced: under their own name stands the old one.
         for folder in [layout.root().to_owned(), layout.state(), layout.locks()] {
             for name in fs::entries(&folder)?.unwrap_or_default() {
-                let text = name.to_string_lossy();
-                if text.starts_with(fs::OUR_PREFIX) && text.ends_with(".tmp") {
+                if name.to_str().is_some_and(is_abandoned) {
                     fs::remove_file(&folder.join(&name))?;
                 }
             }
@@ -251,6 +251,14 @@ impl<'a> Writing<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether `name` is that of a temporary of a process that is no more. `init` makes some without the mutex.
+fn is_abandoned(name: &str) -> bool {
+    let rest = name.strip_prefix(fs::OUR_PREFIX).filter(|rest| rest.ends_with(".tmp"));
+    let pid = rest.and_then(|rest| rest.split('-').next()?.parse().ok()).and_then(rustix::process::Pid::from_raw);
+    // Only "there is no such process" proves it.
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
 }
 
 /// In a transaction: folders that were live and are being replaced.

@@ -38,6 +38,8 @@ impl<'a> Trash<'a> {
         let name = format!("{}-{what}-", self.now.strftime(STAMP));
         let path = self.layout.trash().join(fs::unique_name(&name));
         fs::make_dir(&path)?;
+        // What is moved into it must not be lost with its name.
+        fs::sync_dir(&self.layout.trash())?;
         Ok(path)
     }
 
@@ -49,8 +51,6 @@ impl<'a> Trash<'a> {
     /// Like [`Trash::put`], under another name than the one it has.
     pub fn put_as(&self, path: &Path, what: &str, name: &std::ffi::OsStr) -> Result<PathBuf, fs::Error> {
         let entry = self.entry(what)?;
-        // The entry first: what is moved into it must not be lost with its name.
-        fs::sync_dir(&self.layout.trash())?;
         let to = entry.join(name);
         fs::relocate(path, &to)?;
         fs::sync_dir(&entry)?;
