@@ -2,20 +2,26 @@
 //!
 //! What is written and what a kill may leave is described in `docs/safety.md`.
 
-use std::ffi::OsString;
-use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{CWD, RenameFlags};
 use skillsync_core::fault::{Fault, Kind};
 
 mod lock;
+mod look;
+mod place;
 mod stamp;
 
 pub use lock::{Mutex, MutexError};
+pub use look::{Folder, entries, is_executable, lstat, open_own, open_regular, read, read_link, real_path, stat};
+pub use place::{
+    Exchange, exchange, relocate, remove_dir_if_empty, remove_file, remove_tree, rename, rename_no_replace, symlink_new,
+    symlink_replace,
+};
+use place::discard_file;
 pub use stamp::{DirStamp, FileStamp, clock_ns};
 
 /// The disk refused something.
@@ -125,118 +131,6 @@ static COUNTER: AtomicU64 = AtomicU64::new(0);
 pub fn unique_name(prefix: &str) -> String {
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
     format!("{prefix}{}-{:x}-{count}", std::process::id(), clock_ns())
-}
-
-/// Reads at most `limit_bytes` of a regular file. A larger one, a folder, a FIFO or a device is an error: opening
-/// never blocks.
-pub fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>> {
-    let (mut file, metadata) = open_regular(path)?;
-    if metadata.len() > limit_bytes {
-        return Err(too_large(path));
-    }
-    let mut bytes = Vec::with_capacity(metadata.len() as usize);
-    Read::by_ref(&mut file).take(limit_bytes + 1).read_to_end(&mut bytes).on("read", path)?;
-    if bytes.len() as u64 > limit_bytes {
-        return Err(too_large(path));
-    }
-    Ok(bytes)
-}
-
-fn too_large(path: &Path) -> Error {
-    Error::new("read", path, io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than it may be"))
-}
-
-/// Opens a regular file to read; refuses everything else without blocking on it.
-pub fn open_regular(path: &Path) -> Result<(File, Metadata)> {
-    let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).on("open", path)?;
-    let metadata = file.metadata().on("read", path)?;
-    if metadata.is_file() {
-        Ok((file, metadata))
-    } else {
-        let error = io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
-        Err(Error::new("read", path, error))
-    }
-}
-
-/// Opens what should be a regular file of ours; `None` when nothing is there, or something else.
-pub fn open_own(path: &Path) -> Result<Option<(File, Metadata)>> {
-    use rustix::fs::OFlags;
-    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits() as i32;
-    let opened = OpenOptions::new().read(true).custom_flags(flags).open(path).on("open", path);
-    let file = match optional(opened) {
-        // A link stands in its place.
-        Err(e) if e.errno() == Some(rustix::io::Errno::LOOP) => None,
-        file => file?,
-    };
-    let Some(file) = file else { return Ok(None) };
-    let metadata = file.metadata().on("read", path)?;
-    Ok(metadata.is_file().then_some((file, metadata)))
-}
-
-/// What is at `path` itself, links not followed; `None` when nothing is.
-pub fn lstat(path: &Path) -> Result<Option<Metadata>> {
-    optional(std::fs::symlink_metadata(path).on("look at", path))
-}
-
-/// A folder that is open to be looked at: names in it are found without walking down from the root each time,
-/// which is most of what looking at many small files costs.
-#[derive(Debug)]
-pub struct Folder(std::os::fd::OwnedFd);
-
-impl Folder {
-    /// Opens the folder at `path`; `None` when there is none that can be opened.
-    pub fn open(path: &Path) -> Option<Self> {
-        use rustix::fs::OFlags;
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        rustix::fs::open(path, flags, rustix::fs::Mode::empty()).ok().map(Self)
-    }
-
-    fn stat(&self, relative: &str) -> Option<rustix::fs::Stat> {
-        use rustix::fs::AtFlags;
-        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
-        rustix::fs::statat(&self.0, relative, flags).ok()
-    }
-
-    /// Evidence about the regular file at `relative`; `None` when there is none.
-    pub fn file(&self, relative: &str) -> Option<FileStamp> {
-        FileStamp::of_stat(&self.stat(relative)?)
-    }
-
-    /// Evidence about the folder at `relative`, `""` for this one; `None` when there is none.
-    pub fn dir(&self, relative: &str) -> Option<DirStamp> {
-        DirStamp::of_stat(&self.stat(relative)?)
-    }
-}
-
-/// What `path` leads to, links followed; `None` when nothing is there.
-pub fn stat(path: &Path) -> Result<Option<Metadata>> {
-    optional(std::fs::metadata(path).on("look at", path))
-}
-
-/// The entries of a folder, sorted by name; `None` when it is not there.
-pub fn entries(path: &Path) -> Result<Option<Vec<OsString>>> {
-    let Some(listing) = optional(std::fs::read_dir(path).on("list", path))? else { return Ok(None) };
-    let mut names = Vec::new();
-    for entry in listing {
-        names.push(entry.on("list", path)?.file_name());
-    }
-    names.sort_unstable();
-    Ok(Some(names))
-}
-
-/// Where a symlink points, as written; `None` when `path` is not a symlink or not there.
-pub fn read_link(path: &Path) -> Result<Option<PathBuf>> {
-    match std::fs::read_link(path) {
-        Ok(target) => Ok(Some(target)),
-        Err(e) if matches!(e.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::NotFound) => Ok(None),
-        Err(e) => Err(Error::new("read the link", path, e)),
-    }
-}
-
-/// The real path behind `path`, all links followed; `None` when it leads nowhere.
-pub fn real_path(path: &Path) -> Result<Option<PathBuf>> {
-    optional(std::fs::canonicalize(path).on("resolve", path))
 }
 
 fn parent(path: &Path) -> &Path {
@@ -394,158 +288,16 @@ pub fn make_dirs(path: &Path) -> Result<()> {
     std::fs::DirBuilder::new().mode(0o755).recursive(true).create(path).on("create the folder", path)
 }
 
-/// Renames; replaces a file that is there.
-pub fn rename(from: &Path, to: &Path) -> Result<()> {
-    rustix::fs::rename(from, to).on("rename to", to)
-}
-
-/// Renames to a name that must be free. Where the file system cannot promise that in one step, it is checked first
-/// (callers hold the store's mutex).
-pub fn rename_no_replace(from: &Path, to: &Path) -> Result<()> {
-    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-            if lstat(to)?.is_some() {
-                return Err(Error::new("rename to", to, io::ErrorKind::AlreadyExists.into()));
-            }
-            rename(from, to)
-        }
-        result => result.on("rename to", to),
-    }
-}
-
-/// Whether an exchange happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub enum Exchange {
-    /// Both names were swapped in one step.
-    Done,
-    /// The file system cannot; nothing was changed.
-    Unsupported,
-}
-
-/// Swaps what two names lead to, in one step where the system can.
-pub fn exchange(a: &Path, b: &Path) -> Result<Exchange> {
-    use rustix::io::Errno;
-    match rustix::fs::renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE) {
-        Ok(()) => Ok(Exchange::Done),
-        // INVAL, NOSYS: no such operation here. XDEV: a folder of an overlay's lower layer cannot be renamed.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::XDEV) => Ok(Exchange::Unsupported),
-        Err(errno) => Err(Error::new("exchange", b, errno.into())),
-    }
-}
-
-/// Makes a symlink under a name that must be free.
-pub fn symlink_new(target: &Path, link: &Path) -> Result<()> {
-    rustix::fs::symlink(target, link).on("create the link", link)
-}
-
-/// Points a symlink somewhere else in one step, or makes it. What is at `link` must be ours: it is replaced.
-pub fn symlink_replace(target: &Path, link: &Path) -> Result<()> {
-    let temporary = parent(link).join(unique_name(OUR_PREFIX));
-    symlink_new(target, &temporary)?;
-    let renamed = rename(&temporary, link);
-    if renamed.is_err() {
-        discard_file(&temporary);
-    }
-    renamed
-}
-
-/// Removes one file or link; one that is gone already is fine.
-pub fn remove_file(path: &Path) -> Result<()> {
-    optional(rustix::fs::unlink(path).on("remove", path)).map(|_| ())
-}
-
-/// Best-effort removal of a temporary of our own on the way out of an error that matters more.
-fn discard_file(path: &Path) {
-    let _ = rustix::fs::unlink(path);
-}
-
-/// Removes an empty folder; one that is not empty or gone is left.
-pub fn remove_dir_if_empty(path: &Path) -> Result<()> {
-    match optional(rustix::fs::rmdir(path).on("remove the folder", path)) {
-        Err(e) if e.io_kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
-        result => result.map(|_| ()),
-    }
-}
-
-/// Removes a folder of our own with all that is in it, links not followed; one that is gone already is fine.
-/// Folders without write permission are opened up first: a user's tool may have closed them.
-pub fn remove_tree(path: &Path) -> Result<()> {
-    #[expect(clippy::disallowed_methods, reason = "this is the door")]
-    let removed = std::fs::remove_dir_all(path).on("remove", path);
-    match removed {
-        Err(e) if e.io_kind() == io::ErrorKind::PermissionDenied => {
-            open_up(path)?;
-            #[expect(clippy::disallowed_methods, reason = "this is the door")]
-            std::fs::remove_dir_all(path).on("remove", path)
-        }
-        Err(e) if e.io_kind() == io::ErrorKind::NotADirectory => remove_file(path),
-        result => optional(result).map(|_| ()),
-    }
-}
-
-fn open_up(path: &Path) -> Result<()> {
-    let Some(metadata) = lstat(path)? else { return Ok(()) };
-    if !metadata.is_dir() {
-        return Ok(());
-    }
-    if metadata.permissions().mode() & 0o700 != 0o700 {
-        rustix::fs::chmod(path, rustix::fs::Mode::from_raw_mode(0o700)).on("set the mode of", path)?;
-    }
-    for name in entries(path)?.unwrap_or_default() {
-        open_up(&path.join(name))?;
-    }
-    Ok(())
-}
-
-/// Moves a file or folder to a free name, to another file system too: copied, synced, and only then removed.
-pub fn relocate(from: &Path, to: &Path) -> Result<()> {
-    match rename_no_replace(from, to) {
-        Err(e) if e.errno() == Some(rustix::io::Errno::XDEV) => {
-            let staged = parent(to).join(unique_name(OUR_PREFIX));
-            copy_all(from, &staged)?;
-            sync_file_system(parent(to))?;
-            rename_no_replace(&staged, to)?;
-            sync_dir(parent(to))?;
-            remove_tree(from)
-        }
-        result => result,
-    }
-}
-
-/// Copies a file, link or folder as it is: bytes, modes, links as links. Devices and FIFOs are errors.
-fn copy_all(from: &Path, to: &Path) -> Result<()> {
-    let metadata = std::fs::symlink_metadata(from).on("look at", from)?;
-    if metadata.is_symlink() {
-        let target = std::fs::read_link(from).on("read the link", from)?;
-        return symlink_new(&target, to);
-    }
-    if metadata.is_dir() {
-        make_dir(to)?;
-        for name in entries(from)?.unwrap_or_default() {
-            copy_all(&from.join(&name), &to.join(&name))?;
-        }
-    } else {
-        let (mut source, _) = open_regular(from)?;
-        let mut target = create_empty(to, Mode::Private)?;
-        io::copy(&mut source, &mut target).on("copy to", to)?;
-    }
-    let mode = rustix::fs::Mode::from_raw_mode(metadata.permissions().mode() & 0o7777);
-    rustix::fs::chmod(to, mode).on("set the mode of", to)
-}
-
 /// Sets the owner-write bit pattern of one of our files.
 pub fn set_mode(path: &Path, mode: Mode) -> Result<()> {
     rustix::fs::chmod(path, rustix::fs::Mode::from_raw_mode(mode.bits())).on("set the mode of", path)
 }
 
-/// Whether its owner may execute what `metadata` describes.
-pub fn is_executable(metadata: &Metadata) -> bool {
-    metadata.permissions().mode() & 0o100 != 0
-}
-
 #[cfg(test)]
 mod tests {
+    use rustix::fs::CWD;
+
+    use super::place::copy_all;
     use super::*;
 
     fn dir() -> tempfile::TempDir {

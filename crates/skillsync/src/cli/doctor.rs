@@ -83,7 +83,14 @@ impl DiagnosisView<'_> {
         match (e.budget_chars, e.used_percent) {
             (Some(budget), Some(percent)) => {
                 let tone = if percent > 100 { Tone::Warn } else { Tone::Dim };
-                out.tone(tone, format_args!(", {} of {} characters ({percent} %)", grouped(e.used_chars), grouped(budget)))?;
+                out.tone(
+                    tone,
+                    format_args!(
+                        ", {} of {} characters ({percent} %)",
+                        grouped(e.used_chars),
+                        grouped(budget)
+                    ),
+                )?;
             }
             _ => out.tone(Tone::Dim, format_args!(", {} characters", grouped(e.used_chars)))?,
         }
@@ -95,7 +102,8 @@ impl DiagnosisView<'_> {
             writeln!(out, "      no links of its own: it reads those of {by}")?;
         }
         if agent.foreign > 0 {
-            let foreign = if agent.foreign == 1 { "1 entry is" } else { &format!("{} entries are", agent.foreign) };
+            let foreign =
+                if agent.foreign == 1 { "1 entry is" } else { &format!("{} entries are", agent.foreign) };
             writeln!(out, "      {foreign} not skillsync's")?;
         }
         if self.all {
@@ -166,7 +174,7 @@ fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -44,6 +44,7 @@ fn set_up(cx: &mut Cx<'_>) -> Result<Exit, Stop> {
         return Ok(Exit::Done);
     }
     if plan.is_done() {
+        setup::clear_up(cx.world)?;
         let done = Done::nothing(plan);
         cx.ui.show(&DoneView { done: &done, words })?;
         return Ok(done.exit());
@@ -80,7 +81,10 @@ fn choose(cx: &mut Cx<'_>, plan: &mut Plan, words: &Words<'_>) -> Result<(), Sto
 
 fn question(conflict: &Conflict) -> String {
     let count = conflict.contents.len();
-    format!("`{}` has {count} different contents. Which becomes current? The others stay in its history", conflict.name)
+    format!(
+        "`{}` has {count} different contents. Which becomes current? The others stay in its history",
+        conflict.name
+    )
 }
 
 fn undo(cx: &mut Cx<'_>) -> Result<Exit, Stop> {

@@ -69,7 +69,11 @@ pub fn diagnose(world: &World) -> Diagnosis {
     match open(world) {
         Ok(store) => look(world, &store, &mut diagnosis, &mut findings),
         Err(e) => {
-            let place = if e.code() == "store-missing" { world.store.clone() } else { Layout::new(world.store.clone()).config() };
+            let place = if e.code() == "store-missing" {
+                world.store.clone()
+            } else {
+                Layout::new(world.store.clone()).config()
+            };
             findings.failure(Severity::Error, &place, &e);
         }
     }

@@ -12,6 +12,7 @@ mod swap;
 mod undo;
 
 use skillsync_core::fault::Kind;
+use skillsync_store::fs;
 use skillsync_store::layout::Layout;
 use skillsync_store::store::{self, Store};
 
@@ -55,6 +56,15 @@ pub fn plan(world: &World, step: &(dyn Fn() + Sync)) -> Result<Plan, Error> {
         .into());
     }
     Ok(plan)
+}
+
+/// Clears up after a command that was killed, if there is anything: a setup with nothing to do does no more.
+pub fn clear_up(world: &World) -> Result<(), Error> {
+    let store = super::open(world)?;
+    if !fs::entries(&store.layout().staging())?.unwrap_or_default().is_empty() {
+        drop(store.write()?);
+    }
+    Ok(())
 }
 
 fn refuse(kind: Kind, code: &'static str, message: String, hint: &str) -> Error {

@@ -34,7 +34,9 @@ fn assert_settled(machine: &Machine) {
 /// Whether some file in trash holds this text.
 fn in_trash(machine: &Machine, text: &str) -> bool {
     let trash = machine.snapshot().only(".skillsync/trash");
-    trash.iter().any(|(_, entry)| matches!(entry, Entry::File { text: Some(kept), .. } if kept.contains(text)))
+    trash
+        .iter()
+        .any(|(_, entry)| matches!(entry, Entry::File { text: Some(kept), .. } if kept.contains(text)))
 }
 
 #[test]
@@ -95,7 +97,12 @@ fn an_edit_through_an_agents_link_becomes_a_version_without_the_footer() {
         assert_eq!(json["outcome"], "adopted", "{what}: {json}");
         // Both agents load one rendered tree: it is one edit, wherever it was made.
         assert_eq!(json["from"], serde_json::json!(["claude-code", "path-1"]), "{what}");
-        let found: Vec<(&str, &str)> = json["changes"].as_array().unwrap().iter().map(|c| (c["path"].as_str().unwrap(), c["status"].as_str().unwrap())).collect();
+        let found: Vec<(&str, &str)> = json["changes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|c| (c["path"].as_str().unwrap(), c["status"].as_str().unwrap()))
+            .collect();
         assert_eq!(found, changes, "{what}");
         assert_settled(&machine);
         if what == "below the footer" {
@@ -140,7 +147,10 @@ fn an_edit_of_an_older_version_is_merged_or_left_alone() {
     replace(&machine, &md(CLAUDE), "Last", "Very last");
     machine.run(&["sync"]).fails(3);
     let done = machine.run(&["adopt", "pdf"]).ok().stdout;
-    assert!(done.starts_with("pdf: version 3, the edit in claude-code, path-1 merged with version 2\n"), "{done}");
+    assert!(
+        done.starts_with("pdf: version 3, the edit in claude-code, path-1 merged with version 2\n"),
+        "{done}"
+    );
     let text = machine.read(&md(CANONICAL));
     assert!(text.contains("Second line.") && text.contains("Very last line."), "{text}");
     assert_settled(&machine);

@@ -17,7 +17,10 @@ fn a_setting_is_changed_and_the_rest_of_the_file_stays() {
     let again = machine.run(&["config", "set", "observation.mode", "remind"]).ok();
     assert_eq!(again.stdout, "observation.mode: remind already (config.toml)\n");
     let json = machine.run(&["config", "unset", "observation.mode", "--json"]).ok().json();
-    assert_eq!((&json["value"], &json["is_set"], &json["previous"]), (&"auto".into(), &false.into(), &"remind".into()));
+    assert_eq!(
+        (&json["value"], &json["is_set"], &json["previous"]),
+        (&"auto".into(), &false.into(), &"remind".into())
+    );
     assert_eq!((&json["changed"], &json["dry_run"]), (&true.into(), &false.into()));
     assert!(!machine.read(file).contains("mode ="));
 
@@ -38,7 +41,8 @@ fn a_wrong_setting_changes_nothing() {
     assert_eq!(told.json()["error"]["message"], "`observation.mode`: `loud` is not one of auto, remind, off");
     refuses(&machine, &["config", "set", "observation.threshold", "-1"], 1, "config-value");
     refuses(&machine, &["config", "set", "observation.min_invocations", "many"], 1, "config-value");
-    for args in [&["config", "get", "mode"][..], &["config", "set", "x.y", "1"], &["config", "unset", "mode"]] {
+    for args in [&["config", "get", "mode"][..], &["config", "set", "x.y", "1"], &["config", "unset", "mode"]]
+    {
         refuses(&machine, args, 1, "setting-unknown");
     }
 }

@@ -22,7 +22,10 @@ fn trash(machine: &Machine) -> Vec<String> {
 
 fn objects(machine: &Machine) -> usize {
     let snapshot = machine.snapshot().only(".skillsync/objects");
-    snapshot.iter().filter(|(_, entry)| matches!(entry, skillsync_testkit::snapshot::Entry::File { .. })).count()
+    snapshot
+        .iter()
+        .filter(|(_, entry)| matches!(entry, skillsync_testkit::snapshot::Entry::File { .. }))
+        .count()
 }
 
 #[test]

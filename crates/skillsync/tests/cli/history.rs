@@ -10,7 +10,10 @@ fn versions_are_listed_the_newest_first() {
     let first = oracle::content_hash(&machine.path("src/pdf"));
     commit(&machine, "First", "Second");
     let json = machine.run(&["history", "pdf", "--json"]).ok().json();
-    assert_eq!((&json["name"], &json["state"], &json["current"]), (&"pdf".into(), &"active".into(), &2.into()));
+    assert_eq!(
+        (&json["name"], &json["state"], &json["current"]),
+        (&"pdf".into(), &"active".into(), &2.into())
+    );
     let versions = json["versions"].as_array().unwrap();
     assert_eq!(versions.len(), 2);
     assert_eq!(versions[1]["content_hash"], first);

@@ -18,14 +18,20 @@ fn a_rollback_is_a_new_version_and_can_be_rolled_back() {
     assert_eq!(done.stderr, "hint: `skillsync sync` brings it to your agents\n");
     assert_eq!(oracle::content_hash(&machine.store("skills/pdf")), first);
     let script = machine.snapshot().get(".skillsync/skills/pdf/scripts/run.sh").cloned();
-    assert!(matches!(script, Some(skillsync_testkit::snapshot::Entry::File { mode: 0o755, .. })), "{script:?}");
+    assert!(
+        matches!(script, Some(skillsync_testkit::snapshot::Entry::File { mode: 0o755, .. })),
+        "{script:?}"
+    );
     let history = machine.run(&["history", "pdf", "--json"]).ok().json();
     let newest = &history["versions"][0];
     assert_eq!((&newest["origin"], &newest["reason"]), (&"rollback".into(), &"back to version 1".into()));
 
     let json = machine.run(&["rollback", "pdf", "--to", "2", "--json"]).ok().json();
     assert_eq!(json["content_hash"], second);
-    assert_eq!((&json["version"], &json["previous_version"], &json["back_to"]), (&4.into(), &3.into(), &2.into()));
+    assert_eq!(
+        (&json["version"], &json["previous_version"], &json["back_to"]),
+        (&4.into(), &3.into(), &2.into())
+    );
     assert_eq!(oracle::content_hash(&machine.store("skills/pdf")), second);
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use expect_test::expect;
+use serde_json::Value;
 use skillsync_testkit::snapshot::Entry;
 use skillsync_testkit::{Machine, SkillBuilder, Snapshot, disk, oracle};
 
@@ -20,12 +21,22 @@ fn skill(name: &str) -> SkillBuilder {
     SkillBuilder::new(name).script("scripts/run.sh", "#!/bin/sh\necho hi\n").file("notes/a.md", "a\n")
 }
 
+fn link(to: impl AsRef<Path>, at: &Path) {
+    symlink(to, at).unwrap_or_else(|e| panic!("{}: {e}", at.display()));
+}
+
+/// The texts under `key` in a list of objects.
+fn texts<'a>(list: &'a Value, key: &str) -> Vec<&'a str> {
+    list.as_array().into_iter().flatten().map(|entry| entry[key].as_str().unwrap_or_default()).collect()
+}
+
 /// Gives every file of a skill this time, in seconds since 1970.
 fn touch(folder: &Path, seconds: u64) {
+    let times = fs::FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
     for file in ["SKILL.md", "scripts/run.sh", "notes/a.md"] {
-        let file = fs::File::options().write(true).open(folder.join(file)).unwrap();
-        let times = fs::FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-        file.set_times(times).unwrap();
+        let path = folder.join(file);
+        let set = fs::File::options().write(true).open(&path).and_then(|file| file.set_times(times));
+        set.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     }
 }
 
@@ -43,12 +54,12 @@ fn scattered() -> Machine {
     touch(&old, 1_767_225_600);
     touch(&m.skill_folder(&format!("{OLD_CODEX}/xlsx"), &skill("xlsx").body("new\n")), 1_790_812_800);
     m.skill_folder(&format!("{CODEX}/shared"), &skill("shared"));
-    symlink("../../.agents/skills/shared", m.path(&format!("{CLAUDE}/shared"))).unwrap();
+    link("../../.agents/skills/shared", &m.path(&format!("{CLAUDE}/shared")));
     m.skill_folder(&format!("{CURSOR}/Draw Things"), &skill("draw-things"));
     // Left alone.
     m.skill_folder("dev/mine", &skill("mine"));
-    symlink(m.path("dev/mine"), m.path(&format!("{CLAUDE}/mine"))).unwrap();
-    symlink("/nowhere/at/all", m.path(&format!("{CLAUDE}/dead"))).unwrap();
+    link(m.path("dev/mine"), &m.path(&format!("{CLAUDE}/mine")));
+    link("/nowhere/at/all", &m.path(&format!("{CLAUDE}/dead")));
     m.skill_folder(&format!("{CLAUDE}/checkout"), &skill("checkout"));
     m.write(&format!("{CLAUDE}/checkout/.git/HEAD"), "ref: refs/heads/main\n");
     m.write(&format!("{CODEX}/empty/README.md"), "nothing here\n");
@@ -70,7 +81,10 @@ fn assert_linked(m: &Machine, place: &str, name: &str) {
     let entry = m.snapshot().get(place).cloned();
     assert!(matches!(entry, Some(Entry::Link { .. })), "{place}: {entry:?}");
     let text = m.read(&format!("{place}/SKILL.md"));
-    assert!(text.contains(&format!("name: {name}\n")) && text.contains("skillsync:observation:start"), "{text}");
+    assert!(
+        text.contains(&format!("name: {name}\n")) && text.contains("skillsync:observation:start"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -120,10 +134,12 @@ fn the_plan_says_everything_and_changes_nothing() {
 
     let json = m.run(&["setup", "--dry-run", "--json"]).ok().json();
     assert_eq!((&json["dry_run"], &json["creates_store"]), (&true.into(), &true.into()));
-    assert_eq!(json["conflicts"][0]["contents"][0]["from"][0], m.path(".codex/skills/xlsx").to_str().unwrap());
+    assert_eq!(
+        json["conflicts"][0]["contents"][0]["from"][0],
+        m.path(".codex/skills/xlsx").to_str().unwrap()
+    );
     assert_eq!(json["adopt"][1]["from"].as_array().unwrap().len(), 3);
-    let reasons: Vec<&str> =
-        json["left_alone"].as_array().unwrap().iter().map(|l| l["reason"].as_str().unwrap()).collect();
+    let reasons: Vec<&str> = texts(&json["left_alone"], "reason");
     assert_eq!(
         reasons,
         [
@@ -145,8 +161,7 @@ fn scattered_skills_become_one_store_and_links() {
     let before = agents(&m);
     let source = oracle::content_hash(&m.path(&format!("{CLAUDE}/pdf")));
     let done = m.run(&["setup", "--yes", "--json"]).ok().json();
-    let names: Vec<&str> =
-        done["adopted"].as_array().unwrap().iter().map(|a| a["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> = texts(&done["adopted"], "name");
     assert_eq!(names, ["draw-things", "pdf", "shared", "xlsx"]);
     assert_eq!(done["trashed"].as_array().unwrap().len(), 8);
     assert_eq!(done["failed"].as_array().unwrap().len(), 0);
@@ -164,8 +179,7 @@ fn scattered_skills_become_one_store_and_links() {
     // Same name, different content: the newest is current, the other its earlier version.
     assert!(m.read(".skillsync/skills/xlsx/SKILL.md").contains("new\n"));
     let history = m.run(&["history", "xlsx", "--json"]).ok().json();
-    let reasons: Vec<&str> =
-        history["versions"].as_array().unwrap().iter().map(|v| v["reason"].as_str().unwrap()).collect();
+    let reasons: Vec<&str> = texts(&history["versions"], "reason");
     assert_eq!(reasons, ["found in ~/.codex/skills", "found in ~/.claude/skills"]);
     m.run(&["rollback", "xlsx", "--to", "1"]).ok();
     assert!(m.read(".skillsync/skills/xlsx/SKILL.md").contains("old\n"));
@@ -188,8 +202,11 @@ fn a_second_run_changes_nothing_and_says_so() {
     m.run(&["setup", "--yes"]).ok();
     let before = m.snapshot();
     let again = m.run(&["setup"]).ok();
-    assert!(again.stdout.starts_with("Everything is set up already: 3 agents, the store is ~/.skillsync.\n"), "{again}");
-    assert_eq!(m.run(&["setup", "--json"]).ok().json()["sync"], serde_json::Value::Null);
+    assert!(
+        again.stdout.starts_with("Everything is set up already: 3 agents, the store is ~/.skillsync.\n"),
+        "{again}"
+    );
+    assert_eq!(m.run(&["setup", "--json"]).ok().json()["sync"], Value::Null);
     before.assert_same(&m.snapshot());
 }
 
@@ -254,10 +271,10 @@ fn undo_writes_anew_what_trash_has_lost() {
     let before = agents(&m);
     m.run(&["setup", "--yes"]).ok();
     disk::remove(&m.store("trash"));
-    fs::create_dir(m.store("trash")).unwrap();
+    m.write(".skillsync/trash/x", "");
+    disk::remove(&m.store("trash/x"));
     let undone = m.run(&["setup", "--undo", "--yes", "--json"]).ok().json();
-    let from: Vec<&str> =
-        undone["restored"].as_array().unwrap().iter().map(|r| r["from"].as_str().unwrap()).collect();
+    let from: Vec<&str> = texts(&undone["restored"], "from");
     assert_eq!(from, ["history"; 8]);
     before.assert_same(&agents(&m));
 }
@@ -273,7 +290,7 @@ fn undo_keeps_what_was_worked_on_and_overwrites_nothing() {
     replace(&m, ".skillsync/skills/draw-things/SKILL.md", "Do the thing", "Do it by hand");
     m.write(&format!("{CURSOR}/pdf/mine.txt"), "mine\n");
     let undone = m.run(&["setup", "--undo", "--yes", "--json"]).fails(3).json();
-    let kept: Vec<&str> = undone["kept"].as_array().unwrap().iter().map(|k| k["name"].as_str().unwrap()).collect();
+    let kept: Vec<&str> = texts(&undone["kept"], "name");
     assert_eq!(kept, ["draw-things", "pdf", "shared"]);
     assert_eq!(undone["not_restored"][0]["path"], m.path(&format!("{CURSOR}/pdf")).to_str().unwrap());
     assert_eq!(m.read(&format!("{CURSOR}/pdf/mine.txt")), "mine\n");
@@ -305,12 +322,11 @@ fn a_skill_that_cannot_be_served_stays_where_it_is() {
     m.agent("claude-code");
     m.agent("cursor");
     m.skill_folder("dev/pdf", &skill("pdf").body("dev\n"));
-    symlink(m.path("dev/pdf"), m.path(&format!("{CLAUDE}/pdf"))).unwrap();
+    link(m.path("dev/pdf"), &m.path(&format!("{CLAUDE}/pdf")));
     m.skill_folder(&format!("{CURSOR}/pdf"), &skill("pdf"));
     let before = agents(&m).only(&format!("{CURSOR}/pdf"));
     let done = m.run(&["setup", "--yes", "--json"]).ok().json();
-    let left: Vec<&str> =
-        done["left_alone"].as_array().unwrap().iter().map(|l| l["reason"].as_str().unwrap()).collect();
+    let left: Vec<&str> = texts(&done["left_alone"], "reason");
     assert_eq!(left, ["foreign-link", "in-the-way"]);
     before.assert_same(&agents(&m).only(&format!("{CURSOR}/pdf")));
     assert!(m.run(&["setup"]).ok().stdout.starts_with("Everything is set up already"));

@@ -23,7 +23,8 @@ fn the_levels_are_what_an_agent_loads() {
     let text = machine.run(&["show", "pdf"]).ok().stdout;
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split("  ").map(str::trim).collect()).collect();
     assert_eq!(lines[0], ["pdf: What pdf does. Use when a test asks for pdf."]);
-    let rows: Vec<String> = text.lines().skip(2).map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let rows: Vec<String> =
+        text.lines().skip(2).map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     assert_eq!(rows[0], "LEVEL WHAT LOADED TOKENS");
     assert!(rows[1].starts_with("1 name and description always "), "{text}");
     assert!(rows[2].starts_with("2 SKILL.md, 8 lines when it is used "), "{text}");
@@ -43,7 +44,8 @@ fn the_instructions_and_files_are_printed_byte_for_byte() {
     let two = machine.run(&["show", "pdf", "--level", "2"]).ok();
     assert_eq!(two.stdout, BODY);
     assert!(two.stderr.contains("agents load it with the observation footer, "), "{two}");
-    for args in [&["show", "pdf", "scripts/run.sh"][..], &["show", "pdf", "--level", "3", "./scripts/run.sh"]] {
+    for args in [&["show", "pdf", "scripts/run.sh"][..], &["show", "pdf", "--level", "3", "./scripts/run.sh"]]
+    {
         assert_eq!(machine.run(args).ok().stdout, "#!/bin/sh\necho hi\n");
     }
     let whole = machine.run(&["show", "pdf", "SKILL.md", "--json"]).ok().json();

@@ -130,10 +130,11 @@ fn setup() {
         }
         m.run(&["setup", "--yes"]).ok();
         set_up(m);
+        m.run(&["sync"]).ok();
+        idle(m, &["sync"]);
         consistent(m);
         nothing_lost(m);
         outside(m, hit);
-        idle(m, &["sync"]);
         m.run(&["setup", "--undo", "--yes"]).ok();
         agents(&hit.before).assert_same(&agents(&m.snapshot()));
     };

@@ -142,7 +142,8 @@ impl Show for PlanView<'_> {
             .agents
             .iter()
             .map(|agent| {
-                let reads = agent.covered_by.as_ref().map_or_else(String::new, |by| format!(", reads {by}'s too"));
+                let reads =
+                    agent.covered_by.as_ref().map_or_else(String::new, |by| format!(", reads {by}'s too"));
                 let skills = count(agent.skills, "skill", "skills");
                 (agent.name.clone(), format!("{}: {skills}{reads}", words.path(&agent.path)))
             })
@@ -164,7 +165,10 @@ impl PlanView<'_> {
                 plan.adopt.iter().filter(|s| s.from.len() > 1).map(|s| s.name.as_str()).collect();
             if !several.is_empty() {
                 let copies: usize = plan.adopt.iter().map(|s| s.from.len()).sum();
-                writeln!(out, "  {copies} folders in all: equal ones become one skill. There are several of")?;
+                writeln!(
+                    out,
+                    "  {copies} folders in all: equal ones become one skill. There are several of"
+                )?;
                 words.names(out, several.into_iter())?;
             }
         }
@@ -185,7 +189,9 @@ impl PlanView<'_> {
         let renamed: Vec<(String, String)> = plan
             .adopt
             .iter()
-            .filter_map(|s| Some((s.folder_name.clone()?, format!("says in its SKILL.md that it is {}", s.name))))
+            .filter_map(|s| {
+                Some((s.folder_name.clone()?, format!("says in its SKILL.md that it is {}", s.name)))
+            })
             .collect();
         if !renamed.is_empty() {
             words.head(out, "Folders of another name", renamed.len())?;
@@ -212,8 +218,11 @@ impl PlanView<'_> {
         }
         if !plan.trash.is_empty() {
             let folders = count(plan.trash.len(), "folder makes", "folders make");
-            writeln!(out, "{folders} way for links and {} to trash; nothing is deleted.",
-                if plan.trash.len() == 1 { "goes" } else { "go" })?;
+            writeln!(
+                out,
+                "{folders} way for links and {} to trash; nothing is deleted.",
+                if plan.trash.len() == 1 { "goes" } else { "go" }
+            )?;
             writeln!(out, "`skillsync setup --undo` puts everything back.")?;
         }
         Ok(())
@@ -234,7 +243,11 @@ impl Show for DoneView<'_> {
         let Self { done, words } = self;
         let Some(sync) = &done.sync else {
             let agents = count(done.agents.len(), "agent", "agents");
-            writeln!(out, "Everything is set up already: {agents}, the store is {}.", words.path(&done.home))?;
+            writeln!(
+                out,
+                "Everything is set up already: {agents}, the store is {}.",
+                words.path(&done.home)
+            )?;
             return words.left_alone(out, &done.left_alone);
         };
         writeln!(out)?;
@@ -305,7 +318,10 @@ impl Show for UndoneView<'_> {
         let again: Vec<_> = undone.restored.iter().filter(|r| r.from == "history").collect();
         if !again.is_empty() {
             words.head(out, "Written anew from the store's history", again.len())?;
-            words.pairs(out, &again.iter().map(|r| (words.path(&r.path), String::new())).collect::<Vec<_>>())?;
+            words.pairs(
+                out,
+                &again.iter().map(|r| (words.path(&r.path), String::new())).collect::<Vec<_>>(),
+            )?;
             words.more(out, again.len())?;
         }
         if !undone.not_restored.is_empty() {

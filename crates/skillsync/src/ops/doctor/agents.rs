@@ -10,12 +10,12 @@ use skillsync_core::limits;
 use skillsync_core::name::TargetId;
 use skillsync_core::tree::SKILL_MD;
 use skillsync_store::config::Target;
+use skillsync_store::fs;
 use skillsync_store::listing::{Effective, Entry, Hidden, effective};
 use skillsync_store::render::Mark;
 use skillsync_store::store::Store;
 use skillsync_store::targets::occupant;
 use skillsync_store::tools::{Tool, Tools};
-use skillsync_store::fs;
 
 use super::Error;
 use super::finding::{Finding, Findings};
@@ -120,7 +120,8 @@ impl Folder {
             let place = dir.join(&name);
             // Entries that cannot be looked into are none that an agent could list.
             let is_dir = fs::stat(&place).is_ok_and(|found| found.is_some_and(|m| m.is_dir()));
-            let managed = occupant(store.layout(), &place)?.is_ours() || (is_dir && Mark::load(&place)?.is_some());
+            let managed =
+                occupant(store.layout(), &place)?.is_ours() || (is_dir && Mark::load(&place)?.is_some());
             if !managed {
                 folder.foreign += 1;
             }
@@ -159,7 +160,8 @@ fn judge(target: &Target, tool: Option<&Tool>, agent: &AgentListing, findings: &
         findings.add(Finding::info("found-twice", dir, message));
     }
     if !theirs.is_empty() {
-        let message = format!("{name} finds {} twice, once of yours: {}", skills(theirs.len()), names(&theirs));
+        let message =
+            format!("{name} finds {} twice, once of yours: {}", skills(theirs.len()), names(&theirs));
         findings.add(Finding::warning("listed-twice", dir, message).fix("skillsync setup folds them"));
     }
     let shadowed: Vec<&Hidden> = agent.effective.shadowed.iter().collect();

@@ -1,9 +1,9 @@
 //! Every byte that the store answers for, as `verify` reads it, in the words of a finding.
 
 use skillsync_core::name::SkillName;
+use skillsync_store::fs;
 use skillsync_store::store::Store;
 use skillsync_store::verify::{Trouble, verify};
-use skillsync_store::fs;
 
 use super::Error;
 use super::finding::{Finding, Findings, Severity};

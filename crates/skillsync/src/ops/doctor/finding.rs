@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use serde::Serialize;
-use skillsync_core::name::SkillName;
 use skillsync_core::fault::Fault;
+use skillsync_core::name::SkillName;
 
 use crate::ops::Error;
 use crate::ops::setup::with_causes;
@@ -43,7 +43,12 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn new(severity: Severity, code: &'static str, place: &Path, message: impl Into<String>) -> Self {
+    pub(super) fn new(
+        severity: Severity,
+        code: &'static str,
+        place: &Path,
+        message: impl Into<String>,
+    ) -> Self {
         let place = place.display().to_string();
         Self { severity, code, skill: None, place, message: message.into(), fix: None, fixable: false }
     }

@@ -11,8 +11,8 @@ use skillsync_store::layout::Layout;
 use skillsync_store::store::Store;
 use skillsync_store::{fs, lease, observe};
 
-use super::finding::{Finding, Findings, Severity};
 use super::Error;
+use super::finding::{Finding, Findings, Severity};
 use crate::ops::setup::record::Record;
 
 /// An edit that lasts longer than this was probably forgotten.
@@ -49,12 +49,16 @@ pub(super) fn missing_folders(layout: &Layout) -> Result<Vec<PathBuf>, Error> {
 
 fn folders(layout: &Layout, findings: &mut Findings) -> Result<(), Error> {
     for folder in missing_folders(layout)? {
-        findings.add(Finding::warning("folder-missing", &folder, "a folder of the store is missing").fixable());
+        findings
+            .add(Finding::warning("folder-missing", &folder, "a folder of the store is missing").fixable());
     }
     for folder in layout.folders() {
         if fs::stat(&folder)?.is_some_and(|m| !m.is_dir()) {
             let message = "a file stands where the store has a folder";
-            findings.add(Finding::error("not-a-folder", &folder, message).fix(format!("mv '{0}' '{0}.away'", folder.display())));
+            findings.add(
+                Finding::error("not-a-folder", &folder, message)
+                    .fix(format!("mv '{0}' '{0}.away'", folder.display())),
+            );
         }
     }
     Ok(())
@@ -72,8 +76,12 @@ fn stray(layout: &Layout, findings: &mut Findings) -> Result<(), Error> {
         let problem = match entry.to_str().map(SkillName::parse) {
             None => "its name is not text".to_owned(),
             Some(Err(e)) => e.to_string(),
-            Some(Ok(_)) if metadata.as_ref().is_some_and(|m| m.is_symlink()) => "it is a link, not a folder".to_owned(),
-            Some(Ok(_)) if metadata.as_ref().is_some_and(|m| !m.is_dir()) => "it is a file, not a folder".to_owned(),
+            Some(Ok(_)) if metadata.as_ref().is_some_and(|m| m.is_symlink()) => {
+                "it is a link, not a folder".to_owned()
+            }
+            Some(Ok(_)) if metadata.as_ref().is_some_and(|m| !m.is_dir()) => {
+                "it is a file, not a folder".to_owned()
+            }
             Some(Ok(_)) => continue,
         };
         let message = format!("no skill: {problem}");
@@ -89,9 +97,12 @@ fn leases(store: &Store, findings: &mut Findings) -> Result<(), Error> {
         if entry.as_encoded_bytes().starts_with(fs::OUR_PREFIX.as_bytes()) {
             continue;
         }
-        let name = entry.to_str().and_then(|e| e.strip_suffix(".lock")).and_then(|n| SkillName::parse(n).ok());
+        let name =
+            entry.to_str().and_then(|e| e.strip_suffix(".lock")).and_then(|n| SkillName::parse(n).ok());
         let Some(name) = name else {
-            findings.add(Finding::warning("stray-entry", &at, "no lease of a skill").fix("move it out of the store"));
+            findings.add(
+                Finding::warning("stray-entry", &at, "no lease of a skill").fix("move it out of the store"),
+            );
             continue;
         };
         if is_open_to_others(&at)? {
@@ -126,7 +137,11 @@ fn one_lease(
     let layout = store.layout();
     if fs::lstat(&layout.skill(name))?.is_none() {
         let message = format!("`{name}` is being edited, but there is no such skill");
-        findings.add(Finding::warning("lease-without-skill", at, message).of(name).fix(format!("skillsync abort {name}")));
+        findings.add(
+            Finding::warning("lease-without-skill", at, message)
+                .of(name)
+                .fix(format!("skillsync abort {name}")),
+        );
     }
     if fs::lstat(&layout.working_copy(name))?.is_none() {
         let message = format!("`{name}` is being edited, but its working copy is gone");
@@ -137,7 +152,8 @@ fn one_lease(
     let age = lease.created.parse::<Timestamp>().ok().map(|created| store.now().duration_since(created));
     if age.is_some_and(|age| age >= SignedDuration::from_hours(OLD_LEASE_HOURS)) {
         let message = format!("`{name}` has been edited for more than a day ({})", lease.describe());
-        let fix = format!("skillsync commit {name} --reason TEXT keeps the edit, skillsync abort {name} drops it");
+        let fix =
+            format!("skillsync commit {name} --reason TEXT keeps the edit, skillsync abort {name} drops it");
         findings.add(Finding::warning("lease-old", at, message).of(name).fix(fix));
     }
     Ok(())
@@ -155,7 +171,9 @@ fn working_copies(layout: &Layout, findings: &mut Findings) -> Result<(), Error>
             Some(_) => {}
             None if entry.as_encoded_bytes().starts_with(b".") => {}
             None => {
-                findings.add(Finding::warning("stray-entry", &at, "no working copy").fix("move it out of the store"));
+                findings.add(
+                    Finding::warning("stray-entry", &at, "no working copy").fix("move it out of the store"),
+                );
             }
         }
     }
@@ -216,7 +234,8 @@ fn entries(folder: &Path) -> Result<Vec<std::ffi::OsString>, Error> {
 /// What of the file system matters: whether locks hold on it, and whether it is nearly full.
 fn file_system(root: &Path, findings: &mut Findings) {
     if let Some(kind) = network(root) {
-        let message = format!("the store is on a network file system ({kind}): locks may not hold between machines");
+        let message =
+            format!("the store is on a network file system ({kind}): locks may not hold between machines");
         let fix = "keep it on a local disk (SKILLSYNC_HOME), or use it from one machine at a time";
         findings.add(Finding::warning("network-filesystem", root, message).fix(fix));
     }
@@ -225,10 +244,15 @@ fn file_system(root: &Path, findings: &mut Findings) {
     let free_bytes = state.f_bavail.saturating_mul(state.f_frsize);
     if free_bytes < LITTLE_BYTES {
         let message = format!("only {} MB are free on the disk of the store", free_bytes / 1_000_000);
-        findings.add(Finding::warning("disk-nearly-full", root, message).fix("skillsync gc, or free space elsewhere"));
+        findings.add(
+            Finding::warning("disk-nearly-full", root, message).fix("skillsync gc, or free space elsewhere"),
+        );
     } else if state.f_files > 0 && state.f_favail < 1_000 {
         let message = format!("only {} more files fit on the disk of the store", state.f_favail);
-        findings.add(Finding::warning("disk-nearly-full", root, message).fix("skillsync gc, or remove files elsewhere"));
+        findings.add(
+            Finding::warning("disk-nearly-full", root, message)
+                .fix("skillsync gc, or remove files elsewhere"),
+        );
     }
 }
 

@@ -114,7 +114,8 @@ impl Source {
     /// Whether the object at `path` is one that this stores.
     fn makes(&self, store: &Store, path: &Path) -> bool {
         let layout = store.layout();
-        path == layout.tree_object(&self.id) || self.tree.files().any(|(_, file)| path == layout.blob(&file.digest))
+        path == layout.tree_object(&self.id)
+            || self.tree.files().any(|(_, file)| path == layout.blob(&file.digest))
     }
 
     fn put(&self, batch: &Batch<'_>) -> Result<(), Error> {
@@ -122,7 +123,11 @@ impl Source {
         for (path, file) in self.tree.files() {
             let at = self.root.join(path.as_str());
             let bytes = fs::read(&at, limits::FILE_BYTES)?;
-            let bytes = if FileDigest::of(&bytes) == file.digest { bytes } else { footer::strip(&bytes).into_owned() };
+            let bytes = if FileDigest::of(&bytes) == file.digest {
+                bytes
+            } else {
+                footer::strip(&bytes).into_owned()
+            };
             if batch.put(&mut writer, &bytes)? != file.digest {
                 let error = std::io::Error::other("it changed while it was read");
                 return Err(fs::Error::new("read", &at, error).into());
@@ -142,19 +147,17 @@ fn source(store: &Store, name: &SkillName, id: &TreeId) -> Result<Option<Source>
     }
     for root in roots {
         // A folder that is no payload holds no version.
-        if let Ok((tree, _)) = scan::read(&root) {
-            if tree.id() == *id {
-                return Ok(Some(Source { id: *id, tree, root }));
-            }
+        if let Ok((tree, _)) = scan::read(&root)
+            && tree.id() == *id
+        {
+            return Ok(Some(Source { id: *id, tree, root }));
         }
     }
     for entry in fs::entries(&layout.trees())?.unwrap_or_default() {
         let root = layout.trees().join(entry);
         let Some(mark) = Mark::load(&root)?.filter(|mark| mark.canonical == *id) else { continue };
-        if let Some(tree) = without_footer(&root, &mark)? {
-            if tree.id() == *id {
-                return Ok(Some(Source { id: *id, tree, root }));
-            }
+        if let Some(tree) = without_footer(&root, &mark)?.filter(|tree| tree.id() == *id) {
+            return Ok(Some(Source { id: *id, tree, root }));
         }
     }
     Ok(None)

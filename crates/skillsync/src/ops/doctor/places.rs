@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use skillsync_store::config::Target;
+use skillsync_store::fs;
 use skillsync_store::render::Mark;
 use skillsync_store::store::Store;
 use skillsync_store::targets::{Occupant, occupant};
 use skillsync_store::tools::{Mode, Tools};
-use skillsync_store::fs;
 
 use super::Error;
 use super::finding::{Finding, Findings};
@@ -16,7 +16,12 @@ use crate::ops::sync::{Status, TargetOutcome, preview};
 use crate::world::World;
 
 /// Looks at every target.
-pub(super) fn check(world: &World, store: &Store, tools: &Tools, findings: &mut Findings) -> Result<(), Error> {
+pub(super) fn check(
+    world: &World,
+    store: &Store,
+    tools: &Tools,
+    findings: &mut Findings,
+) -> Result<(), Error> {
     let mut seen: BTreeMap<(PathBuf, Option<String>), String> = BTreeMap::new();
     for target in store.config().targets() {
         let dir = target.dir(&world.home);
@@ -77,7 +82,9 @@ fn entries(store: &Store, target: &Target, dir: &Path, findings: &mut Findings) 
             }
             Occupant::ForeignLink(text) if fs::stat(&at).is_ok_and(|found| found.is_none()) => {
                 let message = format!("a link of yours leads nowhere: {}", text.display());
-                findings.add(Finding::info("foreign-link-broken", &at, message).fix("remove it if it is not needed"));
+                findings.add(
+                    Finding::info("foreign-link-broken", &at, message).fix("remove it if it is not needed"),
+                );
             }
             Occupant::Folder if target.mode == Mode::Symlink && Mark::load(&at)?.is_some() => {
                 let message = format!("a copy of ours, from when `{}` had copies", target.id);
@@ -103,11 +110,13 @@ fn work(world: &World, outcome: &TargetOutcome, findings: &mut Findings) {
     }
     let due = outcome.placed.len() + outcome.pruned.len();
     if due > 0 {
-        let message = format!("`{}` is not up to date: {due} to link, change or take away", outcome.target.id);
+        let message =
+            format!("`{}` is not up to date: {due} to link, change or take away", outcome.target.id);
         findings.add(Finding::warning("sync-due", &dir, message).fix("skillsync sync").fixable());
     }
     for blocked in &outcome.blocked {
-        let message = format!("a {} of yours stands where the link to `{}` belongs", blocked.what, blocked.skill);
+        let message =
+            format!("a {} of yours stands where the link to `{}` belongs", blocked.what, blocked.skill);
         let fix = match blocked.what {
             "folder" => "skillsync setup takes it into the store; or move it away, then skillsync sync",
             _ => "move it away, then skillsync sync",

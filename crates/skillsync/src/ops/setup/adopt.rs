@@ -67,7 +67,9 @@ pub(super) fn adopt(
                 Err(e) => fail(&mut given_up, failed, skill, &e),
             }
         }
-        for (skill, result) in of.into_iter().zip(skills::advance(writing, &transaction, batch, index, changes)?) {
+        for (skill, result) in
+            of.into_iter().zip(skills::advance(writing, &transaction, batch, index, changes)?)
+        {
             match result {
                 Ok(advanced) => {
                     adopted.insert(advanced.name, advanced.version.number);
@@ -77,9 +79,10 @@ pub(super) fn adopt(
         }
         transaction.finish()?;
     }
+    let of: BTreeMap<&SkillName, &Skill> = plan.skills.iter().map(|skill| (&skill.name, skill)).collect();
     let from = |name: &SkillName| -> Vec<String> {
-        let skill = plan.skills.iter().find(|s| s.name == *name);
-        skill.map(|s| s.originals.iter().map(|o| o.place.display().to_string()).collect()).unwrap_or_default()
+        let originals = of.get(name).map(|skill| skill.originals.as_slice()).unwrap_or_default();
+        originals.iter().map(|o| o.place.display().to_string()).collect()
     };
     Ok(adopted.into_iter().map(|(name, version)| AdoptedSkill { from: from(&name), name, version }).collect())
 }

@@ -9,7 +9,6 @@ use skillsync_core::name::SkillName;
 use skillsync_store::config::{Config, Target};
 use skillsync_store::fs;
 use skillsync_store::index::Index;
-use skillsync_store::layout::Layout;
 use skillsync_store::store::{Store, Writing};
 
 use super::Error;
@@ -137,48 +136,54 @@ fn note(writing: &Writing<'_>, world: &World, plan: &Plan) -> Result<(), Error> 
         record.targets.retain(|t| t.id != target.id);
         record.targets.push(AddedTarget { id: target.id.clone(), path: target.path.clone() });
     }
-    let mut entries: BTreeMap<usize, PathBuf> = BTreeMap::new();
+    let mut known: BTreeMap<SkillName, Adopted> =
+        std::mem::take(&mut record.adopted).into_iter().map(|a| (a.name.clone(), a)).collect();
     for skill in &plan.skills {
         let contents: Vec<_> = skill.versions().iter().map(|v| v.hash).collect();
-        match record.adopted.iter_mut().find(|a| a.name == skill.name) {
+        match known.get_mut(&skill.name) {
             Some(known) if !skill.fresh => known.contents.extend(contents),
-            Some(known) => *known = Adopted { name: skill.name.clone(), contents, fresh: true },
             None if contents.is_empty() => {}
-            None => record.adopted.push(Adopted { name: skill.name.clone(), contents, fresh: skill.fresh }),
-        }
-        for original in &skill.originals {
-            let entry = match entries.get(&original.folder) {
-                Some(entry) => entry,
-                None => {
-                    let entry = writing.store().trash().entry(plan.folders[original.folder].label())?;
-                    entries.entry(original.folder).or_insert(entry)
-                }
-            };
-            note_original(&mut record, layout, original, entry)?;
+            _ => {
+                let name = skill.name.clone();
+                known.insert(name.clone(), Adopted { name, contents, fresh: skill.fresh });
+            }
         }
     }
+    record.adopted = known.into_values().collect();
+    note_originals(writing, plan, &mut record)?;
     fs::sync_dir(&layout.trash())?;
     record.save(layout)
 }
 
-fn note_original(record: &mut Record, layout: &Layout, original: &Original, entry: &Path) -> Result<(), Error> {
-    let moved = Moved {
-        name: original.name.clone(),
-        place: original.place.clone(),
-        kept: entry.join(original.place.file_name().unwrap_or_default()),
-        tree: original.tree.id(),
-        content: original.tree.content_hash(),
-        link: original.link.clone(),
-    };
-    // From a setup that did not get so far: only where it goes is new.
-    let mut others = Vec::with_capacity(record.moved.len() + 1);
-    for known in std::mem::take(&mut record.moved) {
-        if known.place != moved.place || known.is_kept(layout)? {
-            others.push(known);
+/// Writes down where each original goes: into one entry of trash for each folder.
+fn note_originals(writing: &Writing<'_>, plan: &Plan, record: &mut Record) -> Result<(), Error> {
+    let layout = writing.store().layout();
+    let originals: Vec<&Original> = plan.skills.iter().flat_map(|skill| &skill.originals).collect();
+    // What an earlier setup wrote down and did not come to is written anew; what it moved stays noted.
+    let places: BTreeSet<&Path> = originals.iter().map(|o| o.place.as_path()).collect();
+    for moved in std::mem::take(&mut record.moved) {
+        if !places.contains(moved.place.as_path()) || moved.is_kept(layout)? {
+            record.moved.push(moved);
         }
     }
-    others.push(moved);
-    record.moved = others;
+    let mut entries: BTreeMap<usize, PathBuf> = BTreeMap::new();
+    for original in originals {
+        let entry = match entries.get(&original.folder) {
+            Some(entry) => entry,
+            None => {
+                let entry = writing.store().trash().entry(plan.folders[original.folder].label())?;
+                entries.entry(original.folder).or_insert(entry)
+            }
+        };
+        record.moved.push(Moved {
+            name: original.name.clone(),
+            place: original.place.clone(),
+            kept: entry.join(original.place.file_name().unwrap_or_default()),
+            tree: original.tree.id(),
+            content: original.tree.content_hash(),
+            link: original.link.clone(),
+        });
+    }
     Ok(())
 }
 
@@ -233,8 +238,10 @@ fn link(
     // First those whose link comes to their own place, then those that are served from elsewhere.
     let (own, elsewhere): (Vec<&Original>, Vec<&Original>) =
         plan.skills.iter().flat_map(|skill| &skill.originals).partition(|o| swapper.seat(o).is_some());
+    // Of two that stood at one place the last one is there now.
+    let moves: BTreeMap<&Path, &Moved> = record.moved.iter().map(|m| (m.place.as_path(), m)).collect();
     for original in own.into_iter().chain(elsewhere) {
-        let Some(moved) = record.moved.iter().rev().find(|m| m.place == original.place) else { continue };
+        let Some(moved) = moves.get(original.place.as_path()) else { continue };
         if let Err(e) = swapper.swap(index, original, moved) {
             let path = original.place.display().to_string();
             failed.push(Failure { skill: original.name.clone(), path, error: Report::of(&e) });
@@ -253,7 +260,8 @@ fn second(world: &World, writing: &Writing<'_>, index: &mut Index, first: Synced
     for (now, before) in sync.targets.iter_mut().zip(first.targets) {
         let freed = before.blocked.into_iter().map(|b| b.skill);
         let freed = freed.filter(|name| !now.blocked.iter().any(|b| b.skill == *name));
-        let placed: BTreeSet<SkillName> = before.placed.into_iter().chain(freed).chain(now.placed.drain(..)).collect();
+        let placed: BTreeSet<SkillName> =
+            before.placed.into_iter().chain(freed).chain(now.placed.drain(..)).collect();
         now.placed = placed.into_iter().collect();
         now.pruned.extend(before.pruned);
     }
@@ -261,4 +269,3 @@ fn second(world: &World, writing: &Writing<'_>, index: &mut Index, first: Synced
     sync.removed.extend(first.removed);
     Ok(sync)
 }
-

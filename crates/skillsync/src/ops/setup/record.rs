@@ -151,7 +151,9 @@ fn damaged(path: &Path, problem: String) -> Error {
         kind: Kind::Invalid,
         code: "setup-record-damaged",
         message: format!("the record of setup `{}` does not read: {problem}", path.display()),
-        hint: Some("what setup moved is in the store's trash folder; move the record away to go on".to_owned()),
+        hint: Some(
+            "what setup moved is in the store's trash folder; move the record away to go on".to_owned(),
+        ),
     }
     .into()
 }

@@ -58,7 +58,9 @@ fn unusable(layout: &Layout, dir: &Path) -> Result<Option<&'static str>, Error> 
     }
     Ok(match fs::stat(dir)? {
         Some(metadata) if !metadata.is_dir() => Some("a file where the agent has its folder of skills"),
-        None if fs::lstat(dir)?.is_some() => Some("a link that leads nowhere where the agent has its folder of skills"),
+        None if fs::lstat(dir)?.is_some() => {
+            Some("a link that leads nowhere where the agent has its folder of skills")
+        }
         _ => None,
     })
 }

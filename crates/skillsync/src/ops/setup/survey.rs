@@ -80,7 +80,12 @@ impl LeftAlone {
         self.reason == NOT_READABLE
     }
 
-    pub(super) fn new(path: &Path, reason: &'static str, message: impl Into<String>, hint: Option<String>) -> Self {
+    pub(super) fn new(
+        path: &Path,
+        reason: &'static str,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) -> Self {
         Self { path: path.display().to_string(), reason, message: message.into(), hint }
     }
 }
@@ -105,9 +110,15 @@ pub(super) fn survey(world: &World, tools: &Tools, step: &(dyn Fn() + Sync)) -> 
     for (number, folder) in survey.folders.iter().enumerate() {
         match fs::entries(&folder.dir) {
             Ok(names) => entries.extend(
-                names.unwrap_or_default().iter().filter(|n| !is_hidden(n)).map(|n| (number, folder.dir.join(n))),
+                names
+                    .unwrap_or_default()
+                    .iter()
+                    .filter(|n| !is_hidden(n))
+                    .map(|n| (number, folder.dir.join(n))),
             ),
-            Err(e) => survey.left_alone.push(LeftAlone::new(&folder.dir, NOT_READABLE, with_causes(&e), e.hint())),
+            Err(e) => {
+                survey.left_alone.push(LeftAlone::new(&folder.dir, NOT_READABLE, with_causes(&e), e.hint()))
+            }
         }
     }
     let found = parallel::map(&entries, |(_, place)| {
@@ -210,7 +221,10 @@ enum Found {
     /// Nothing of interest, or ours.
     Nothing,
     Skill(SkillName, Tree),
-    Link { text: PathBuf, real: PathBuf },
+    Link {
+        text: PathBuf,
+        real: PathBuf,
+    },
     LeftAlone(LeftAlone),
 }
 

@@ -66,7 +66,9 @@ impl<'a, 'w> Swapper<'a, 'w> {
         self.check_is_stored(original)?;
         let layout = self.writing.store().layout();
         let link = match self.seat(original) {
-            Some(target) if target.mode == Mode::Symlink => Some(self.rendered(index, target, &original.name)?),
+            Some(target) if target.mode == Mode::Symlink => {
+                Some(self.rendered(index, target, &original.name)?)
+            }
             // A copy follows at the next sync, in a moment.
             Some(_) => None,
             None => {
@@ -87,7 +89,11 @@ impl<'a, 'w> Swapper<'a, 'w> {
             refuse(Kind::Conflict, "plan-outdated", message, "run skillsync setup again")
         };
         if let Some(text) = &original.link {
-            return if fs::read_link(&original.place)?.as_ref() == Some(text) { Ok(()) } else { Err(changed()) };
+            return if fs::read_link(&original.place)?.as_ref() == Some(text) {
+                Ok(())
+            } else {
+                Err(changed())
+            };
         }
         if !fs::lstat(&original.place)?.is_some_and(|m| m.is_dir()) {
             return Err(changed());
@@ -126,7 +132,12 @@ impl<'a, 'w> Swapper<'a, 'w> {
             let place = dir.join(original.name.as_str());
             if !occupant(layout, &place)?.is_ours() && !is_our_copy(&place)? {
                 let message = format!("`{}` has no link to take over", place.display());
-                return Err(refuse(Kind::Conflict, "not-linked", message, "skillsync doctor says what is in its way"));
+                return Err(refuse(
+                    Kind::Conflict,
+                    "not-linked",
+                    message,
+                    "skillsync doctor says what is in its way",
+                ));
             }
         }
         Ok(())

@@ -173,7 +173,9 @@ fn refuse_edited(store: &Store, index: &Index, record: &Record) -> Result<(), Er
             let place = target.dir(store.home()).join(name.as_str());
             let key = format!("{}/{name}", target.id);
             let is_link = fs::lstat(&place)?.is_none_or(|m| !m.is_dir());
-            if !is_link && matches!(render::condition(index, Key::Copy(&key), &place)?.0, Condition::Edited(_)) {
+            if !is_link
+                && matches!(render::condition(index, Key::Copy(&key), &place)?.0, Condition::Edited(_))
+            {
                 return Err(refuse(name));
             }
         }
@@ -209,7 +211,9 @@ fn stays(store: &Store, index: &Index, adopted: &Adopted) -> Result<Stay, Error>
     }
     Ok(match skills::standing(store, index, name, &meta)? {
         Standing::Pristine => Stay::No,
-        Standing::Edited(_) | Standing::Broken(_) => Stay::Because("it was edited by hand in the store".to_owned()),
+        Standing::Edited(_) | Standing::Broken(_) => {
+            Stay::Because("it was edited by hand in the store".to_owned())
+        }
     })
 }
 
@@ -259,7 +263,9 @@ fn restore(writing: &Writing<'_>, index: &Index, moved: &[Moved], undone: &mut U
             Ok(Back::FromTrash) => undone.restored.push(Restored { path, from: "trash" }),
             Ok(Back::FromHistory) => undone.restored.push(Restored { path, from: "history" }),
             Ok(Back::WasThere) => {}
-            Ok(Back::InTheWay) => undone.not_restored.push(failed("something else stands there now".to_owned())),
+            Ok(Back::InTheWay) => {
+                undone.not_restored.push(failed("something else stands there now".to_owned()))
+            }
             // A full or broken disk will refuse the rest as well, and says so best itself.
             Err(e) if e.kind() == Kind::Io && matches!(e, Error::Fs(_)) => return Err(e),
             Err(e) => undone.not_restored.push(failed(with_causes(&e))),
@@ -304,11 +310,12 @@ fn remove_skills(
 ) -> Result<(), Error> {
     let store = writing.store();
     let layout = store.layout();
+    let stuck: BTreeSet<&str> = undone.not_restored.iter().map(|n| n.path.as_str()).collect();
+    let is_stuck = |m: &&Moved| m.place.to_str().is_some_and(|place| stuck.contains(place));
+    let waiting: BTreeSet<&SkillName> = record.moved.iter().filter(is_stuck).map(|m| &m.name).collect();
     for adopted in record.adopted.iter().filter(|a| a.fresh) {
         let name = &adopted.name;
-        let place_of = |m: &&Moved| m.name == *name;
-        let mut waiting = record.moved.iter().filter(place_of).map(|m| m.place.display().to_string());
-        if waiting.any(|place| undone.not_restored.iter().any(|n| n.path == place)) {
+        if waiting.contains(name) {
             let reason = "an original of it could not return to its place".to_owned();
             undone.kept.push(Kept { name: name.clone(), reason });
             continue;

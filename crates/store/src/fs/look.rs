@@ -1,0 +1,126 @@
+//! Looking at the disk: bounded reads, entries, links, and the evidence that nothing changed. Changes nothing.
+
+use std::ffi::OsString;
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::{Context, DirStamp, Error, FileStamp, Result, optional};
+
+/// Reads at most `limit_bytes` of a regular file. A larger one, a folder, a FIFO or a device is an error: opening
+/// never blocks.
+pub fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>> {
+    let (mut file, metadata) = open_regular(path)?;
+    if metadata.len() > limit_bytes {
+        return Err(too_large(path));
+    }
+    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    Read::by_ref(&mut file).take(limit_bytes + 1).read_to_end(&mut bytes).on("read", path)?;
+    if bytes.len() as u64 > limit_bytes {
+        return Err(too_large(path));
+    }
+    Ok(bytes)
+}
+
+fn too_large(path: &Path) -> Error {
+    Error::new("read", path, io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than it may be"))
+}
+
+/// Opens a regular file to read; refuses everything else without blocking on it.
+pub fn open_regular(path: &Path) -> Result<(File, Metadata)> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).on("open", path)?;
+    let metadata = file.metadata().on("read", path)?;
+    if metadata.is_file() {
+        Ok((file, metadata))
+    } else {
+        let error = io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
+        Err(Error::new("read", path, error))
+    }
+}
+
+/// Opens what should be a regular file of ours; `None` when nothing is there, or something else.
+pub fn open_own(path: &Path) -> Result<Option<(File, Metadata)>> {
+    use rustix::fs::OFlags;
+    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits() as i32;
+    let opened = OpenOptions::new().read(true).custom_flags(flags).open(path).on("open", path);
+    let file = match optional(opened) {
+        // A link stands in its place.
+        Err(e) if e.errno() == Some(rustix::io::Errno::LOOP) => None,
+        file => file?,
+    };
+    let Some(file) = file else { return Ok(None) };
+    let metadata = file.metadata().on("read", path)?;
+    Ok(metadata.is_file().then_some((file, metadata)))
+}
+
+/// What is at `path` itself, links not followed; `None` when nothing is.
+pub fn lstat(path: &Path) -> Result<Option<Metadata>> {
+    optional(std::fs::symlink_metadata(path).on("look at", path))
+}
+
+/// A folder that is open to be looked at: names in it are found without walking down from the root each time,
+/// which is most of what looking at many small files costs.
+#[derive(Debug)]
+pub struct Folder(std::os::fd::OwnedFd);
+
+impl Folder {
+    /// Opens the folder at `path`; `None` when there is none that can be opened.
+    pub fn open(path: &Path) -> Option<Self> {
+        use rustix::fs::OFlags;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        rustix::fs::open(path, flags, rustix::fs::Mode::empty()).ok().map(Self)
+    }
+
+    fn stat(&self, relative: &str) -> Option<rustix::fs::Stat> {
+        use rustix::fs::AtFlags;
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
+        rustix::fs::statat(&self.0, relative, flags).ok()
+    }
+
+    /// Evidence about the regular file at `relative`; `None` when there is none.
+    pub fn file(&self, relative: &str) -> Option<FileStamp> {
+        FileStamp::of_stat(&self.stat(relative)?)
+    }
+
+    /// Evidence about the folder at `relative`, `""` for this one; `None` when there is none.
+    pub fn dir(&self, relative: &str) -> Option<DirStamp> {
+        DirStamp::of_stat(&self.stat(relative)?)
+    }
+}
+
+/// What `path` leads to, links followed; `None` when nothing is there.
+pub fn stat(path: &Path) -> Result<Option<Metadata>> {
+    optional(std::fs::metadata(path).on("look at", path))
+}
+
+/// The entries of a folder, sorted by name; `None` when it is not there.
+pub fn entries(path: &Path) -> Result<Option<Vec<OsString>>> {
+    let Some(listing) = optional(std::fs::read_dir(path).on("list", path))? else { return Ok(None) };
+    let mut names = Vec::new();
+    for entry in listing {
+        names.push(entry.on("list", path)?.file_name());
+    }
+    names.sort_unstable();
+    Ok(Some(names))
+}
+
+/// Where a symlink points, as written; `None` when `path` is not a symlink or not there.
+pub fn read_link(path: &Path) -> Result<Option<PathBuf>> {
+    match std::fs::read_link(path) {
+        Ok(target) => Ok(Some(target)),
+        Err(e) if matches!(e.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::NotFound) => Ok(None),
+        Err(e) => Err(Error::new("read the link", path, e)),
+    }
+}
+
+/// The real path behind `path`, all links followed; `None` when it leads nowhere.
+pub fn real_path(path: &Path) -> Result<Option<PathBuf>> {
+    optional(std::fs::canonicalize(path).on("resolve", path))
+}
+
+/// Whether its owner may execute what `metadata` describes.
+pub fn is_executable(metadata: &Metadata) -> bool {
+    metadata.permissions().mode() & 0o100 != 0
+}
