@@ -29,7 +29,6 @@ mod new;
 mod observe;
 mod rm;
 mod rollback;
-mod scan;
 mod setup;
 mod show;
 mod sync;
@@ -142,7 +141,6 @@ enum Command {
     Rollback(rollback::RollbackArgs),
     Export(export::ExportArgs),
     Validate(validate::ValidateArgs),
-    Scan(scan::ScanArgs),
     Observe(observe::ObserveArgs),
     Log(log::LogArgs),
     Target(target::TargetArgs),
@@ -176,7 +174,6 @@ impl Command {
             Command::Rollback(args) => rollback::run(cx, args),
             Command::Export(args) => export::run(cx, args),
             Command::Validate(args) => validate::run(cx, args),
-            Command::Scan(args) => scan::run(cx, args),
             Command::Observe(args) => observe::run(cx, args),
             Command::Log(args) => log::run(cx, args),
             Command::Target(args) => target::run(cx, args),
@@ -230,11 +227,6 @@ fn unknown_shell(shell: &OsStr) -> Stop {
         format!("COMPLETE is `{}`, which is no shell that completions are made for", shell.display()),
         "unset COMPLETE; `skillsync completions --help` says how to load completions",
     )
-}
-
-/// PLACEHOLDER: the body of a command that is not wired to its op yet. No release has it.
-fn unwired<T>(_args: T) -> Result<Exit, Stop> {
-    Err(Stop::usage("this command is not wired yet", "nothing can be done about it"))
 }
 
 #[cfg(test)]

@@ -39,7 +39,6 @@ pub(super) const TEMPLATE: &str = "\
 
 \x1b[1mQuality:\x1b[0m
   validate     Check skills against the Agent Skills specification
-  scan         Look for dangerous content in skills
   observe      Record how one use of a skill went
   log          Show how the uses of a skill went
 
