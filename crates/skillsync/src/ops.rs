@@ -32,8 +32,8 @@ pub mod target;
 pub mod sync;
 pub mod gc;
 pub mod verify;
-pub mod doctor;
 pub mod setup;
+pub mod doctor;
 
 /// What an op reports when it fails: an error of a room below, or one of its own.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! Targets: bringing an agent's folder to what it should hold, and touching nothing in it that is not ours
 //! (decision 11, checklist D20, D21).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use skillsync_core::digest::{FileDigest, TreeId};
@@ -92,8 +92,6 @@ pub struct Wanted<'a> {
     pub renderings: &'a [Rendering],
     /// Skills that could not be looked at: what is there of them stays as it is.
     pub unknown: &'a BTreeSet<SkillName>,
-    /// Entries of the user's that `setup` was told to replace; they go to trash.
-    pub replace: &'a BTreeMap<SkillName, PathBuf>,
 }
 
 impl Wanted<'_> {
@@ -116,8 +114,6 @@ pub struct Installed {
     pub blocked: Vec<Blocked>,
     /// Skills left at their old version because somebody edited what the agent loads.
     pub held: Vec<SkillName>,
-    /// What was replaced and where it is now; empty in a plan.
-    pub replaced: Vec<(PathBuf, PathBuf)>,
 }
 
 /// Something that is not ours has a skill's name.
@@ -163,9 +159,7 @@ enum Step {
     Link { place: PathBuf, text: PathBuf },
     /// Corrects a link of ours.
     Relink { place: PathBuf, text: PathBuf },
-    /// Swaps something of the user's for a link; it goes to trash.
-    Replace { place: PathBuf, text: PathBuf, name: SkillName },
-    /// Moves something to trash: of the user's as they said, or a copy of ours.
+    /// Moves a copy of ours to trash.
     Trash { place: PathBuf, name: SkillName },
     /// Removes a link of ours.
     Unlink(PathBuf),
@@ -186,7 +180,7 @@ pub fn plan(store: &Store, index: &mut Index, target: &Target, wanted: Wanted<'_
         dir,
     };
     check_folder(layout, target, &mut plan)?;
-    if wanted.replace.is_empty() && target.mode == Mode::Symlink && is_unchanged(layout, index, target, &plan) {
+    if target.mode == Mode::Symlink && is_unchanged(layout, index, target, &plan) {
         plan.outcome.skills = wanted.renderings.len() as u64;
         plan.proven = true;
         return Ok(plan);
@@ -196,13 +190,6 @@ pub fn plan(store: &Store, index: &mut Index, target: &Target, wanted: Wanted<'_
     match target.mode {
         Mode::Symlink => links::plan(layout, index, target, wanted, &mut plan)?,
         Mode::Copy => copies::plan(layout, index, target, wanted, &mut plan)?,
-    }
-    // What was adopted but gets no link here, since the tool reads it in another folder.
-    for (name, place) in wanted.replace {
-        let is_here = place.parent() == Some(&plan.dir);
-        if is_here && !wanted.keeps(name.as_str()) {
-            plan.steps.push(Step::Trash { place: place.clone(), name: name.clone() });
-        }
     }
     Ok(plan)
 }
@@ -216,7 +203,7 @@ pub fn apply(
     target: &Target,
     plan: Plan,
 ) -> Result<Installed, Error> {
-    let Plan { dir, wanted, steps, mut outcome, proven, shared: _ } = plan;
+    let Plan { dir, wanted, steps, outcome, proven, shared: _ } = plan;
     if proven {
         return Ok(outcome);
     }
@@ -232,7 +219,7 @@ pub fn apply(
         fs::sync_dir(&layout.rendered())?;
     }
     for step in steps {
-        do_step(writing, transaction, index, step, &mut outcome)?;
+        do_step(writing, transaction, index, step)?;
     }
     if worked {
         fs::sync_dir(&rendered)?;
@@ -250,7 +237,6 @@ fn do_step(
     transaction: &Transaction,
     index: &mut Index,
     step: Step,
-    outcome: &mut Installed,
 ) -> Result<(), Error> {
     let trash = writing.store().trash();
     match step {
@@ -262,18 +248,12 @@ fn do_step(
         Step::Swing { link, id } => fs::symlink_replace(&Layout::tree_from_rendered(&id), &link)?,
         Step::Link { place, text } => fs::symlink_new(&text, &place)?,
         Step::Relink { place, text } => fs::symlink_replace(&text, &place)?,
-        Step::Replace { place, text, name } => {
-            let kept = place::replace_foreign(writing, &place, &text, &name)?;
-            outcome.replaced.push((place, kept));
-        }
         Step::Trash { place, name } => {
-            let kept = trash.put(&place, name.as_str())?;
-            outcome.replaced.push((place, kept));
+            trash.put(&place, name.as_str())?;
         }
         Step::Unlink(at) => fs::remove_file(&at)?,
         Step::Copy { place, rendering, key } => {
-            let kept = copies::put(writing, transaction, index, &rendering, &place, &key)?;
-            outcome.replaced.extend(kept.map(|kept| (place, kept)));
+            copies::put(writing, transaction, index, &rendering, &place, &key)?;
         }
     }
     Ok(())
@@ -390,7 +370,7 @@ pub fn clear(
     target: &Target,
 ) -> Result<Installed, Error> {
     let layout = writing.store().layout();
-    let nothing = Wanted { renderings: &[], unknown: &BTreeSet::new(), replace: &BTreeMap::new() };
+    let nothing = Wanted { renderings: &[], unknown: &BTreeSet::new() };
     index.remove(Key::Target(target.id.as_str()));
     // A folder that is gone or is none holds nothing of ours.
     let installed = match fs::stat(&target.dir(writing.store().home()))? {

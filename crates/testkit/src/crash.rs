@@ -1,18 +1,14 @@
 //! Every crash a command can have, one after the other: killed at, or refused at, each system call that changes the
 //! disk, each time from the same prepared home, and then judged. What must hold is the test's to say.
 
-use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
-use std::fs;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use tempfile::TempDir;
-
-use crate::disk::{self, at};
+use crate::disk;
 use crate::durability::unsynced;
 use crate::judge::quietly;
 use crate::machine::{Machine, quoted};
@@ -20,11 +16,14 @@ use crate::outcome::Output;
 use crate::say;
 use crate::snapshot::Snapshot;
 use crate::strace::{Fault, Kind, Point, Strace};
+use violation::{Violation, in_words};
+use worker::{Worker, base_folder};
+
+mod violation;
+mod worker;
 
 /// Workers, each with a home of its own.
 const WORKERS: usize = 2;
-/// A failing case shows so many violations in full.
-const SHOWN_VIOLATIONS: usize = 4;
 /// Of the faults that are only sampled, every so-manieth point is taken.
 const SAMPLE_STEP: usize = 5;
 
@@ -192,7 +191,8 @@ impl<'a> Case<'a> {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let strace = Strace::find().map_err(Stop::Skipped)?;
         let base = base_folder();
-        let workers: Vec<Worker> = (0..WORKERS).map(|n| Worker::new(self, base.path(), n)).collect();
+        let workers: Vec<Worker> =
+            (0..WORKERS).map(|n| Worker::new(&self.binary, &self.prepare, base.path(), n)).collect();
         let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
         let first = &workers[0];
         self.reset(first);
@@ -379,41 +379,6 @@ struct Job {
     pairs: usize,
 }
 
-/// Something that does not hold.
-#[derive(Debug)]
-struct Violation {
-    /// What, with the home as `~`, so that equal ones are known.
-    why: String,
-    /// The fault and where.
-    place: String,
-    /// All there is to say of it.
-    text: String,
-}
-
-/// One paragraph for each thing that does not hold, with every point where, then the first of each in full.
-fn in_words(violations: Vec<Violation>) -> String {
-    let mut kinds = BTreeMap::<String, Vec<Violation>>::new();
-    for violation in violations {
-        let mut head: String = violation.why.lines().take(3).collect::<Vec<_>>().join("\n  ");
-        // Times, counters and process ids in names make one thing look like many.
-        head.retain(|c| !c.is_ascii_digit());
-        kinds.entry(head).or_default().push(violation);
-    }
-    let mut kinds: Vec<Vec<Violation>> = kinds.into_values().collect();
-    kinds.sort_by_key(|kind| std::cmp::Reverse(kind.len()));
-    let mut out = String::new();
-    for kind in &kinds {
-        let places: Vec<&str> = kind.iter().map(|v| v.place.as_str()).collect();
-        let why = kind[0].why.lines().take(3).collect::<Vec<_>>().join("\n  ");
-        let _ = writeln!(out, "{} times: {why}\n  {}\n", kind.len(), places.join(", "));
-    }
-    let firsts = kinds.iter().filter_map(|kind| kind.first()).filter(|v| !v.text.is_empty());
-    for violation in firsts.take(SHOWN_VIOLATIONS) {
-        let _ = writeln!(out, "{}\n", violation.text);
-    }
-    out
-}
-
 #[derive(Debug, Default)]
 struct Sum {
     tally: Tally,
@@ -437,44 +402,4 @@ impl Sum {
         self.tally.missed += part.tally.missed;
         self.violations.extend(part.violations);
     }
-}
-
-/// A home at a fixed path, since links in it are absolute, and the prepared state to put back there.
-struct Worker {
-    machine: Machine,
-    saved: PathBuf,
-    before: Arc<Snapshot>,
-    logs: PathBuf,
-}
-
-impl Worker {
-    fn new(case: &Case<'_>, base: &Path, number: usize) -> Worker {
-        let folder = base.join(number.to_string());
-        let home = folder.join("home");
-        at(fs::create_dir_all(&home), &home);
-        let machine = Machine::at(&home, &case.binary);
-        (case.prepare)(&machine);
-        let saved = folder.join("saved");
-        disk::copy(&home, &saved);
-        let before = Arc::new(Snapshot::of(&saved));
-        Worker { machine, saved, before, logs: folder.join("logs") }
-    }
-
-    /// With `SKILLSYNC_KEEP=FOLDER`, the state before and after the last violation stays there to be looked at.
-    fn keep(&self, before: &Path) {
-        if let Some(folder) = std::env::var_os("SKILLSYNC_KEEP") {
-            let folder = PathBuf::from(folder);
-            at(fs::create_dir_all(&folder), &folder);
-            disk::restore(before, &folder.join("before"));
-            disk::restore(self.machine.home(), &folder.join("after"));
-        }
-    }
-}
-
-/// Memory where there is some: a kill loses nothing that was written, so the disk adds only time.
-fn base_folder() -> TempDir {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix("skillsync-crash-");
-    let folder = builder.tempdir_in("/dev/shm").or_else(|_| builder.tempdir_in(std::env::temp_dir()));
-    at(folder, Path::new("/dev/shm"))
 }

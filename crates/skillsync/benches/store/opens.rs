@@ -1,6 +1,7 @@
 //! Which files of the store a `sync` with nothing to do opens and reads, as strace sees it. It proves that no
 //! skill's content is read.
 
+use std::fs;
 use std::path::Path;
 
 use crate::Outcome;
@@ -30,21 +31,25 @@ pub(crate) struct Opened {
 /// Runs `skillsync sync` on the settled store under strace and counts.
 pub(crate) fn count(place: &Place) -> Outcome<Opened> {
     let home = place.store_home(Store::Settled).canonicalize()?;
-    let trace = place.home().join("trace");
+    let traces = place.home().join("traces");
+    fs::create_dir_all(&traces)?;
     let calls = "trace=open,openat,openat2,read,pread64,readv,preadv,preadv2";
-    // -y names the file behind each descriptor, so that an open relative to a folder is seen as well.
-    let strace = Step::new("strace", &home).args(["-f", "-qq", "-y", "-s", "0", "-e", calls, "-o"]);
-    strace.args([trace.as_os_str(), crate::PROGRAM.as_ref(), "sync".as_ref()]).run()?;
-    let lines = std::fs::read(&trace)?;
-    Ok(tally(&String::from_utf8_lossy(&lines), &home))
+    // -y names the file behind each descriptor, so that an open relative to a folder is seen as well; -ff gives
+    // each thread a file of its own, so that no call is cut in two by another thread's.
+    let strace = Step::new("strace", &home).args(["-ff", "-qq", "-y", "-s", "0", "-e", calls, "-o"]);
+    strace.args([traces.join("sync").as_os_str(), crate::PROGRAM.as_ref(), "sync".as_ref()]).run()?;
+    let mut opened = Opened::default();
+    for thread in fs::read_dir(&traces)? {
+        tally(&mut opened, &String::from_utf8_lossy(&fs::read(thread?.path())?), &home);
+    }
+    Ok(opened)
 }
 
-/// Counts the calls in `trace` that reach files below `home`.
-fn tally(trace: &str, home: &Path) -> Opened {
+/// Adds the calls in the `trace` of one thread that reach files below `home`.
+fn tally(opened: &mut Opened, trace: &str, home: &Path) {
     let prefix = format!("{}/", home.display());
-    let mut opened = Opened::default();
     for line in trace.lines() {
-        // PID call(arguments) = result; an unfinished call has its result in its `resumed` line.
+        // call(arguments) = result
         let Some((call, result)) = line.rsplit_once(" = ") else { continue };
         if call.contains("open") {
             let Some(path) = result.split_once('<').and_then(|(_, rest)| rest.split_once('>')) else {
@@ -66,5 +71,4 @@ fn tally(trace: &str, home: &Path) -> Opened {
             opened.store_bytes += bytes.unwrap_or(0);
         }
     }
-    opened
 }

@@ -17,7 +17,7 @@ use skillsync_store::store::{Store, Transaction, Writing};
 use skillsync_store::{edit, observe, targets};
 
 use super::Error;
-use super::sync::{self, Replace, Synced};
+use super::sync::{self, Synced};
 use crate::ui::Report;
 use crate::world::World;
 
@@ -126,7 +126,7 @@ pub fn apply(world: &World, store: &Store, request: &Request) -> Result<Settled,
         }
         case.put_back(writing, &transaction, index, &mut settled)?;
         transaction.finish()?;
-        match sync::apply(world, writing, index, &Replace::new()) {
+        match sync::apply(world, writing, index) {
             Ok(synced) => settled.sync = Some(synced),
             Err(e) => settled.sync_error = Some(Report::of(&e)),
         }

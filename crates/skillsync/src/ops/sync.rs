@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Serialize;
-use skillsync_core::name::{SkillName, TargetId};
+use skillsync_core::name::SkillName;
 use skillsync_core::skill::State;
 use skillsync_store::config::Target;
 use skillsync_store::index::{Index, Key};
@@ -123,12 +123,9 @@ impl Synced {
     }
 }
 
-/// Entries of the user's that a target may replace, by target: what `setup` adopted.
-pub type Replace = BTreeMap<TargetId, BTreeMap<SkillName, PathBuf>>;
-
 /// Syncs all targets of `store`.
 pub fn sync(world: &World, store: &Store) -> Result<Synced, Error> {
-    write(store, |writing, index| apply(world, writing, index, &Replace::new()))
+    write(store, |writing, index| apply(world, writing, index))
 }
 
 /// Syncs under a mutex that is held already.
@@ -136,7 +133,6 @@ pub fn apply(
     world: &World,
     writing: &Writing<'_>,
     index: &mut Index,
-    replace: &Replace,
 ) -> Result<Synced, Error> {
     let store = writing.store();
     let built_in = super::builtin::ensure(writing, index)?;
@@ -148,7 +144,7 @@ pub fn apply(
         false => render::write(store, transaction.get()?, index, &state.missing)?,
     };
     state.drop_failed(failed);
-    let plans = plan_targets(world, store, index, &state, replace)?;
+    let plans = plan_targets(world, store, index, &state)?;
     for (target, line, plan) in plans {
         let done = plan.and_then(|plan| {
             let transaction = transaction.get()?;
@@ -169,7 +165,7 @@ pub fn preview(world: &World, store: &Store) -> Result<Synced, Error> {
     let mut state = look(store, &mut index)?;
     state.report.dry_run = true;
     state.report.built_in = super::builtin::plan(store, &index)?;
-    for (_, line, plan) in plan_targets(world, store, &mut index, &state, &Replace::new())? {
+    for (_, line, plan) in plan_targets(world, store, &mut index, &state)? {
         let planned = plan.map(|plan| plan.outcome().clone());
         state.report.targets.push(outcome(line, planned));
     }
@@ -321,21 +317,18 @@ fn plan_targets(
     store: &Store,
     index: &mut Index,
     state: &Present,
-    replace: &Replace,
 ) -> Result<Vec<Planned>, Error> {
     let configured = store.config().targets();
     let covered = match configured {
         [] | [_] => BTreeMap::new(),
         _ => covered(world, configured, &tools(store.layout().root())?)?,
     };
-    let nothing = BTreeMap::new();
     let mut plans = Vec::with_capacity(configured.len());
     for target in configured {
         let covered_by = covered.get(&target.id).cloned().flatten();
         let wanted = Wanted {
             renderings: if covered_by.is_some() { &[] } else { &state.renderings },
             unknown: &state.unknown,
-            replace: replace.get(&target.id).unwrap_or(&nothing),
         };
         let line = TargetLine { covered_by, ..TargetLine::from(target) };
         plans.push((target.clone(), line, targets::plan(store, index, target, wanted)));

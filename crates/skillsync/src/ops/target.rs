@@ -204,7 +204,11 @@ fn candidates(world: &World, tools: &Tools, choice: &Choice) -> Result<Vec<Targe
 /// The tools found on this machine.
 pub fn detected<'t>(world: &World, tools: &'t Tools) -> Vec<&'t Tool> {
     let exists = |path: &Path| fs::stat(path).is_ok_and(|found| found.is_some());
-    with_places(world, |places| tools.iter().filter(|tool| tool.is_detected(places, &exists)).collect())
+    with_places(world, |places| {
+        // What merely lies in the current folder (`./data/skills`) does not show that a tool is installed.
+        let nowhere = Places { cwd: Path::new("/dev/null"), ..*places };
+        tools.iter().filter(|tool| tool.is_detected(&nowhere, &exists)).collect()
+    })
 }
 
 /// The tools of a project: those whose folder is in it; without any, those found on this machine.

@@ -373,7 +373,6 @@ fn a_broken_store_is_not_set_up() {
 fn a_setup_that_was_cut_off_goes_on_as_it_was_told() {
     let m = scattered();
     let before = agents(&m);
-    // A folder that cannot be linked into makes setup stop in the middle: the skills are in the store by then.
     m.run(&["setup", "--yes"]).ok();
     let record = m.read(".skillsync/state/setup.json");
     m.run(&["setup", "--undo", "--yes"]).ok();

@@ -38,7 +38,6 @@ pub(super) fn plan(
         let name = &rendering.name;
         let place = plan.dir.join(name.as_str());
         let key = format!("{}/{name}", target.id);
-        let replace = wanted.replace.get(name).is_some_and(|at| *at == place);
         let found = found(layout, index, &key, &place, name)?;
         match found {
             Found::Ours(mark) if mark.tree.id() == rendering.id => plan.outcome.skills += 1,
@@ -46,10 +45,10 @@ pub(super) fn plan(
                 plan.outcome.held.push(name.clone());
                 plan.outcome.skills += 1;
             }
-            Found::Foreign(occupant) if !replace => {
+            Found::Foreign(occupant) => {
                 plan.outcome.blocked.push(Blocked { name: name.clone(), path: place, occupant });
             }
-            Found::Nothing | Found::Ours(_) | Found::Link | Found::Foreign(_) => {
+            Found::Nothing | Found::Ours(_) | Found::Link => {
                 if matches!(found, Found::Link) {
                     plan.steps.push(Step::Unlink(place.clone()));
                 }
@@ -118,7 +117,8 @@ fn prune(
     Ok(())
 }
 
-/// Puts a copy at `at`, in one step where the system can; what stood there goes to trash, and where is said.
+/// Puts a copy at `at`, in one step where the system can; the copy of ours that stood there goes to trash, and where
+/// is said.
 pub(super) fn put(
     writing: &Writing<'_>,
     transaction: &Transaction,

@@ -27,8 +27,7 @@ pub(super) fn plan(
         let name = &rendering.name;
         let place = dir.join(name.as_str());
         let occupant = place::occupant(layout, &place)?;
-        let replace = wanted.replace.get(name).is_some_and(|at| *at == place);
-        if !occupant.is_ours() && occupant != Occupant::Nothing && !replace {
+        if !occupant.is_ours() && occupant != Occupant::Nothing {
             outcome.blocked.push(Blocked { name: name.clone(), path: place, occupant });
             continue;
         }
@@ -49,9 +48,7 @@ pub(super) fn plan(
         let step = match occupant {
             Occupant::Ours(at) if at == text => None,
             Occupant::Ours(_) => Some(Step::Relink { place, text }),
-            Occupant::Nothing => Some(Step::Link { place, text }),
-            // What `setup` adopted.
-            _ => Some(Step::Replace { place, text, name: name.clone() }),
+            _ => Some(Step::Link { place, text }),
         };
         if moves || step.is_some() {
             outcome.placed.push(name.clone());

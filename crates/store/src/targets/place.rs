@@ -1,12 +1,9 @@
-//! One entry in an agent's folder: what is there, and how something of the user's is replaced when they said so.
+//! One entry in an agent's folder: what is there, whose it is, and how a link to it is written.
 
 use std::path::{Component, Path, PathBuf};
 
-use skillsync_core::name::SkillName;
-
 use crate::fs;
 use crate::layout::Layout;
-use crate::store::Writing;
 
 /// What stands at a place in an agent's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,34 +71,6 @@ pub(super) fn relative(from: &Path, to: &Path) -> PathBuf {
     }
     path.extend(to.components().skip(shared));
     path
-}
-
-/// Puts a link where something of the user's stands, in one step where the system can; what stood there goes to
-/// trash, and where is said.
-pub(super) fn replace_foreign(
-    writing: &Writing<'_>,
-    place: &Path,
-    text: &Path,
-    name: &SkillName,
-) -> Result<PathBuf, fs::Error> {
-    let trash = writing.store().trash();
-    let folder = place.parent().unwrap_or(Path::new("/"));
-    let beside = folder.join(fs::unique_name(fs::OUR_PREFIX));
-    fs::symlink_new(text, &beside)?;
-    match fs::exchange(&beside, place)? {
-        fs::Exchange::Done => {
-            let entry = trash.entry(name.as_str())?;
-            let kept = entry.join(name.as_str());
-            fs::relocate(&beside, &kept)?;
-            fs::sync_dir(&entry)?;
-            Ok(kept)
-        }
-        fs::Exchange::Unsupported => {
-            let kept = trash.put(place, name.as_str())?;
-            fs::rename_no_replace(&beside, place)?;
-            Ok(kept)
-        }
-    }
 }
 
 #[cfg(test)]

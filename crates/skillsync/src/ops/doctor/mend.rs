@@ -18,7 +18,7 @@ use skillsync_store::{fs, scan, skills};
 use super::finding::Finding;
 use super::house::{is_open_to_others, litter, missing_folders};
 use super::{Diagnosis, Error, diagnose};
-use crate::ops::sync::{self, Replace};
+use crate::ops::sync;
 use crate::ops::{open, write};
 use crate::world::World;
 
@@ -62,7 +62,7 @@ fn mend(world: &World, diagnosis: &Diagnosis) -> Result<(), Error> {
 fn sync(world: &World, writing: &Writing<'_>, index: &mut Index, diagnosis: &Diagnosis) -> Result<(), Error> {
     let codes = ["link-broken", "rendered-missing", "sync-due", "litter"];
     if diagnosis.findings.iter().any(|finding| finding.fixable && codes.contains(&finding.code)) {
-        sync::apply(world, writing, index, &Replace::new())?;
+        sync::apply(world, writing, index)?;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use super::record::{AddedTarget, Adopted, Moved, Record};
 use super::seats::Servers;
 use super::survey::{LeftAlone, Original};
 use super::swap::{Swapper, Trashed};
-use crate::ops::sync::{self, Replace, Status, Synced};
+use crate::ops::sync::{self, Status, Synced};
 use crate::ops::target::{TargetLine, covered, tools};
 use crate::ops::{open, write};
 use crate::ui::{Exit, Report};
@@ -231,7 +231,7 @@ fn link(
     let store = writing.store();
     let layout = store.layout();
     let mut record = Record::load(layout)?.unwrap_or_else(Record::new);
-    let first = sync::apply(world, writing, index, &Replace::new())?;
+    let first = sync::apply(world, writing, index)?;
     let seats = store.config().targets();
     let covered = covered(world, seats, &tools(layout.root())?)?;
     let mut swapper = Swapper::new(writing, Servers { world, seats, covered: &covered }, plan);
@@ -256,7 +256,7 @@ fn link(
 
 /// With the originals gone, what was blocked is not any more.
 fn second(world: &World, writing: &Writing<'_>, index: &mut Index, first: Synced) -> Result<Synced, Error> {
-    let mut sync = sync::apply(world, writing, index, &Replace::new())?;
+    let mut sync = sync::apply(world, writing, index)?;
     for (now, before) in sync.targets.iter_mut().zip(first.targets) {
         let freed = before.blocked.into_iter().map(|b| b.skill);
         let freed = freed.filter(|name| !now.blocked.iter().any(|b| b.skill == *name));

@@ -14,11 +14,11 @@ use skillsync_core::tree::{SKILL_MD, Tree};
 use skillsync_store::layout::Layout;
 use skillsync_store::render::Mark;
 use skillsync_store::targets::{Occupant, occupant};
-use skillsync_store::tools::{Places, Tool, Tools};
+use skillsync_store::tools::{Tool, Tools};
 use skillsync_store::{fs, parallel, scan};
 
 use super::{Error, with_causes};
-use crate::ops::target::with_places;
+use crate::ops::target::{detected, with_places};
 use crate::world::World;
 
 /// A folder that agents found on this machine read skills from.
@@ -177,13 +177,8 @@ fn is_hidden(name: &OsStr) -> bool {
 
 /// The tools found on this machine that have a folder for a user's own skills.
 pub(super) fn installed(world: &World, tools: &Tools) -> Vec<Tool> {
-    let exists = |path: &Path| fs::stat(path).is_ok_and(|found| found.is_some());
-    with_places(world, |places| {
-        // What merely lies in the current folder (`./data/skills`) does not show that a tool is installed.
-        let nowhere = Places { cwd: Path::new("/dev/null"), ..*places };
-        let here = |tool: &&Tool| tool.is_detected(&nowhere, &exists) && tool.global_dir(places).is_some();
-        tools.iter().filter(here).cloned().collect()
-    })
+    let has_folder = |tool: &&Tool| with_places(world, |places| tool.global_dir(places).is_some());
+    detected(world, tools).into_iter().filter(has_folder).cloned().collect()
 }
 
 fn folders(world: &World, tools: &Tools) -> Result<Vec<Folder>, Error> {

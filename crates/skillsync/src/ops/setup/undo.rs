@@ -19,7 +19,7 @@ use skillsync_store::{fs, lease, targets};
 use super::moves::{Back, Touched, give_back};
 use super::record::{Adopted, Moved, Record};
 use super::{Error, Refusal, with_causes};
-use crate::ops::sync::{self, Replace, Synced};
+use crate::ops::sync::{self, Synced};
 use crate::ops::{open, write};
 use crate::ui::Exit;
 use crate::world::World;
@@ -241,7 +241,7 @@ pub fn undo(world: &World) -> Result<Undone, Error> {
     let store = open(world)?;
     write(&store, |writing, index| {
         if !store.config().targets().is_empty() {
-            undone.sync = Some(sync::apply(world, writing, index, &Replace::new())?);
+            undone.sync = Some(sync::apply(world, writing, index)?);
         }
         finish(store.layout(), &undone)
     })?;
