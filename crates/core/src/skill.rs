@@ -198,7 +198,8 @@ mod tests {
     #[test]
     fn a_skill_struggles_above_the_threshold_only() {
         let settings = footer::Settings::default();
-        let cases = [(0, 0, false), (0, 4, false), (0, 5, true), (7, 3, false), (6, 4, true), (70, 30, false)];
+        let cases =
+            [(0, 0, false), (0, 4, false), (0, 5, true), (7, 3, false), (6, 4, true), (70, 30, false)];
         for (positive, negative, expected) in cases {
             let stats = Stats { positive, negative };
             assert_eq!(stats.is_struggling(&settings), expected, "{stats:?}");
@@ -208,6 +209,9 @@ mod tests {
     #[test]
     fn rates_of_nothing_are_none() {
         assert_eq!(Stats::default().positive_rate(), None);
-        assert_eq!(Stats { positive: 7, negative: 5 }.positive_rate().map(|r| (r * 100.0).round()), Some(58.0));
+        assert_eq!(
+            Stats { positive: 7, negative: 5 }.positive_rate().map(|r| (r * 100.0).round()),
+            Some(58.0)
+        );
     }
 }

@@ -6,7 +6,7 @@
 # WORKDIR is made, on a file system with a journal (see docs/performance.md); everything is installed there and nowhere else (npm and pip; needs node's npm, python3,
 # git, hyperfine, GNU time; stow is timed if it is installed, skills-cli if `cargo install skills-cli
 # --root WORKDIR/cargo` was run before). SKILLSYNC is the release binary; `-` leaves its rows out.
-# Each tool gets a home of its own with ~/.claude, ~/.codex and ~/.cursor. Prints one line a row:
+# ONLY=skillsync in the environment times the tools whose names start so. Each tool gets a home of its own with ~/.claude, ~/.codex and ~/.cursor. Prints one line a row:
 # tool, operation, skills, median seconds, least, most, peak RSS in MiB.
 set -eu
 
@@ -42,6 +42,7 @@ fresh_home() { # an empty home with three agents, and an empty project
 row() {
   local tool=$1 operation=$2 skills=$3 runs=$4 prepare=$5 command=$6
   local csv=$work/row.csv warm=0
+  case $tool in "${ONLY:-}"*) ;; *) return ;; esac
   [ "$prepare" = : ] && warm=1
   if ! hyperfine --shell bash --style none --warmup "$warm" --runs "$runs" --prepare "$prepare" --export-csv "$csv" \
     "$command" </dev/null >/dev/null 2>"$work/row.err"; then

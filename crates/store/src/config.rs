@@ -375,7 +375,9 @@ impl Reader<'_> {
 
     fn check_format(&self, document: &DocumentMut) -> Result<(), Error> {
         let Some(item) = document.get("skillsync").and_then(|t| t.get("version")) else {
-            return Err(self.wrong("skillsync.version", "is missing; write `version = \"1\"` below [skillsync]"));
+            return Err(
+                self.wrong("skillsync.version", "is missing; write `version = \"1\"` below [skillsync]")
+            );
         };
         match item.as_str() {
             Some(FORMAT) => Ok(()),
@@ -389,7 +391,9 @@ impl Reader<'_> {
     fn observation(&self, document: &DocumentMut) -> Result<footer::Settings, Error> {
         let mut settings = footer::Settings::default();
         let Some(item) = document.get("observation") else { return Ok(settings) };
-        let Some(table) = item.as_table_like() else { return Err(self.wrong("observation", "is not a table")) };
+        let Some(table) = item.as_table_like() else {
+            return Err(self.wrong("observation", "is not a table"));
+        };
         if let Some(mode) = table.get("mode") {
             settings.mode = mode
                 .as_str()
@@ -404,17 +408,18 @@ impl Reader<'_> {
                 .ok_or_else(|| self.wrong("observation.threshold", "is not a number from 0 to 1"))?;
         }
         if let Some(least) = table.get("min_invocations") {
-            settings.min_invocations = least
-                .as_integer()
-                .and_then(|n| u64::try_from(n).ok())
-                .filter(|n| *n >= 1)
-                .ok_or_else(|| self.wrong("observation.min_invocations", "is not a whole number from 1 up"))?;
+            settings.min_invocations =
+                least.as_integer().and_then(|n| u64::try_from(n).ok()).filter(|n| *n >= 1).ok_or_else(
+                    || self.wrong("observation.min_invocations", "is not a whole number from 1 up"),
+                )?;
         }
         Ok(settings)
     }
 
     fn without(&self, document: &DocumentMut) -> Result<Vec<SkillName>, Error> {
-        let Some(item) = document.get("skillsync").and_then(|t| t.get("without")) else { return Ok(Vec::new()) };
+        let Some(item) = document.get("skillsync").and_then(|t| t.get("without")) else {
+            return Ok(Vec::new());
+        };
         let names = item.as_array().and_then(|names| {
             names.iter().map(|name| SkillName::parse(name.as_str()?).ok()).collect::<Option<Vec<_>>>()
         });
@@ -425,10 +430,14 @@ impl Reader<'_> {
         let mut targets: Vec<Target> = Vec::new();
         let tables: Vec<&dyn toml_edit::TableLike> = match document.get("targets") {
             None => Vec::new(),
-            Some(Item::ArrayOfTables(tables)) => tables.iter().map(|t| t as &dyn toml_edit::TableLike).collect(),
+            Some(Item::ArrayOfTables(tables)) => {
+                tables.iter().map(|t| t as &dyn toml_edit::TableLike).collect()
+            }
             Some(Item::Value(toml_edit::Value::Array(array))) => {
-                let tables: Option<Vec<_>> =
-                    array.iter().map(|v| v.as_inline_table().map(|t| t as &dyn toml_edit::TableLike)).collect();
+                let tables: Option<Vec<_>> = array
+                    .iter()
+                    .map(|v| v.as_inline_table().map(|t| t as &dyn toml_edit::TableLike))
+                    .collect();
                 tables.ok_or_else(|| self.wrong("targets", "is not a list of tables"))?
             }
             Some(_) => return Err(self.wrong("targets", "is not a list of [[targets]] blocks")),
@@ -436,7 +445,9 @@ impl Reader<'_> {
         for (index, table) in tables.into_iter().enumerate() {
             let target = self.target(index, table)?;
             if targets.iter().any(|t| t.id == target.id) {
-                return Err(self.wrong(&format!("targets[{index}].id"), format!("`{}` is there twice", target.id)));
+                return Err(
+                    self.wrong(&format!("targets[{index}].id"), format!("`{}` is there twice", target.id))
+                );
             }
             targets.push(target);
         }
@@ -450,7 +461,8 @@ impl Reader<'_> {
             Some(item) => item.as_str().map(Some).ok_or_else(|| self.wrong(&key(name), "is not a text")),
         };
         let required = |name: &str| text(name)?.ok_or_else(|| self.wrong(&key(name), "is missing"));
-        let id = TargetId::parse(required("id")?).map_err(|e: name::Error| self.wrong(&key("id"), e.to_string()))?;
+        let id = TargetId::parse(required("id")?)
+            .map_err(|e: name::Error| self.wrong(&key("id"), e.to_string()))?;
         let path = required("path")?;
         if !(path.starts_with('/') || path.starts_with("~/")) {
             return Err(self.wrong(&key("path"), "is not absolute: it must begin with `/` or `~/`"));

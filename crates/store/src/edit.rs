@@ -112,7 +112,9 @@ impl Fault for Error {
             Error::Reserved { .. } => Some("remove it from the working copy".to_owned()),
             Error::Unchanged { name } => Some(format!("edit it first, or `skillsync abort {name}`")),
             Error::SkillMd { source, .. } => source.hint(),
-            Error::SkillMdRule { name, .. } => Some(format!("its head must have `name: {name}` and a description")),
+            Error::SkillMdRule { name, .. } => {
+                Some(format!("its head must have `name: {name}` and a description"))
+            }
             Error::Undecided { name, .. } => Some(format!(
                 "decide it in the working copy, remove the markers or the `.theirs` file, then `skillsync commit {name}`"
             )),
@@ -355,8 +357,7 @@ fn refuse_undecided(
 
 /// What every committed `SKILL.md` must be: loadable by an agent, under the skill's own name (decision 5, 10).
 pub fn check_skill_md(name: &SkillName, bytes: &[u8]) -> Result<(), Error> {
-    let parsed =
-        frontmatter::parse(bytes).map_err(|source| Error::SkillMd { name: name.clone(), source })?;
+    let parsed = frontmatter::parse(bytes).map_err(|source| Error::SkillMd { name: name.clone(), source })?;
     let rule = |problem: String| Err(Error::SkillMdRule { name: name.clone(), problem });
     match parsed.name() {
         Some(written) if written == name.as_str() => {}
@@ -380,12 +381,15 @@ fn read_own(tree: &Tree, root: &std::path::Path, digest: &FileDigest) -> Result<
     }
 }
 
+/// Reads a file of the working copy by its digest, if it is one.
+type ReadOwn<'a> = dyn Fn(&FileDigest) -> Result<Option<Vec<u8>>, Error> + 'a;
+
 /// What a merge is made of.
 struct Sides<'a> {
     base: &'a Stored<'a>,
     ours: &'a Tree,
     theirs: &'a Stored<'a>,
-    own: &'a dyn Fn(&FileDigest) -> Result<Option<Vec<u8>>, Error>,
+    own: &'a ReadOwn<'a>,
 }
 
 impl Sides<'_> {

@@ -16,12 +16,14 @@ mod place;
 mod stamp;
 
 pub use lock::{Mutex, MutexError};
-pub use look::{Folder, entries, is_executable, lstat, open_own, open_regular, read, read_link, real_path, stat};
-pub use place::{
-    Exchange, exchange, relocate, remove_dir_if_empty, remove_file, remove_tree, rename, rename_no_replace, symlink_new,
-    symlink_replace,
+pub use look::{
+    Folder, entries, is_executable, lstat, open_own, open_regular, read, read_link, real_path, stat,
 };
 use place::discard_file;
+pub use place::{
+    Exchange, exchange, relocate, remove_dir_if_empty, remove_file, remove_tree, rename, rename_no_replace,
+    symlink_new, symlink_replace,
+};
 pub use stamp::{DirStamp, FileStamp, clock_ns};
 
 /// The disk refused something.
@@ -194,7 +196,8 @@ pub fn create_empty(path: &Path, mode: Mode) -> Result<File> {
     // The owner's umask may take bits away from what is made private, never from what agents must read.
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).on("create", path)?;
     if mode != Mode::Private {
-        rustix::fs::fchmod(&file, rustix::fs::Mode::from_raw_mode(mode.bits())).on("set the mode of", path)?;
+        rustix::fs::fchmod(&file, rustix::fs::Mode::from_raw_mode(mode.bits()))
+            .on("set the mode of", path)?;
     }
     Ok(file)
 }
@@ -258,7 +261,8 @@ pub fn append_line(path: &Path, bytes: &[u8]) -> Result<()> {
     }
     line.extend_from_slice(bytes);
     line.push(b'\n');
-    let appended = file.write_all(&line).on("append to", path).and_then(|()| file.sync_data().on("sync", path));
+    let appended =
+        file.write_all(&line).on("append to", path).and_then(|()| file.sync_data().on("sync", path));
     if appended.is_err() {
         // What is reported as failed must not be there: the caller will try again.
         let _ = file.set_len(length);
@@ -319,7 +323,10 @@ mod tests {
         let dir = dir();
         let path = dir.path().join("a");
         publish(&path, b"one", Mode::Private).unwrap();
-        assert_eq!(publish(&path, b"two", Mode::Private).unwrap_err().io_kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(
+            publish(&path, b"two", Mode::Private).unwrap_err().io_kind(),
+            io::ErrorKind::AlreadyExists
+        );
         assert_eq!(read(&path, 10).unwrap(), b"one");
         assert_eq!(entries(dir.path()).unwrap().unwrap(), ["a"]);
     }

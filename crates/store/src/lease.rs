@@ -35,7 +35,9 @@ pub enum Error {
         name: SkillName,
     },
     /// Another editor has taken over since.
-    #[error("the lease of `{name}` was taken over: yours was {token}, the current one is {current} ({holder})")]
+    #[error(
+        "the lease of `{name}` was taken over: yours was {token}, the current one is {current} ({holder})"
+    )]
     TakenOver {
         /// The skill.
         name: SkillName,
@@ -88,9 +90,9 @@ impl Fault for Error {
                 "`skillsync edit {name} --force` takes over and keeps the working copy in trash"
             )),
             Error::NotHeld { name } => Some(format!("`skillsync edit {name}` begins")),
-            Error::TakenOver { name, .. } => {
-                Some(format!("your working copy is in trash; `skillsync edit {name}` after the other has ended"))
-            }
+            Error::TakenOver { name, .. } => Some(format!(
+                "your working copy is in trash; `skillsync edit {name}` after the other has ended"
+            )),
             Error::Fs(e) => e.hint(),
         }
     }
@@ -194,7 +196,8 @@ pub fn next_token(layout: &Layout) -> Result<u64, Error> {
     // The counter may have been lost; the leases that are held were not.
     let mut held = 0;
     for entry in fs::entries(&layout.locks())?.unwrap_or_default() {
-        let name = entry.to_str().and_then(|e| e.strip_suffix(".lock")).and_then(|n| SkillName::parse(n).ok());
+        let name =
+            entry.to_str().and_then(|e| e.strip_suffix(".lock")).and_then(|n| SkillName::parse(n).ok());
         if let Some(Ok(Some(lease))) = name.map(|name| get(layout, &name)) {
             held = held.max(lease.token);
         }
@@ -224,7 +227,13 @@ mod tests {
 
     fn holder() -> Holder {
         let text = |t: &str| t.to_owned();
-        Holder { host: text("box"), user: text("ann"), pid: 7, cwd: text("/"), agent: Some(text("claude-code")) }
+        Holder {
+            host: text("box"),
+            user: text("ann"),
+            pid: 7,
+            cwd: text("/"),
+            agent: Some(text("claude-code")),
+        }
     }
 
     #[test]

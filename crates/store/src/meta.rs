@@ -300,7 +300,9 @@ mod tests {
     #[test]
     fn a_record_has_the_documented_shape() {
         let text = meta().text();
-        for line in ["format = 1", "[skill]", "version = 2", "state = \"active\"", "[stats]", "total-invocations = 0"] {
+        for line in
+            ["format = 1", "[skill]", "version = 2", "state = \"active\"", "[stats]", "total-invocations = 0"]
+        {
             assert!(text.lines().any(|l| l == line), "{line} in\n{text}");
         }
         assert_eq!(text.matches("[[refinement]]").count(), 2);

@@ -154,7 +154,8 @@ impl<'a> Objects<'a> {
         };
         let end = length.checked_sub(TRAILER_BYTES as u64).ok_or_else(damaged)?;
         let last = String::from_utf8(part(end..length)?).map_err(|_| damaged())?;
-        let hex = last.strip_prefix(TRAILER_WORD).and_then(|rest| rest.strip_suffix('\n')).ok_or_else(damaged)?;
+        let hex =
+            last.strip_prefix(TRAILER_WORD).and_then(|rest| rest.strip_suffix('\n')).ok_or_else(damaged)?;
         let manifest_bytes = u64::from_str_radix(hex, 16).map_err(|_| damaged())?;
         let start = end.checked_sub(manifest_bytes).ok_or_else(damaged)?;
         let manifest = part(start..end)?;
@@ -220,8 +221,8 @@ impl Stored<'_> {
             return Ok(fs::create(to, &self.read(digest)?, mode)?);
         }
         let source = self.layout.blob(digest);
-        let (mut input, metadata) =
-            fs::optional(fs::open_regular(&source))?.ok_or_else(|| Error::Missing { digest: digest.hex() })?;
+        let (mut input, metadata) = fs::optional(fs::open_regular(&source))?
+            .ok_or_else(|| Error::Missing { digest: digest.hex() })?;
         let mut output = fs::create_empty(to, mode)?;
         let mut hasher = Hasher::default();
         pump(&mut input, metadata.len(), &source, |chunk| {
@@ -246,7 +247,8 @@ impl Stored<'_> {
         size_bytes: u64,
         path: &Path,
     ) -> Result<bool, fs::Error> {
-        if let Some(Ok(Cow::Borrowed(stored))) = self.inline.get(digest).map(|r| self.inline_bytes(r.clone())) {
+        if let Some(Ok(Cow::Borrowed(stored))) = self.inline.get(digest).map(|r| self.inline_bytes(r.clone()))
+        {
             if size_bytes != stored.len() as u64 {
                 return Ok(false);
             }
@@ -292,7 +294,8 @@ fn pump(
         let count = fs::Context::on(input.read(&mut buffer), "read", path)?;
         total += count as u64;
         if total > limits::FILE_BYTES {
-            let error = io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than a file of a skill may be");
+            let error =
+                io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than a file of a skill may be");
             return Err(fs::Error::new("read", path, error));
         }
         if count > 0 {

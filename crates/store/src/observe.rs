@@ -82,10 +82,11 @@ pub fn stats(layout: &Layout, index: &mut Index, name: &SkillName) -> Result<Sta
     let settled_ns = fs::clock_ns();
     let stamp = FileStamp::of(&metadata);
     let key = Key::Log(name.as_str());
-    if let Some(seen) = index.get::<LogSeen>(key) {
-        if seen.stamp == stamp && stamp.is_settled(seen.settled_ns) {
-            return Ok(seen.stats);
-        }
+    if let Some(seen) = index.get::<LogSeen>(key)
+        && seen.stamp == stamp
+        && stamp.is_settled(seen.settled_ns)
+    {
+        return Ok(seen.stats);
     }
     let stats = read_at(&path)?.stats();
     index.set(key, &LogSeen { stamp, settled_ns, stats });

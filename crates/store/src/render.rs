@@ -12,11 +12,11 @@ use skillsync_core::tree::{File, SKILL_MD, Tree};
 use crate::fs;
 use crate::index::{Index, Key, RenderedAs, Seen};
 use crate::layout::{Layout, TREE_MARK};
+use crate::objects::{self, Stored};
+use crate::parallel;
 use crate::scan::{self, Listing};
 use crate::skills::{self, Error};
 use crate::store::{Store, Transaction};
-use crate::objects::{self, Stored};
-use crate::parallel;
 
 /// A rendered tree before it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,10 +43,11 @@ pub fn plan(
     let text = footer::text(name, store.config().observation());
     let footer = *FileDigest::of(text.as_deref().unwrap_or_default().as_bytes()).as_bytes();
     let rendering = |id| Rendering { name: name.clone(), version, canonical, id };
-    if let Some(known) = index.get::<RenderedAs>(Key::Rendered(name.as_str())) {
-        if known.tree == canonical && known.footer == footer {
-            return Ok((rendering(known.rendered), None));
-        }
+    if let Some(known) = index.get::<RenderedAs>(Key::Rendered(name.as_str()))
+        && known.tree == canonical
+        && known.footer == footer
+    {
+        return Ok((rendering(known.rendered), None));
     }
     let stored = store.objects().open(&canonical)?;
     let (rendered, _) = with_footer(&stored, name, store.config().observation())?;
@@ -122,7 +123,12 @@ impl Mark {
         let bytes = match fs::optional(fs::read(&root.join(TREE_MARK), 2 * 1024 * 1024)) {
             Ok(bytes) => bytes,
             // A mark that is no file of ours is no mark.
-            Err(e) if matches!(e.io_kind(), std::io::ErrorKind::InvalidInput | std::io::ErrorKind::FileTooLarge) => {
+            Err(e)
+                if matches!(
+                    e.io_kind(),
+                    std::io::ErrorKind::InvalidInput | std::io::ErrorKind::FileTooLarge
+                ) =>
+            {
                 None
             }
             Err(e) => return Err(e),
@@ -146,10 +152,10 @@ pub enum Condition {
 
 /// Looks at the rendered tree or copy at `root`, reading bytes only where the index proves nothing.
 pub fn condition(index: &Index, key: Key<'_>, root: &Path) -> Result<(Condition, Option<Fresh>), fs::Error> {
-    if let Some(seen) = index.get::<Seen<'_>>(key) {
-        if fs::Folder::open(root).is_some_and(|folder| seen.has_same_files(&folder)) {
-            return Ok((Condition::Intact, None));
-        }
+    if let Some(seen) = index.get::<Seen<'_>>(key)
+        && fs::Folder::open(root).is_some_and(|folder| seen.has_same_files(&folder))
+    {
+        return Ok((Condition::Intact, None));
     }
     if fs::lstat(root)?.is_none() {
         return Ok((Condition::Missing, None));
@@ -192,9 +198,7 @@ fn evidence(root: &Path, tree: &Tree, known: Option<&Stored<'_>>) -> Result<Opti
     for (path, file) in tree.files() {
         let at = root.join(path.as_str());
         let Some((mut input, metadata)) = fs::open_own(&at)? else { return Ok(None) };
-        if metadata.len() != file.size_bytes
-            || fs::is_executable(&metadata) != file.executable
-        {
+        if metadata.len() != file.size_bytes || fs::is_executable(&metadata) != file.executable {
             return Ok(None);
         }
         let stamp = fs::FileStamp::of(&metadata);

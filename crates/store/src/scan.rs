@@ -87,9 +87,10 @@ impl Fault for Error {
             Error::NotAFolder { .. } => Some("a skill is a folder with a SKILL.md in it".to_owned()),
             Error::Name { source, .. } => source.hint(),
             Error::Tree { source, .. } => source.hint(),
-            Error::Link { .. } => {
-                Some("replace the link by the file itself; links may lead to files inside the skill only".to_owned())
-            }
+            Error::Link { .. } => Some(
+                "replace the link by the file itself; links may lead to files inside the skill only"
+                    .to_owned(),
+            ),
             Error::Special { .. } => Some("remove it: a skill holds regular files only".to_owned()),
         }
     }
@@ -158,7 +159,10 @@ pub fn check_size(root: &Path, found: &Found) -> Result<(), Error> {
         return Ok(());
     }
     let (path, size_bytes) = (found.path.clone(), found.size_bytes);
-    Err(Error::Tree { root: root.to_owned(), source: tree::Error::FileTooLarge { path, size_bytes, limit_bytes } })
+    Err(Error::Tree {
+        root: root.to_owned(),
+        source: tree::Error::FileTooLarge { path, size_bytes, limit_bytes },
+    })
 }
 
 struct Lister<'a> {
@@ -307,7 +311,8 @@ mod tests {
             ("link-outside", |r| fs::symlink_new(Path::new("scripts"), &r.join("x")).unwrap()),
             ("special-file", |r| {
                 let mode = rustix::fs::Mode::RWXU;
-                rustix::fs::mknodat(rustix::fs::CWD, r.join("x"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+                rustix::fs::mknodat(rustix::fs::CWD, r.join("x"), rustix::fs::FileType::Fifo, mode, 0)
+                    .unwrap();
             }),
             ("path-case-twins", |r| fs::create(&r.join("skill.MD"), b"", fs::Mode::Plain).unwrap()),
             ("path-invalid", |r| fs::create(&r.join("a\\b"), b"", fs::Mode::Plain).unwrap()),

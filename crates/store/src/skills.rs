@@ -159,7 +159,11 @@ fn not_found(store: &Store, name: &SkillName) -> Error {
 
 /// The version with this number.
 pub fn version<'m>(name: &SkillName, meta: &'m Meta, number: u32) -> Result<&'m Version, Error> {
-    meta.version(number).ok_or_else(|| Error::NoVersion { name: name.clone(), number, head: meta.head().number })
+    meta.version(number).ok_or_else(|| Error::NoVersion {
+        name: name.clone(),
+        number,
+        head: meta.head().number,
+    })
 }
 
 /// Whether a canonical folder holds what was last committed.
@@ -404,11 +408,7 @@ struct Prepared {
 }
 
 /// Checks one change and writes its record beside its payload. The inner error spares the others, the outer not.
-fn prepare(
-    store: &Store,
-    index: &Index,
-    change: Change,
-) -> Result<Result<Prepared, Error>, Error> {
+fn prepare(store: &Store, index: &Index, change: Change) -> Result<Result<Prepared, Error>, Error> {
     let Change { staged, origin, reason, source, upstream, stats, hand_edit } = change;
     let Staged { name, tree, dir } = staged;
     let known = match load(store, &name) {
@@ -416,10 +416,10 @@ fn prepare(
         Err(Error::NotFound { .. }) => None,
         Err(e) => return Ok(Err(e)),
     };
-    if let (Some(meta), HandEdit::Refuse) = (&known, hand_edit) {
-        if let Err(e) = require_pristine(store, index, &name, meta) {
-            return Ok(Err(e));
-        }
+    if let (Some(meta), HandEdit::Refuse) = (&known, hand_edit)
+        && let Err(e) = require_pristine(store, index, &name, meta)
+    {
+        return Ok(Err(e));
     }
     let version = Version {
         number: 1,

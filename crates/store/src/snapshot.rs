@@ -196,7 +196,8 @@ fn named_objects(store: &Store, leaving: &[PathBuf]) -> Result<Named, Error> {
         named.add_versions(store, &skills::load(store, &name)?)?;
     }
     for entry in fs::entries(&layout.locks())?.unwrap_or_default() {
-        let name = entry.to_str().and_then(|e| e.strip_suffix(".lock")).and_then(|n| SkillName::parse(n).ok());
+        let name =
+            entry.to_str().and_then(|e| e.strip_suffix(".lock")).and_then(|n| SkillName::parse(n).ok());
         let Some(name) = name else { continue };
         // A lease that does not read cannot name a base; its working copy is whole by itself.
         if let Ok(Some(lease)) = lease::get(layout, &name) {

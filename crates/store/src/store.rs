@@ -51,9 +51,10 @@ impl Fault for Error {
     }
     fn hint(&self) -> Option<String> {
         match self {
-            Error::Missing { .. } => {
-                Some("`skillsync setup` makes one from the skills you have; `skillsync init` an empty one".to_owned())
-            }
+            Error::Missing { .. } => Some(
+                "`skillsync setup` makes one from the skills you have; `skillsync init` an empty one"
+                    .to_owned(),
+            ),
             Error::Config(e) => e.hint(),
             Error::Fs(e) => e.hint(),
             Error::Mutex(e) => e.hint(),
@@ -256,7 +257,8 @@ impl<'a> Writing<'a> {
 /// Whether `name` is that of a temporary of a process that is no more. `init` makes some without the mutex.
 fn is_abandoned(name: &str) -> bool {
     let rest = name.strip_prefix(fs::OUR_PREFIX).filter(|rest| rest.ends_with(".tmp"));
-    let pid = rest.and_then(|rest| rest.split('-').next()?.parse().ok()).and_then(rustix::process::Pid::from_raw);
+    let pid =
+        rest.and_then(|rest| rest.split('-').next()?.parse().ok()).and_then(rustix::process::Pid::from_raw);
     // Only "there is no such process" proves it.
     pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
 }

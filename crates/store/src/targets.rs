@@ -77,8 +77,12 @@ impl Fault for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Error::NotAFolder { path } => Some(format!("move that file away: {}", path.display())),
-            Error::Gone { target, .. } => Some(format!("`skillsync target remove {target}` if it is not used any more")),
-            Error::InStore { .. } => Some("a target is a folder that an agent reads, outside the store".to_owned()),
+            Error::Gone { target, .. } => {
+                Some(format!("`skillsync target remove {target}` if it is not used any more"))
+            }
+            Error::InStore { .. } => {
+                Some("a target is a folder that an agent reads, outside the store".to_owned())
+            }
             Error::Skill(e) => e.hint(),
             Error::Fs(e) => e.hint(),
         }
@@ -270,7 +274,9 @@ fn check_folder(layout: &Layout, target: &Target, plan: &mut Plan) -> Result<(),
             let real_store = fs::real_path(layout.root())?;
             let real_dir = fs::real_path(dir)?;
             match (real_store, real_dir) {
-                (Some(store), Some(real)) if real.starts_with(&store) => Err(Error::InStore { path: dir.clone() }),
+                (Some(store), Some(real)) if real.starts_with(&store) => {
+                    Err(Error::InStore { path: dir.clone() })
+                }
                 _ => Ok(()),
             }
         }

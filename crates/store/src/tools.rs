@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use skillsync_core::nearest::nearest;
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::{self, TargetId};
+use skillsync_core::nearest::nearest;
 
 pub use location::{InProject, Location};
 

@@ -145,7 +145,9 @@ fn canonical(
         Ok(false) => "its files are not those of its newest version".to_owned(),
         Err(e) => e.to_string(),
     };
-    let hint = format!("`skillsync adopt {name}` makes it a version, `skillsync adopt {name} --discard` restores it");
+    let hint = format!(
+        "`skillsync adopt {name}` makes it a version, `skillsync adopt {name} --discard` restores it"
+    );
     let skill = Some(name.clone());
     Ok(Some(Finding { trouble: Trouble::HandEdited, skill, path, message, hint }))
 }
@@ -190,7 +192,9 @@ fn rendered(
             Condition::Edited(_) | Condition::Unmarked => (
                 Trouble::RenderedEdited,
                 "what agents load was edited".to_owned(),
-                format!("`skillsync adopt {name}` keeps the edit, `skillsync adopt {name} --discard` drops it"),
+                format!(
+                    "`skillsync adopt {name}` keeps the edit, `skillsync adopt {name} --discard` drops it"
+                ),
             ),
             Condition::Missing => (
                 Trouble::RenderedMissing,

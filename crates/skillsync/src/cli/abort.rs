@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use skillsync_store::lease;
 use skillsync_core::name::SkillName;
+use skillsync_store::lease;
 
-use crate::cli::{Cx, complete};
 use crate::cli::planned::Planned;
-use crate::ops::edit_skill::{Aborted, abort};
+use crate::cli::{Cx, complete};
 use crate::ops;
+use crate::ops::edit_skill::{Aborted, abort};
 use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Throw a working copy away and end the edit

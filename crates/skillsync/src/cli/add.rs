@@ -7,9 +7,9 @@ use skillsync_core::fault::Kind;
 use skillsync_core::name::SkillName;
 
 use crate::cli::Cx;
+use crate::ops;
 use crate::ops::add::{AddReport, Candidate, Existing, Status, apply, locate, preview};
 use crate::ops::git::Network;
-use crate::ops;
 use crate::ui::{Answer, Exit, Screen, Show, Stop, Tone};
 
 /// Add skills from a folder or a git repository
@@ -91,15 +91,19 @@ fn chosen(
     if !args.skills.is_empty() {
         candidates.retain(|candidate| args.skills.iter().any(|name| candidate.is_called(name)));
     } else if candidates.len() > 1 && args.name.is_some() {
-        return Err(Stop::usage("--name renames one skill; this source has several", "choose one with its own folder"));
+        return Err(Stop::usage(
+            "--name renames one skill; this source has several",
+            "choose one with its own folder",
+        ));
     } else if candidates.len() > 1 && !args.all && !cx.globals.dry_run {
         let names: Vec<String> = candidates.iter().map(Candidate::label).collect();
         let many = names.len();
         let question = format!("{source} has {many} skills: {}. Add them all?", names.join(", "));
         let answer = cx.ui.confirm(&question, Answer::Yes).map_err(|stop| match stop {
-            Stop::Usage(usage) => {
-                Stop::usage(usage.message, "choose with `--skill NAME`, which may be repeated, or take all with `--all`")
-            }
+            Stop::Usage(usage) => Stop::usage(
+                usage.message,
+                "choose with `--skill NAME`, which may be repeated, or take all with `--all`",
+            ),
             other => other,
         })?;
         if answer == Answer::No {

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use clap::builder::NonEmptyStringValueParser;
 use skillsync_core::name::SkillName;
 
-use crate::cli::{Cx, complete};
 use crate::cli::planned::Planned;
-use crate::ops::edit_skill::{Committed, commit, diff};
+use crate::cli::{Cx, complete};
 use crate::ops;
+use crate::ops::edit_skill::{Committed, commit, diff};
 use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Make the working copy the skill's next version
@@ -32,7 +32,8 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &CommitArgs) -> Result<Exit, Stop> {
     let store = ops::open(cx.world)?;
     if cx.globals.dry_run {
         let changes = diff(&store, &args.name)?.changes;
-        let would = changes.iter().map(|change| format!("commit {}: {}", change.status.as_str(), change.path));
+        let would =
+            changes.iter().map(|change| format!("commit {}: {}", change.status.as_str(), change.path));
         cx.ui.show(&Planned::new(would))?;
         return Ok(Exit::Done);
     }

@@ -3,8 +3,8 @@
 use skillsync_core::name::SkillName;
 
 use crate::cli::{Cx, complete};
-use crate::ops::edit_skill::diff;
 use crate::ops;
+use crate::ops::edit_skill::diff;
 use crate::ui::{Exit, Stop};
 
 /// Compare a working copy with its skill, as JSON

@@ -2,14 +2,14 @@
 
 use std::io::{self, Write};
 
+use skillsync_core::name::SkillName;
 use skillsync_store::edit::Takeover;
 use skillsync_store::{lease, skills};
-use skillsync_core::name::SkillName;
 
-use crate::cli::{Cx, complete};
 use crate::cli::planned::Planned;
-use crate::ops::edit_skill::{Begun, begin};
+use crate::cli::{Cx, complete};
 use crate::ops;
+use crate::ops::edit_skill::{Begun, begin};
 use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Take a working copy of a skill and print its path

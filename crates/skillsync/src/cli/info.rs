@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use skillsync_core::name::SkillName;
 
 use crate::cli::{Cx, complete};
-use crate::ops::info::{Info, info};
 use crate::ops;
+use crate::ops::info::{Info, info};
 use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Show what a skill is and its state

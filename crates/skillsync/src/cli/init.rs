@@ -6,8 +6,8 @@ use skillsync_store::store::Error::Missing;
 
 use crate::cli::Cx;
 use crate::cli::planned::Planned;
-use crate::ops::init::{Initialized, init};
 use crate::ops;
+use crate::ops::init::{Initialized, init};
 use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Make the store and its config.toml
@@ -21,7 +21,9 @@ pub(crate) fn run(cx: &mut Cx<'_>, _args: &InitArgs) -> Result<Exit, Stop> {
     if cx.globals.dry_run {
         let would = match ops::open(cx.world) {
             Ok(_) => None,
-            Err(ops::Error::Store(Missing { .. })) => Some(format!("make a store at {}", cx.world.store.display())),
+            Err(ops::Error::Store(Missing { .. })) => {
+                Some(format!("make a store at {}", cx.world.store.display()))
+            }
             Err(e) => return Err(e.into()),
         };
         cx.ui.show(&Planned::new(would))?;

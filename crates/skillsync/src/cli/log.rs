@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use skillsync_core::name::SkillName;
 
 use crate::cli::{Cx, complete};
-use crate::ops::observe::{Extent, Log, log};
 use crate::ops;
+use crate::ops::observe::{Extent, Log, log};
 use crate::ui::{Exit, Screen, Show, Stop, text};
 
 /// Show how the uses of a skill went
@@ -30,7 +30,10 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &LogArgs) -> Result<Exit, Stop> {
     let extent = if args.summary { Extent::Summary } else { Extent::Observations(args.limit) };
     let report = log(&store, &args.name, extent)?;
     if report.bad_lines > 0 {
-        cx.ui.warn(format_args!("{}: {} lines of its log do not read and were left out", args.name, report.bad_lines));
+        cx.ui.warn(format_args!(
+            "{}: {} lines of its log do not read and were left out",
+            args.name, report.bad_lines
+        ));
     }
     cx.ui.show(&report)?;
     Ok(Exit::Done)

@@ -3,8 +3,8 @@
 use std::io;
 
 use crate::cli::Cx;
-use crate::ops::ls::{Listing, ls};
 use crate::ops;
+use crate::ops::ls::{Listing, ls};
 use crate::ui::{Column, Exit, Screen, Show, Stop, Table};
 
 /// List skills
@@ -18,7 +18,9 @@ pub(crate) fn run(cx: &mut Cx<'_>, _args: &LsArgs) -> Result<Exit, Stop> {
     let report = ls(&store)?;
     cx.ui.show(&report)?;
     if report.skills.is_empty() && report.failed.is_empty() {
-        cx.ui.hint("there are no skills yet: `skillsync setup` finds those of your agents, `skillsync add` adds one");
+        cx.ui.hint(
+            "there are no skills yet: `skillsync setup` finds those of your agents, `skillsync add` adds one",
+        );
     }
     for failed in &report.failed {
         cx.ui.warn(format_args!("{}: {}", failed.name, failed.error.message));

@@ -6,8 +6,8 @@ use skillsync_core::name::SkillName;
 
 use crate::cli::Cx;
 use crate::cli::planned::Planned;
-use crate::ops::new::{Created, check, new};
 use crate::ops;
+use crate::ops::new::{Created, check, new};
 use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Make a new skill

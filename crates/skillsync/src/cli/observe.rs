@@ -2,15 +2,15 @@
 
 use std::io::{self, Write};
 
-use skillsync_store::skills;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::Signal;
+use skillsync_store::skills;
 
-use crate::cli::{Cx, complete};
 use crate::cli::planned::Planned;
-use crate::ops::observe::{Observed, observe};
+use crate::cli::{Cx, complete};
 use crate::ops;
+use crate::ops::observe::{Observed, observe};
 use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Record how one use of a skill went

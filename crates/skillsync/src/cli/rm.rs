@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use skillsync_core::name::SkillName;
 
-use crate::cli::{Cx, complete};
 use crate::cli::planned::Planned;
-use crate::ops::rm::{Marked, check, rm};
+use crate::cli::{Cx, complete};
 use crate::ops;
+use crate::ops::rm::{Marked, check, rm};
 use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Remove skills at the next sync

@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use skillsync_core::name::SkillName;
 
 use crate::cli::Cx;
+use crate::ops;
 use crate::ops::builtin;
 use crate::ops::sync::{Status, Synced, TargetOutcome, preview, sync};
-use crate::ops;
 use crate::ui::{Exit, Screen, Show, Stop, Tone};
 
 /// Bring every target up to date

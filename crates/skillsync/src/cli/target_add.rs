@@ -7,8 +7,8 @@ use clap::{ArgGroup, ValueHint};
 use skillsync_core::name::TargetId;
 
 use crate::cli::Cx;
-use crate::ops::target::{Added, Adjust, Choice, apply_add, plan_add};
 use crate::ops;
+use crate::ops::target::{Added, Adjust, Choice, apply_add, plan_add};
 use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Add an agent's folder as a target

@@ -3,8 +3,8 @@
 use std::io;
 
 use crate::cli::Cx;
-use crate::ops::target::{Listed, list};
 use crate::ops;
+use crate::ops::target::{Listed, list};
 use crate::ui::{Column, Exit, Screen, Show, Stop, Table};
 
 /// List the targets
@@ -34,7 +34,8 @@ impl Show for Listed {
             Column::text("NOTE"),
         ]);
         for target in &self.targets {
-            let note = target.covered_by.as_ref().map_or_else(String::new, |by| format!("reads {by}'s folder"));
+            let note =
+                target.covered_by.as_ref().map_or_else(String::new, |by| format!("reads {by}'s folder"));
             table.row([
                 target.id.to_string(),
                 target.source.to_string(),

@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use skillsync_core::name::TargetId;
 
-use crate::cli::{Cx, complete};
 use crate::cli::planned::Planned;
-use crate::ops::target::{Removed, find, remove};
+use crate::cli::{Cx, complete};
 use crate::ops;
+use crate::ops::target::{Removed, find, remove};
 use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Stop linking skills into a target

@@ -108,7 +108,8 @@ pub fn apply(
     let mut report = AddReport::default();
     let usable = usable(candidates, &mut report);
     let known: &Index = index;
-    let decided = parallel::map(&usable, |(candidate, name)| standing(store, known, candidate, name, existing));
+    let decided =
+        parallel::map(&usable, |(candidate, name)| standing(store, known, candidate, name, existing));
     let mut wanted = Vec::new();
     for ((candidate, name), standing) in usable.into_iter().zip(decided) {
         match standing {

@@ -23,6 +23,6 @@ pub struct Initialized {
 /// Makes the store of `world`, or completes it.
 pub fn init(world: &World) -> Result<Initialized, Error> {
     let (store, known) = Store::init(&world.store, &world.home, world.now)?;
-    let built_in = write(&store, |writing, index| super::builtin::ensure(writing, index))?;
+    let built_in = write(&store, super::builtin::ensure)?;
     Ok(Initialized { path: world.store.clone(), created: known == Init::Created, built_in })
 }

@@ -47,7 +47,9 @@ pub fn check(store: &Store, name: &SkillName, description: Option<&str>) -> Resu
             kind: Kind::Invalid,
             code: "description-empty",
             message: "the description is empty".to_owned(),
-            hint: Some("agents choose a skill by its description: say what it does and when to use it".to_owned()),
+            hint: Some(
+                "agents choose a skill by its description: say what it does and when to use it".to_owned(),
+            ),
         }
         .into());
     }
@@ -65,7 +67,9 @@ pub fn check(store: &Store, name: &SkillName, description: Option<&str>) -> Resu
             kind: Kind::Invalid,
             code: "name-reserved",
             message: format!("`{name}` is the name of a built-in skill, which was removed"),
-            hint: Some("`skillsync config unset skillsync.without` and `skillsync sync` bring it back".to_owned()),
+            hint: Some(
+                "`skillsync config unset skillsync.without` and `skillsync sync` bring it back".to_owned(),
+            ),
         }
         .into());
     }
@@ -76,11 +80,13 @@ pub fn check(store: &Store, name: &SkillName, description: Option<&str>) -> Resu
 pub fn new(store: &Store, name: &SkillName, description: Option<&str>) -> Result<Created, Error> {
     write(store, |writing, index| {
         check(store, name, description)?;
-        let description = description.unwrap_or("Describe what this skill does and when an agent should use it.");
+        let description =
+            description.unwrap_or("Describe what this skill does and when an agent should use it.");
         let text = frontmatter::compose(name, description);
         let transaction = writing.transaction()?;
         let batch = Batch::new(store.layout(), transaction.dir())?;
-        let contents = [(SkillPath::parse(tree::SKILL_MD).map_err(tree::Error::from)?, text.into_bytes(), false)];
+        let contents =
+            [(SkillPath::parse(tree::SKILL_MD).map_err(tree::Error::from)?, text.into_bytes(), false)];
         let staged = skills::stage_bytes(&transaction, &batch, name, &contents)?;
         let change = Change {
             staged,

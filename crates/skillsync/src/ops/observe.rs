@@ -22,7 +22,12 @@ pub struct Observed {
 }
 
 /// Logs one use of `name`, durably.
-pub fn observe(store: &Store, name: &SkillName, signal: Signal, note: Option<&str>) -> Result<Observed, Error> {
+pub fn observe(
+    store: &Store,
+    name: &SkillName,
+    signal: Signal,
+    note: Option<&str>,
+) -> Result<Observed, Error> {
     let length = note.map_or(0, |n| n.chars().count());
     if length > limits::NOTE_CHARS {
         return Err(Refusal {

@@ -129,11 +129,7 @@ pub fn sync(world: &World, store: &Store) -> Result<Synced, Error> {
 }
 
 /// Syncs under a mutex that is held already.
-pub fn apply(
-    world: &World,
-    writing: &Writing<'_>,
-    index: &mut Index,
-) -> Result<Synced, Error> {
+pub fn apply(world: &World, writing: &Writing<'_>, index: &mut Index) -> Result<Synced, Error> {
     let store = writing.store();
     let built_in = super::builtin::ensure(writing, index)?;
     let mut state = look(store, index)?;
@@ -234,7 +230,8 @@ fn look(store: &Store, index: &mut Index) -> Result<Present, Error> {
     let planned = parallel::map(&active, |look: &Look| {
         let (rendering, fresh) = render::plan(store, index, &look.name, look.version, look.tree)?;
         let hex = rendering.id.hex();
-        let (condition, seen) = render::condition(index, Key::Tree(&hex), &store.layout().tree(&rendering.id))?;
+        let (condition, seen) =
+            render::condition(index, Key::Tree(&hex), &store.layout().tree(&rendering.id))?;
         Ok::<_, skills::Error>((rendering, fresh, condition, seen))
     });
     for (look, planned) in active.iter().zip(planned) {
@@ -303,7 +300,12 @@ impl Present {
             };
             if let (true, Some(negative_rate)) = (stats.is_struggling(settings), stats.negative_rate()) {
                 let (negative, total) = (stats.negative, stats.total());
-                self.report.struggling.push(Struggling { skill: name.clone(), negative, total, negative_rate });
+                self.report.struggling.push(Struggling {
+                    skill: name.clone(),
+                    negative,
+                    total,
+                    negative_rate,
+                });
             }
         }
         Ok(())
@@ -402,4 +404,3 @@ fn housekeeping(writing: &Writing<'_>, index: &mut Index) -> Result<(), Error> {
     index.set(Key::Housekeeping, &hour);
     Ok(())
 }
-

@@ -21,7 +21,9 @@ use crate::world::World;
 /// The known tools: those of the program, extended by the user's own file where there is one.
 pub fn tools(store: &Path) -> Result<Tools, Error> {
     let path = store.join("tools.toml");
-    let Some(bytes) = fs::optional(fs::read(&path, limits::CONFIG_BYTES))? else { return Ok(Tools::builtin()) };
+    let Some(bytes) = fs::optional(fs::read(&path, limits::CONFIG_BYTES))? else {
+        return Ok(Tools::builtin());
+    };
     Ok(Tools::with_user(&String::from_utf8_lossy(&bytes), &path)?)
 }
 
@@ -158,8 +160,12 @@ pub fn plan_add(world: &World, store: &Store, choice: &Choice, adjust: &Adjust) 
             store.config().target(id).is_some() || report.added.iter().any(|line| line.id == *id)
         };
         if adjust.id.is_some() && taken(&target.id) {
-            return Err(refuse(Kind::Exists, "target-exists", format!("there is a target `{}` already", target.id))
-                .hint("choose another --id"));
+            return Err(refuse(
+                Kind::Exists,
+                "target-exists",
+                format!("there is a target `{}` already", target.id),
+            )
+            .hint("choose another --id"));
         }
         target.id = free_id(&target.id, target.source, taken)?;
         report.added.push((&target).into());
@@ -211,12 +217,15 @@ pub fn detected<'t>(world: &World, tools: &'t Tools) -> Vec<&'t Tool> {
     })
 }
 
+/// Makes a target of an id, a folder, how it was named, and a tool.
+type MakeTarget<'a> = dyn Fn(TargetId, &Path, TargetSource, Option<&Tool>) -> Target + 'a;
+
 /// The tools of a project: those whose folder is in it; without any, those found on this machine.
 fn project_candidates(
     world: &World,
     tools: &Tools,
     dir: &Path,
-    target: &dyn Fn(TargetId, &Path, TargetSource, Option<&Tool>) -> Target,
+    target: &MakeTarget<'_>,
 ) -> Result<Vec<Target>, Error> {
     let root = project_root(&world.resolve(dir))?;
     if root == world.home {
@@ -244,7 +253,12 @@ fn project_candidates(
         }
         let mut id = format!("{}-project", tool.id);
         id.truncate(limits::NAME_BYTES);
-        found.push(target(TargetId::parse(id.trim_end_matches('-'))?, &dir, TargetSource::Project, Some(tool)));
+        found.push(target(
+            TargetId::parse(id.trim_end_matches('-'))?,
+            &dir,
+            TargetSource::Project,
+            Some(tool),
+        ));
     }
     if found.is_empty() {
         let message = format!("no agent's folder was found in `{}`", root.display());
@@ -275,13 +289,19 @@ fn check_folder(store: &Store, dir: &Path) -> Result<(), Error> {
         return Err(targets::Error::InStore { path: dir.to_owned() }.into());
     }
     match fs::stat(dir)? {
-        Some(metadata) if !metadata.is_dir() => Err(targets::Error::NotAFolder { path: dir.to_owned() }.into()),
+        Some(metadata) if !metadata.is_dir() => {
+            Err(targets::Error::NotAFolder { path: dir.to_owned() }.into())
+        }
         _ => Ok(()),
     }
 }
 
 /// `wanted`, or it with the first number that is free.
-fn free_id(wanted: &TargetId, source: TargetSource, taken: impl Fn(&TargetId) -> bool) -> Result<TargetId, Error> {
+fn free_id(
+    wanted: &TargetId,
+    source: TargetSource,
+    taken: impl Fn(&TargetId) -> bool,
+) -> Result<TargetId, Error> {
     if !taken(wanted) {
         return Ok(wanted.clone());
     }
@@ -337,7 +357,12 @@ pub struct Removed {
 
 /// Takes our entries out of a target's folder and the target out of `config.toml`. A target that holds an edit of
 /// somebody's stays.
-pub fn remove(store: &Store, writing: &Writing<'_>, index: &mut Index, id: &TargetId) -> Result<Removed, Error> {
+pub fn remove(
+    store: &Store,
+    writing: &Writing<'_>,
+    index: &mut Index,
+    id: &TargetId,
+) -> Result<Removed, Error> {
     let target = find(store, id)?.clone();
     let transaction = writing.transaction()?;
     let cleared = targets::clear(writing, &transaction, index, &target)?;

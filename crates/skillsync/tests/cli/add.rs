@@ -1,4 +1,9 @@
 //! `skillsync add` of folders, and every kind of folder that is not a skill.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "the tests spoil the disk by hand, and fail where they cannot"
+)]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -33,7 +38,10 @@ fn other_content_needs_force_and_becomes_the_next_version() {
     assert_eq!(output.json()["failed"][0]["error"]["code"], "skill-exists");
     before.without(&[".skillsync/state"]).assert_same(&machine.snapshot().without(&[".skillsync/state"]));
     assert_eq!(machine.run(&["add", "other/pdf", "--force"]).ok().stdout, "pdf: updated, version 2\n");
-    assert_eq!(machine.run(&["history", "pdf", "--json"]).ok().json()["versions"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        machine.run(&["history", "pdf", "--json"]).ok().json()["versions"].as_array().unwrap().len(),
+        2
+    );
 }
 
 #[test]
@@ -90,7 +98,9 @@ fn what_is_no_skill_is_refused_by_name_and_changes_nothing() {
         ("folder-not-found", "nowhere", |_| {}),
         ("no-skill-found", "empty", |dir| std::fs::remove_file(dir.join("SKILL.md")).unwrap()),
         ("frontmatter-missing", "headless", |dir| std::fs::write(dir.join("SKILL.md"), "# x\n").unwrap()),
-        ("frontmatter-not-closed", "open", |dir| std::fs::write(dir.join("SKILL.md"), "---\nname: x\n").unwrap()),
+        ("frontmatter-not-closed", "open", |dir| {
+            std::fs::write(dir.join("SKILL.md"), "---\nname: x\n").unwrap()
+        }),
         ("frontmatter-not-yaml", "broken", |dir| {
             std::fs::write(dir.join("SKILL.md"), "---\nname: [\ndescription: y\n---\n").unwrap();
         }),

@@ -1,4 +1,9 @@
 //! The commands of every day: `init`, `new`, `ls`, `info`, `edit`, `diff`, `commit`, `abort`, `observe`, `log`, `rm`.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "the tests spoil the disk by hand, and fail where they cannot"
+)]
 
 use skillsync_testkit::SkillBuilder;
 
@@ -37,7 +42,9 @@ fn a_store_of_a_newer_format_or_with_a_broken_config_is_not_touched() {
         let machine = holding(&["pdf"]);
         machine.write(".skillsync/config.toml", text);
         let before = machine.snapshot();
-        for args in [&["init"][..], &["sync"], &["target", "add", "--path", "x"], &["edit", "pdf"], &["rm", "pdf"]] {
+        for args in
+            [&["init"][..], &["sync"], &["target", "add", "--path", "x"], &["edit", "pdf"], &["rm", "pdf"]]
+        {
             let output = machine.run(&[args, &["--json"]].concat()).fails(1);
             assert_eq!(output.json()["error"]["code"], code, "{args:?}");
         }
@@ -126,7 +133,10 @@ fn an_edit_is_seen_committed_and_ended() {
     assert_eq!(machine.read(".skillsync/skills/pdf/SKILL.md"), format!("{old}More.\n"));
     let history = machine.run(&["history", "pdf", "--json"]).ok().json();
     assert_eq!(history["versions"][0]["reason"], "more");
-    assert_eq!(machine.run(&["commit", "pdf", "--reason", "x", "--json"]).fails(1).json()["error"]["code"], "lease-not-held");
+    assert_eq!(
+        machine.run(&["commit", "pdf", "--reason", "x", "--json"]).fails(1).json()["error"]["code"],
+        "lease-not-held"
+    );
 }
 
 #[test]
@@ -186,14 +196,20 @@ fn a_working_copy_may_not_hold_what_is_reserved_or_break_the_head() {
     let machine = holding(&["pdf"]);
     machine.run(&["edit", "pdf"]).ok();
     std::os::unix::fs::symlink("/etc/passwd", machine.store("editing/pdf/out")).unwrap();
-    assert_eq!(machine.run(&["commit", "pdf", "--reason", "x", "--json"]).fails(1).json()["error"]["code"], "link-outside");
+    assert_eq!(
+        machine.run(&["commit", "pdf", "--reason", "x", "--json"]).fails(1).json()["error"]["code"],
+        "link-outside"
+    );
 }
 
 #[test]
 fn a_commit_of_nothing_is_an_error() {
     let machine = holding(&["pdf"]);
     machine.run(&["edit", "pdf"]).ok();
-    assert_eq!(machine.run(&["commit", "pdf", "--reason", "x", "--json"]).fails(1).json()["error"]["code"], "nothing-to-commit");
+    assert_eq!(
+        machine.run(&["commit", "pdf", "--reason", "x", "--json"]).fails(1).json()["error"]["code"],
+        "nothing-to-commit"
+    );
     machine.run(&["abort", "pdf"]).ok();
     assert_eq!(machine.run(&["abort", "pdf", "--json"]).fails(1).json()["error"]["code"], "lease-not-held");
 }
@@ -250,7 +266,10 @@ fn an_edit_that_was_overtaken_is_merged_or_given_back() {
     assert_eq!(output.json()["error"]["code"], "conflict");
     canonical.assert_same(&machine.snapshot().only(".skillsync/skills"));
     let marked = machine.read(".skillsync/editing/pdf/SKILL.md");
-    assert!(marked.contains("<<<<<<< working copy\nFOUR\n") && marked.contains("vier\n>>>>>>> version 4\n"), "{marked}");
+    assert!(
+        marked.contains("<<<<<<< working copy\nFOUR\n") && marked.contains("vier\n>>>>>>> version 4\n"),
+        "{marked}"
+    );
     assert_eq!(
         machine.run(&["commit", "pdf", "--reason", "both", "--json"]).fails(5).json()["error"]["code"],
         "conflict-undecided"
@@ -265,7 +284,10 @@ fn a_mistyped_name_names_the_nearest() {
     let output = machine.run(&["info", "code-reviev"]).fails(1);
     assert!(output.stderr.contains("did you mean `code-review`?"), "{}", output.stderr);
     for args in [&["observe", "x", "--signal", "positive"][..], &["log", "x"], &["rm", "x"], &["diff", "x"]] {
-        assert_eq!(machine.run(&[args, &["--json"]].concat()).fails(1).json()["error"]["code"], "skill-not-found");
+        assert_eq!(
+            machine.run(&[args, &["--json"]].concat()).fails(1).json()["error"]["code"],
+            "skill-not-found"
+        );
     }
     assert!(!machine.store("logs/x.jsonl").exists());
 }

@@ -1,4 +1,9 @@
 //! `skillsync sync` and `skillsync target`: what agents see, what is never touched, what a failure spares.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "the tests spoil the disk by hand, and fail where they cannot"
+)]
 
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
@@ -55,7 +60,8 @@ fn a_second_sync_changes_nothing_at_all() {
         let metadata = std::fs::symlink_metadata(machine.path(path)).unwrap();
         (metadata.ino(), metadata.mtime_nsec(), metadata.ctime_nsec())
     };
-    let paths = ["agent/skills", "agent/skills/pdf", ".skillsync/skills/pdf/SKILL.md", ".skillsync/state/index"];
+    let paths =
+        ["agent/skills", "agent/skills/pdf", ".skillsync/skills/pdf/SKILL.md", ".skillsync/state/index"];
     let then = paths.map(times);
     machine.run(&["sync"]).ok();
     let noise = [".skillsync/state/mutex"];
@@ -74,7 +80,8 @@ fn what_is_not_ours_stays() {
     let before = machine.snapshot().only("agent");
     let output = machine.run(&["sync", "--json"]).fails(3).json();
     let blocked = output["targets"][0]["blocked"].as_array().unwrap().clone();
-    let what: Vec<_> = blocked.iter().map(|b| (b["skill"].as_str().unwrap(), b["what"].as_str().unwrap())).collect();
+    let what: Vec<_> =
+        blocked.iter().map(|b| (b["skill"].as_str().unwrap(), b["what"].as_str().unwrap())).collect();
     assert_eq!(what, [("file", "file"), ("folder", "folder"), ("link", "link")]);
     machine.run(&["rm", "folder", "link", "file", "free"]).ok();
     machine.run(&["sync"]).ok();
@@ -123,7 +130,10 @@ fn an_edit_through_the_agents_link_is_reported_and_never_overwritten() {
     let output = machine.run(&["sync", "--json"]).fails(3).json();
     assert_eq!(output["targets"][0]["held"][0], "pdf");
     assert_eq!(std::fs::read_to_string(&seen).unwrap(), text);
-    assert_eq!(machine.run(&["target", "remove", "path-1", "--json"]).fails(5).json()["error"]["code"], "hand-edited");
+    assert_eq!(
+        machine.run(&["target", "remove", "path-1", "--json"]).fails(5).json()["error"]["code"],
+        "hand-edited"
+    );
     assert_eq!(std::fs::read_to_string(&seen).unwrap(), text);
 }
 
@@ -187,7 +197,8 @@ fn tools_that_read_each_others_folders_list_a_skill_once() {
         machine.run(&["target", "add", "--tool", agent]).ok();
     }
     let output = machine.run(&["sync", "--json"]).ok().json();
-    let covered: Vec<_> = output["targets"].as_array().unwrap().iter().map(|t| t["target"]["covered_by"].clone()).collect();
+    let covered: Vec<_> =
+        output["targets"].as_array().unwrap().iter().map(|t| t["target"]["covered_by"].clone()).collect();
     assert_eq!(covered[..2], [serde_json::Value::Null, serde_json::Value::Null]);
     assert!(covered[2].is_string(), "{covered:?}");
     assert!(!machine.path(".cursor/skills/pdf").exists());
@@ -222,7 +233,8 @@ fn links_in_a_project_are_relative() {
     std::fs::create_dir_all(machine.path("app/.git")).unwrap();
     std::fs::create_dir_all(machine.path("app/.claude")).unwrap();
     std::fs::create_dir_all(machine.path("app/deep/down")).unwrap();
-    let added = machine.command(&["target", "add", "--project", "--json"]).cwd(&machine.path("app/deep/down")).run();
+    let added =
+        machine.command(&["target", "add", "--project", "--json"]).cwd(&machine.path("app/deep/down")).run();
     assert_eq!(added.ok().json()["added"][0]["id"], "claude-code-project");
     machine.run(&["sync"]).ok();
     let link = std::fs::read_link(machine.path("app/.claude/skills/pdf")).unwrap();
@@ -236,7 +248,10 @@ fn targets_are_added_once_named_and_removed_clean() {
     let machine = with_target(&["pdf"]);
     let again = machine.run(&["target", "add", "--path", "agent/skills", "--json"]).ok().json();
     assert_eq!(again["present"][0]["id"], "path-1");
-    assert_eq!(machine.run(&["target", "add", "--tool", "cluade", "--json"]).fails(1).json()["error"]["code"], "tool-unknown");
+    assert_eq!(
+        machine.run(&["target", "add", "--tool", "cluade", "--json"]).fails(1).json()["error"]["code"],
+        "tool-unknown"
+    );
     assert_eq!(
         machine.run(&["target", "add", "--path", ".skillsync/skills", "--json"]).fails(1).json()["error"]["code"],
         "target-in-store"

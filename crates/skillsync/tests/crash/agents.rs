@@ -144,7 +144,7 @@ fn setup() {
     };
     Case::new("setup", BIN, &["setup", "--yes"])
         .prepare(prepare)
-        .thin(2)
+        .thin(4)
         .live(nothing_lost)
         .durable(expendable)
         .settle(settle)
@@ -164,7 +164,7 @@ fn setup_killed_then_undone() {
         .live(nothing_lost)
         .settle(settle)
         .kills_only()
-        .thin(5)
+        .thin(8)
         .run();
 }
 
@@ -193,6 +193,7 @@ fn setup_undo() {
     };
     Case::new("setup --undo", BIN, &["setup", "--undo", "--yes"])
         .prepare(prepare)
+        .thin(3)
         .live(nothing_lost)
         .durable(expendable)
         .settle(settle)

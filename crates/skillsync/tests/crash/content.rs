@@ -57,7 +57,7 @@ fn add_several() {
         is_there(m, "gamma");
         is_there(m, "delta");
     };
-    crash("add --all", &["add", "more", "--all"], prepare, &[0, 1, 3], done).run();
+    crash("add --all", &["add", "more", "--all"], prepare, &[0, 1, 3], done).thin(3).run();
 }
 
 #[test]

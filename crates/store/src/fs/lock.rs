@@ -49,7 +49,9 @@ impl Fault for MutexError {
     }
     fn hint(&self) -> Option<String> {
         match self {
-            MutexError::Held { .. } => Some("wait for it to end, or end it; the lock frees itself then".to_owned()),
+            MutexError::Held { .. } => {
+                Some("wait for it to end, or end it; the lock frees itself then".to_owned())
+            }
             MutexError::Fs(e) => e.hint(),
         }
     }

@@ -7,8 +7,8 @@ use std::path::Path;
 use rustix::fs::{CWD, RenameFlags};
 
 use super::{
-    Context, Error, Mode, OUR_PREFIX, Result, create_empty, entries, lstat, make_dir, open_regular,
-    optional, parent, sync_dir, sync_file_system, unique_name,
+    Context, Error, Mode, OUR_PREFIX, Result, create_empty, entries, lstat, make_dir, open_regular, optional,
+    parent, sync_dir, sync_file_system, unique_name,
 };
 
 /// Renames; replaces a file that is there.

@@ -65,13 +65,7 @@ pub(super) fn plan(
     prune(layout, index, target, wanted, plan)
 }
 
-fn found(
-    layout: &Layout,
-    index: &mut Index,
-    key: &str,
-    at: &Path,
-    name: &SkillName,
-) -> Result<Found, Error> {
+fn found(layout: &Layout, index: &mut Index, key: &str, at: &Path, name: &SkillName) -> Result<Found, Error> {
     match place::occupant(layout, at)? {
         Occupant::Nothing => return Ok(Found::Nothing),
         Occupant::Ours(_) => return Ok(Found::Link),

@@ -35,11 +35,11 @@ pub(super) fn plan(
         let link = layout.rendered_skill(&target.id, name.as_str());
         let now = render::linked(layout, &link)?;
         let moves = now.as_deref() != Some(rendering.id.hex().as_str());
-        if let (true, Some(old)) = (moves, &now) {
-            if is_edited(layout, index, old)? {
-                outcome.held.push(name.clone());
-                continue;
-            }
+        if let (true, Some(old)) = (moves, &now)
+            && is_edited(layout, index, old)?
+        {
+            outcome.held.push(name.clone());
+            continue;
         }
         if moves {
             plan.steps.push(Step::Swing { link: link.clone(), id: rendering.id });
@@ -82,12 +82,12 @@ fn prune(
     for entry in fs::entries(&rendered)?.unwrap_or_default() {
         let Some(text) = entry.to_str().filter(|text| !wanted.keeps(text)) else { continue };
         let link = rendered.join(text);
-        if let Some(hex) = render::linked(layout, &link)? {
-            if is_edited(layout, index, &hex)? {
-                plan.outcome.held.extend(SkillName::parse(text).ok());
-                kept.insert(text.to_owned());
-                continue;
-            }
+        if let Some(hex) = render::linked(layout, &link)?
+            && is_edited(layout, index, &hex)?
+        {
+            plan.outcome.held.extend(SkillName::parse(text).ok());
+            kept.insert(text.to_owned());
+            continue;
         }
         if fs::read_link(&link)?.is_some() {
             inner.push(Step::Unlink(link));

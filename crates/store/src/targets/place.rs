@@ -37,7 +37,8 @@ pub fn occupant(layout: &Layout, place: &Path) -> Result<Occupant, fs::Error> {
     let folder = place.parent().unwrap_or(Path::new("/"));
     let points_at = cleaned(&folder.join(&text));
     let ours = points_at.starts_with(layout.rendered())
-        || folder_is_linked(folder)?.is_some_and(|real| cleaned(&real.join(&text)).starts_with(layout.rendered()));
+        || folder_is_linked(folder)?
+            .is_some_and(|real| cleaned(&real.join(&text)).starts_with(layout.rendered()));
     Ok(if ours { Occupant::Ours(text) } else { Occupant::ForeignLink(text) })
 }
 
@@ -80,7 +81,11 @@ mod tests {
     #[test]
     fn a_place_is_written_as_seen_from_a_folder() {
         let cases = [
-            ("/nowhere/app/.claude/skills", "/nowhere/.skillsync/rendered/x", "../../../.skillsync/rendered/x"),
+            (
+                "/nowhere/app/.claude/skills",
+                "/nowhere/.skillsync/rendered/x",
+                "../../../.skillsync/rendered/x",
+            ),
             ("/nowhere", "/nowhere/a", "a"),
             ("/nowhere/a/b", "/else/c", "../../../else/c"),
         ];

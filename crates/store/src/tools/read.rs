@@ -8,8 +8,8 @@ use skillsync_core::name::{self, TargetId};
 use toml_edit::{Document, Item, Table, TableLike};
 
 use super::location::{InProject, Location, is_var};
-use skillsync_core::nearest::nearest;
 use super::{Error, Listing, Mode, Tool, Tools, fold, shown};
+use skillsync_core::nearest::nearest;
 
 const ROOT_KEYS: [&str; 2] = ["vars", "tool"];
 const TOOL_KEYS: [&str; 10] = [

@@ -150,7 +150,9 @@ fn head(
                 kind: Kind::Invalid,
                 code: "description-missing",
                 message: "its SKILL.md has no description, so no agent would load it".to_owned(),
-                hint: Some("add `description: ...` to its frontmatter: what it does and when to use it".to_owned()),
+                hint: Some(
+                    "add `description: ...` to its frontmatter: what it does and when to use it".to_owned(),
+                ),
             },
         ));
     }
