@@ -1,9 +1,5 @@
 //! The commands of every day: `init`, `new`, `ls`, `info`, `edit`, `diff`, `commit`, `abort`, `observe`, `log`, `rm`.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "the tests spoil the disk by hand, and fail where they cannot"
-)]
+#![expect(clippy::disallowed_methods, reason = "the tests spoil the disk by hand")]
 
 use skillsync_testkit::SkillBuilder;
 
