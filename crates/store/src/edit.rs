@@ -14,7 +14,7 @@ use skillsync_core::tree::{self, Tree};
 use crate::fs;
 use crate::index::Index;
 use crate::layout::META;
-use crate::lease::{self, Holder, Lease};
+use crate::lease::{self, Claim, Holder, Lease};
 use crate::meta::Meta;
 use crate::objects::{self, Batch, Stored};
 use crate::scan;
@@ -188,7 +188,8 @@ pub fn begin(
     };
     fs::rename_no_replace(&staged.dir, &path)?;
     fs::sync_dir(&layout.editing())?;
-    let lease = Lease::new(token, store.now_text(), holder, head.number, head.tree);
+    let mut lease = Lease::new(token, store.now_text(), holder, head.number, head.tree);
+    lease.taken_over = fs::lstat(&layout.lease(name))?.is_some();
     lease::put(layout, name, &lease)?;
     transaction.finish()?;
     Ok(Begun { path, lease, replaced })
@@ -213,7 +214,7 @@ pub struct Working {
 pub fn working(store: &Store, name: &SkillName) -> Result<Working, Error> {
     let layout = store.layout();
     let meta = skills::load(store, name)?;
-    let lease = lease::current(layout, name, None)?;
+    let lease = lease::held(layout, name)?;
     let path = layout.working_copy(name);
     let (tree, _) = scan::read(&path)?;
     let canonical = store.objects().tree(&meta.head().tree)?;
@@ -235,12 +236,12 @@ pub fn commit(
     index: &mut Index,
     name: &SkillName,
     reason: &str,
-    token: Option<u64>,
-    stats: Stats,
+    claim: Claim<'_>,
+    stats: Option<Stats>,
 ) -> Result<Committed, Error> {
     let store = writing.store();
     let layout = store.layout();
-    lease::current(layout, name, token)?;
+    lease::claim(layout, name, claim)?;
     let Working { lease, meta, tree, path, .. } = working(store, name)?;
     refuse_reserved(name, &path)?;
     let head = meta.head();
@@ -280,7 +281,7 @@ pub fn commit(
         reason: Some(reason.to_owned()),
         source: meta.source,
         upstream: None,
-        stats: Some(stats),
+        stats,
         hand_edit: HandEdit::Refuse,
     };
     let advanced = one(skills::advance(writing, &transaction, batch, index, vec![change])?)?;
@@ -296,21 +297,26 @@ pub fn one(results: Vec<Result<Advanced, skills::Error>>) -> Result<Advanced, sk
     results.into_iter().next().unwrap_or_else(|| Err(missing()))
 }
 
-/// Ends an edit after its commit: the lease first, so that nobody commits the copy again.
+/// Ends an edit after its commit: the lease first, so that nobody commits the copy again. The copy goes to trash: it
+/// may hold what was written after it was read, or a repository, and an editor may still have it open.
 fn end(store: &Store, name: &SkillName) -> Result<(), Error> {
     lease::end(store.layout(), name)?;
-    Ok(fs::remove_tree(&store.layout().working_copy(name))?)
+    let path = store.layout().working_copy(name);
+    if fs::lstat(&path)?.is_some() {
+        store.trash().put(&path, &format!("{name}-working-copy"))?;
+    }
+    Ok(())
 }
 
 /// Discards the working copy of `name`, to trash, and ends the lease (checklist D10).
-pub fn abort(writing: &Writing<'_>, name: &SkillName) -> Result<Option<PathBuf>, Error> {
+pub fn abort(writing: &Writing<'_>, name: &SkillName, claim: Claim<'_>) -> Result<Option<PathBuf>, Error> {
     let store = writing.store();
     let layout = store.layout();
     let path = layout.working_copy(name);
     let has_copy = fs::lstat(&path)?.is_some();
     // A damaged lease can be ended: aborting is what one does about it.
-    match lease::get(layout, name) {
-        Ok(None) if !has_copy => return Err(lease::Error::NotHeld { name: name.clone() }.into()),
+    match lease::claim(layout, name, claim) {
+        Err(lease::Error::NotHeld { .. }) if has_copy => {}
         Ok(_) | Err(lease::Error::Damaged { .. }) => {}
         Err(e) => return Err(e.into()),
     }

@@ -126,6 +126,23 @@ pub fn optional<T>(result: Result<T>) -> Result<Option<T>> {
 /// What every temporary of ours begins with, here and in foreign folders. Never part of a skill's payload.
 pub const OUR_PREFIX: &str = ".skillsync-";
 
+/// Whether `name` is that of a temporary of ours ([`unique_name`] after [`OUR_PREFIX`]) whose process is no more: it
+/// may be cleared away. What only begins like one is somebody else's.
+pub fn is_abandoned_temporary(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix(OUR_PREFIX) else { return false };
+    let rest = rest.strip_suffix(".tmp").unwrap_or(rest);
+    let mut parts = rest.split('-');
+    let (Some(pid), Some(time), Some(count), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    let is_time = time.len() == 16 && time.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_count = !count.is_empty() && count.bytes().all(|b| b.is_ascii_digit());
+    let pid = pid.parse().ok().and_then(rustix::process::Pid::from_raw);
+    // Only "there is no such process" proves it.
+    let is_gone = pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH));
+    is_time && is_count && is_gone
+}
+
 /// How many processes and calls this process made names for.
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 

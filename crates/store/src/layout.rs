@@ -1,9 +1,11 @@
-//! Every path of the store (`docs/formats/store.md`, checklist D3), and nothing but paths.
+//! Every path of the store (`docs/formats/store.md`, checklist D3), and making its folders.
 
 use std::path::{Path, PathBuf};
 
 use skillsync_core::digest::{FileDigest, TreeId};
 use skillsync_core::name::{SkillName, TargetId};
+
+use crate::fs;
 
 /// Where the things of one store are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,6 +162,17 @@ impl Layout {
     /// Replaced things.
     pub fn trash(&self) -> PathBuf {
         self.root.join("trash")
+    }
+
+    /// Makes the folders that are missing, durably: objects that are acknowledged later stand in them.
+    pub fn make_folders(&self) -> Result<(), fs::Error> {
+        for folder in self.folders() {
+            if fs::lstat(&folder)?.is_none() {
+                fs::make_dir(&folder)?;
+            }
+        }
+        fs::sync_dir(&self.objects())?;
+        fs::sync_dir(&self.root)
     }
 
     /// The folders that a store has.

@@ -125,6 +125,9 @@ pub struct Lease {
     /// Who took it.
     #[serde(flatten)]
     pub holder: Holder,
+    /// Whether it was taken from somebody: then only its holder, or its token, commits.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub taken_over: bool,
     /// The version that the working copy was made from.
     pub base_version: u32,
     /// Its tree: the base of a merge.
@@ -137,7 +140,7 @@ pub struct Lease {
 impl Lease {
     /// A lease to be written with [`put`].
     pub fn new(token: u64, created: String, holder: Holder, base_version: u32, base: TreeId) -> Self {
-        Self { format: FORMAT, token, created, holder, base_version, base, undecided: Vec::new() }
+        Self { format: FORMAT, token, created, holder, taken_over: false, base_version, base, undecided: Vec::new() }
     }
 
     /// The same lease after a merge with the version `base_version`.
@@ -165,16 +168,40 @@ pub fn get(layout: &Layout, name: &SkillName) -> Result<Option<Lease>, Error> {
     Ok(Some(lease))
 }
 
-/// The lease of `name`; fails when nobody holds it, or when `token` is not the current one.
-pub fn current(layout: &Layout, name: &SkillName, token: Option<u64>) -> Result<Lease, Error> {
-    let lease = get(layout, name)?.ok_or_else(|| Error::NotHeld { name: name.clone() })?;
-    match token {
-        Some(token) if token != lease.token => {
-            let holder = lease.describe();
-            Err(Error::TakenOver { name: name.clone(), token, current: lease.token, holder })
-        }
+/// Who asks to use a lease.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    /// Who they are.
+    pub holder: &'a Holder,
+    /// The token they were given, if they say it.
+    pub token: Option<u64>,
+}
+
+impl Holder {
+    /// Whether this is the same user at the same place; the process is another one with every command.
+    fn is_same(&self, other: &Holder) -> bool {
+        (&self.host, &self.user, &self.cwd, &self.agent) == (&other.host, &other.user, &other.cwd, &other.agent)
+    }
+}
+
+/// The lease of `name`, for whoever has a right to it: the token decides where one is given. Without one, a lease
+/// that was taken over serves its own holder alone: who held it before must notice (decision 13).
+pub fn claim(layout: &Layout, name: &SkillName, claim: Claim<'_>) -> Result<Lease, Error> {
+    let lease = held(layout, name)?;
+    let taken_over = |token| {
+        let holder = lease.describe();
+        Err(Error::TakenOver { name: name.clone(), token, current: lease.token, holder })
+    };
+    match claim.token {
+        Some(token) if token != lease.token => taken_over(token),
+        None if lease.taken_over && !lease.holder.is_same(claim.holder) => taken_over(lease.token - 1),
         _ => Ok(lease),
     }
+}
+
+/// The lease of `name`; fails when nobody holds it.
+pub fn held(layout: &Layout, name: &SkillName) -> Result<Lease, Error> {
+    get(layout, name)?.ok_or_else(|| Error::NotHeld { name: name.clone() })
 }
 
 /// Fails when somebody holds the lease of `name`.

@@ -128,7 +128,7 @@ pub fn list(root: &Path) -> Result<Listing, Error> {
     if !metadata.is_some_and(|m| m.is_dir()) {
         return Err(Error::NotAFolder { path: root.to_owned() });
     }
-    let mut lister = Lister { root, real_root: None, listing: Listing::default() };
+    let mut lister = Lister { root, real_root: None, listing: Listing::default(), size_bytes: 0 };
     lister.folder("")?;
     Ok(lister.listing)
 }
@@ -169,6 +169,7 @@ struct Lister<'a> {
     root: &'a Path,
     real_root: Option<PathBuf>,
     listing: Listing,
+    size_bytes: u64,
 }
 
 impl Lister<'_> {
@@ -228,6 +229,12 @@ impl Lister<'_> {
         }
         let executable = fs::is_executable(metadata);
         let (size_bytes, stamp) = (metadata.len(), FileStamp::of(metadata));
+        // Refused before a byte of it is read or copied.
+        self.size_bytes = self.size_bytes.saturating_add(size_bytes);
+        if self.size_bytes > limits::SKILL_BYTES {
+            let source = tree::Error::TooLarge { size_bytes: self.size_bytes };
+            return Err(Error::Tree { root: self.root.to_owned(), source });
+        }
         self.listing.files.push(Found { path, at, size_bytes, executable, stamp });
         Ok(())
     }

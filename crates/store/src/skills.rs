@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use skillsync_core::digest::FileDigest;
+use skillsync_core::digest::{FileDigest, TreeId};
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::SkillName;
 use skillsync_core::nearest::nearest;
@@ -121,10 +121,27 @@ impl Fault for Error {
     }
 }
 
-/// The names of all canonical skills, sorted. Folders that are no skills are `doctor`'s business.
+/// The names of all canonical skills, sorted. Folders that are no skills are `doctor`'s business. A `skills/` that is
+/// not there, or empty though agents are served from it, is an error: a disk that is not mounted must not look like
+/// a user who removed everything.
 pub fn names(layout: &Layout) -> Result<Vec<SkillName>, fs::Error> {
-    let entries = fs::entries(&layout.skills())?.unwrap_or_default();
+    let folder = layout.skills();
+    let missing = || fs::Error::new("list", &folder, std::io::ErrorKind::NotFound.into());
+    let entries = fs::entries(&folder)?.ok_or_else(missing)?;
+    if entries.is_empty() && serves_somebody(layout)? {
+        let error = std::io::Error::other("it is empty, though agents have skills of it; is its disk there?");
+        return Err(fs::Error::new("use", &folder, error));
+    }
     Ok(entries.iter().filter_map(|entry| SkillName::parse(entry.to_str()?).ok()).collect())
+}
+
+fn serves_somebody(layout: &Layout) -> Result<bool, fs::Error> {
+    for target in fs::entries(&layout.rendered())?.unwrap_or_default() {
+        if fs::entries(&layout.rendered().join(target))?.is_some_and(|links| !links.is_empty()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The record of a skill.
@@ -405,6 +422,8 @@ struct Prepared {
     meta: Meta,
     listing: Listing,
     meta_stamp: FileStamp,
+    /// What the folder that it replaces must hold at that moment; `None` when a hand edit is to be replaced.
+    replaces: Option<TreeId>,
 }
 
 /// Checks one change and writes its record beside its payload. The inner error spares the others, the outer not.
@@ -421,6 +440,10 @@ fn prepare(store: &Store, index: &Index, change: Change) -> Result<Result<Prepar
     {
         return Ok(Err(e));
     }
+    let replaces = match (&known, hand_edit) {
+        (Some(meta), HandEdit::Refuse) => Some(meta.head().tree),
+        _ => None,
+    };
     let version = Version {
         number: 1,
         content_hash: tree.content_hash(),
@@ -448,7 +471,7 @@ fn prepare(store: &Store, index: &Index, change: Change) -> Result<Result<Prepar
     fs::create(&meta_path, meta.text().as_bytes(), fs::Mode::Plain)?;
     let meta_stamp = stamp(&meta_path)?;
     let listing = scan::list(&dir)?;
-    Ok(Ok(Prepared { name, tree, dir, meta, listing, meta_stamp }))
+    Ok(Ok(Prepared { name, tree, dir, meta, listing, meta_stamp, replaces }))
 }
 
 fn stamp(path: &Path) -> Result<FileStamp, fs::Error> {
@@ -462,12 +485,44 @@ fn swap(
     index: &mut Index,
     prepared: Prepared,
 ) -> Result<Advanced, Error> {
-    let Prepared { name, dir, meta, listing, meta_stamp, .. } = prepared;
+    let Prepared { name, dir, meta, listing, meta_stamp, replaces, .. } = prepared;
+    let live = store.layout().skill(&name);
     let settled_ns = fs::clock_ns();
-    let old = transaction.swap_in(&dir, &store.layout().skill(&name))?;
+    let old = transaction.swap_in(&dir, &live)?;
+    if let (Some(old), Some(tree)) = (&old, replaces) {
+        // Between the check and the swap somebody may have edited: what was live says so now, and goes back.
+        if !is_tree(index, &name, old, &tree) {
+            transaction.swap_back(old, &live)?;
+            return Err(Error::HandEdited { name, path: live });
+        }
+    }
     remember(index, &name, &meta, meta_stamp, &listing, settled_ns);
-    let replaced = old.map(|old| store.trash().put(&old, name.as_str())).transpose()?;
+    let replaced = old.and_then(|old| {
+        keep_repositories(&old, &live);
+        // The version is made. What cannot be brought to trash now waits in staging, where the next command finds it.
+        store.trash().put(&old, name.as_str()).ok()
+    });
     Ok(Advanced { name, version: meta.head().clone(), replaced })
+}
+
+/// Whether the folder at `root` holds this tree; the index answers where it can.
+fn is_tree(index: &Index, name: &SkillName, root: &Path, tree: &TreeId) -> bool {
+    if let Some(seen) = index.get::<SkillSeen<'_>>(Key::Skill(name.as_str())) {
+        if seen.tree == *tree && Folder::open(root).is_some_and(|folder| seen.files.is_unchanged(&folder)) {
+            return true;
+        }
+    }
+    scan::read(root).is_ok_and(|(found, _)| found.id() == *tree)
+}
+
+/// A canonical folder may be a user's own repository: that is no content, and moves on with the skill.
+fn keep_repositories(old: &Path, live: &Path) {
+    for name in [".git", ".hg", ".svn"] {
+        if matches!(fs::lstat(&old.join(name)), Ok(Some(_))) {
+            // Where it cannot be moved it stays with the old folder, which goes to trash as it is.
+            let _ = fs::rename_no_replace(&old.join(name), &live.join(name));
+        }
+    }
 }
 
 /// Notes in the index that the canonical folder of `name` holds its head version.
@@ -510,7 +565,7 @@ pub struct Look {
     /// Its head version's number.
     pub version: u32,
     /// Its head version's tree.
-    pub tree: skillsync_core::digest::TreeId,
+    pub tree: TreeId,
     /// Whether somebody changed its canonical folder by hand.
     pub edited: bool,
     /// What the index should remember, when it did not know.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
 use skillsync_core::digest::{FileDigest, TreeId};
-use skillsync_core::fault::Fault;
+use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::limits;
 use skillsync_core::name::SkillName;
 
@@ -13,7 +13,7 @@ use crate::fs;
 use crate::index::{Index, Key};
 use crate::layout::META;
 use crate::lease;
-use crate::meta::Meta;
+use crate::meta::{self, Meta};
 use crate::render::{self, Condition};
 use crate::skills::{self, Error};
 use crate::store::{Store, Writing};
@@ -33,6 +33,8 @@ pub struct Plan {
     pub litter: Vec<PathBuf>,
     /// Why objects were left alone, if they were.
     pub objects_kept_because: Option<String>,
+    /// How long things are kept by it: with [`Keep::InUse`] objects are removed at once, else they wait in trash.
+    pub keep: Keep,
 }
 
 impl Plan {
@@ -47,9 +49,10 @@ impl Plan {
 }
 
 /// How long things are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Keep {
     /// A day, and what an undo of `setup` needs: what `sync` does by itself. Objects are not looked at.
+    #[default]
     Day,
     /// A day, and no longer for anything: what the user asked for.
     DayOnly,
@@ -68,7 +71,7 @@ pub fn preview(store: &Store, keep: Keep) -> Result<Plan, Error> {
 }
 
 fn find(store: &Store, index: &mut Index, keep: Keep) -> Result<Plan, Error> {
-    let mut plan = Plan { trash: old_trash(store, keep)?, ..Plan::default() };
+    let mut plan = Plan { trash: old_trash(store, keep)?, keep, ..Plan::default() };
     trees(store, index, keep, &mut plan)?;
     if keep == Keep::Day {
         return Ok(plan);
@@ -106,7 +109,20 @@ pub fn apply(writing: &Writing<'_>, index: &mut Index, plan: &Plan) -> Result<()
         store.trash().put(tree, "edited-tree")?;
         forget(index, tree);
     }
-    for path in plan.objects.iter().chain(&plan.litter) {
+    if plan.keep == Keep::InUse {
+        for path in &plan.objects {
+            fs::remove_file(path)?;
+        }
+    } else if !plan.objects.is_empty() {
+        // What nothing names today may be named again by what comes back tomorrow (a disk, a renamed folder).
+        let entry = store.trash().entry("objects")?;
+        for path in &plan.objects {
+            let kept = path.strip_prefix(store.layout().objects()).unwrap_or(path);
+            fs::make_dirs(&entry.join(kept).with_file_name(""))?;
+            fs::rename_no_replace(path, &entry.join(kept))?;
+        }
+    }
+    for path in &plan.litter {
         fs::remove_file(path)?;
     }
     for path in &plan.trash {
@@ -192,8 +208,14 @@ fn has_only_ours(root: &Path) -> Result<bool, Error> {
 fn named_objects(store: &Store, leaving: &[PathBuf]) -> Result<Named, Error> {
     let layout = store.layout();
     let mut named = Named::default();
-    for name in skills::names(layout)? {
-        named.add_versions(store, &skills::load(store, &name)?)?;
+    // Every folder with a record counts, also one that somebody renamed so that it is no skill for now.
+    skills::names(layout)?;
+    for entry in fs::entries(&layout.skills())?.unwrap_or_default() {
+        match Meta::load(&layout.skills().join(entry).join(META)) {
+            Ok(meta) => named.add_versions(store, &meta)?,
+            Err(meta::Error::Fs(e)) if e.kind() == Kind::NotFound => {}
+            Err(e) => return Err(e.into()),
+        }
     }
     for entry in fs::entries(&layout.locks())?.unwrap_or_default() {
         let name =
@@ -267,7 +289,7 @@ fn unnamed(store: &Store, named: &Named) -> Result<Vec<PathBuf>, Error> {
     Ok(unnamed)
 }
 
-/// Temporaries that a kill left: all begin with our prefix and end in `.tmp`.
+/// Temporaries of processes that were killed.
 fn litter(store: &Store) -> Result<Vec<PathBuf>, Error> {
     let layout = store.layout();
     let mut folders = vec![layout.root().to_owned(), layout.state(), layout.locks(), layout.skills()];
@@ -278,9 +300,7 @@ fn litter(store: &Store) -> Result<Vec<PathBuf>, Error> {
     let mut litter = Vec::new();
     for folder in folders {
         for entry in fs::optional(fs::entries(&folder))?.flatten().unwrap_or_default() {
-            let text = entry.to_string_lossy();
-            let is_link_of_ours = folder.starts_with(layout.rendered()) && text.starts_with(fs::OUR_PREFIX);
-            if is_link_of_ours || (text.starts_with(fs::OUR_PREFIX) && text.ends_with(".tmp")) {
+            if entry.to_str().is_some_and(fs::is_abandoned_temporary) {
                 litter.push(folder.join(&entry));
             }
         }

@@ -1,5 +1,6 @@
 //! The open store: its format, its mutex, and what is put right after a command was killed.
 
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -21,6 +22,14 @@ pub enum Error {
         /// Where it was looked for.
         root: PathBuf,
     },
+    /// A store was to be made in a folder of somebody else's.
+    #[error("`{}` is no store and not empty: `{entry}` is in it", .root.display())]
+    Foreign {
+        /// The folder.
+        root: PathBuf,
+        /// What is in it.
+        entry: String,
+    },
     /// Its settings cannot be used.
     #[error(transparent)]
     Config(#[from] config::Error),
@@ -36,6 +45,7 @@ impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
             Error::Missing { .. } => Kind::NotFound,
+            Error::Foreign { .. } => Kind::Exists,
             Error::Config(e) => e.kind(),
             Error::Fs(e) => e.kind(),
             Error::Mutex(e) => e.kind(),
@@ -44,6 +54,7 @@ impl Fault for Error {
     fn code(&self) -> &'static str {
         match self {
             Error::Missing { .. } => "store-missing",
+            Error::Foreign { .. } => "store-folder-foreign",
             Error::Config(e) => e.code(),
             Error::Fs(e) => e.code(),
             Error::Mutex(e) => e.code(),
@@ -55,6 +66,9 @@ impl Fault for Error {
                 "`skillsync setup` makes one from the skills you have; `skillsync init` an empty one"
                     .to_owned(),
             ),
+            Error::Foreign { .. } => {
+                Some("let SKILLSYNC_HOME name an empty folder or one that is not there yet".to_owned())
+            }
             Error::Config(e) => e.hint(),
             Error::Fs(e) => e.hint(),
             Error::Mutex(e) => e.hint(),
@@ -102,12 +116,11 @@ impl Store {
             Err(Error::Missing { .. }) => Init::Created,
             Err(e) => return Err(e),
         };
-        fs::make_dirs(root)?;
-        for folder in layout.folders() {
-            if fs::lstat(&folder)?.is_none() {
-                fs::make_dir(&folder)?;
-            }
+        if known == Init::Created {
+            refuse_foreign(&layout)?;
+            make_root(root)?;
         }
+        layout.make_folders()?;
         for (name, text) in [(".gitignore", GITIGNORE), (".gitattributes", GITATTRIBUTES)] {
             if fs::lstat(&root.join(name))?.is_none() {
                 fs::replace(&root.join(name), text.as_bytes(), fs::Mode::Plain)?;
@@ -167,13 +180,19 @@ impl Store {
     pub fn write(&self) -> Result<Writing<'_>, Error> {
         if fs::lstat(&self.layout.state())?.is_none() {
             // A store that came out of git has no folders for what is not kept there.
-            for folder in self.layout.folders() {
-                fs::make_dir(&folder)?;
-            }
+            self.layout.make_folders()?;
         }
         let holder = format!("process {}, since {}", std::process::id(), self.now);
         let mutex = fs::Mutex::take(&self.layout.mutex(), &holder)?;
-        let writing = Writing { store: self, _mutex: mutex };
+        // What this command read before it had the mutex may have changed while it waited.
+        let store = Self::open(self.layout.root(), &self.home, self.now)?;
+        for folder in [store.layout.rendered(), store.layout.trees(), store.layout.staging(), store.layout.trash()] {
+            // All in these can be made again, so a user may have removed them.
+            if fs::lstat(&folder)?.is_none() {
+                fs::make_dir(&folder)?;
+            }
+        }
+        let writing = Writing { store, _mutex: mutex, _of: PhantomData };
         writing.recover()?;
         Ok(writing)
     }
@@ -193,22 +212,53 @@ const GITIGNORE: &str = "\
 /// For a store that is kept in git: a skill is bytes, so line ends stay, and logs are joined line by line.
 const GITATTRIBUTES: &str = "* -text\n/logs/*.jsonl merge=union\n";
 
-/// The right to change a store: the mutex is held.
-#[derive(Debug)]
-pub struct Writing<'a> {
-    store: &'a Store,
-    _mutex: fs::Mutex,
+/// Makes the folder of a new store, closed to other users: skills may hold what is nobody else's business.
+fn make_root(root: &Path) -> Result<(), Error> {
+    if fs::stat(root)?.is_some() {
+        return Ok(());
+    }
+    let parent = root.parent().unwrap_or(root);
+    fs::make_dirs(parent)?;
+    fs::make_private_dir(root)?;
+    Ok(fs::sync_dir(parent)?)
 }
 
-impl<'a> Writing<'a> {
-    /// The store.
-    pub fn store(&self) -> &'a Store {
-        self.store
+/// A folder that holds anything but what a store may hold is not taken over: a store clears its own folders.
+fn refuse_foreign(layout: &Layout) -> Result<(), Error> {
+    let root = layout.root();
+    let ours = layout.folders();
+    // What a store out of git has; the rest is of one machine, and empty before `init`.
+    let carried = [layout.skills(), layout.logs(), layout.objects(), layout.objects().join("blobs"), layout.objects().join("trees")];
+    for name in fs::entries(root)?.unwrap_or_default() {
+        let at = root.join(&name);
+        let text = name.to_string_lossy().into_owned();
+        let is_file = matches!(&*text, ".gitignore" | ".gitattributes" | ".git" | "tools.toml" | "README.md");
+        let is_ours = is_file || ours.contains(&at) || text.starts_with(fs::OUR_PREFIX);
+        let is_empty = || Ok::<_, Error>(fs::entries(&at)?.unwrap_or_default().iter().all(|inner| ours.contains(&at.join(inner))));
+        if !is_ours || (ours.contains(&at) && !carried.contains(&at) && !is_empty()?) {
+            return Err(Error::Foreign { root: root.to_owned(), entry: text });
+        }
+    }
+    Ok(())
+}
+
+/// The right to change a store: the mutex is held, and the settings are those of now.
+#[derive(Debug)]
+pub struct Writing<'a> {
+    store: Store,
+    _mutex: fs::Mutex,
+    _of: PhantomData<&'a Store>,
+}
+
+impl Writing<'_> {
+    /// The store, its settings read under the mutex.
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 
     /// A folder of its own for work in progress. What a killed command leaves in it, the next one clears.
     pub fn transaction(&self) -> Result<Transaction, fs::Error> {
-        let dir = self.store.layout.staging().join(fs::unique_name("tx-"));
+        let dir = self.store.layout.staging().join(fs::unique_name(TRANSACTION));
         fs::make_dir(&dir)?;
         Ok(Transaction { dir })
     }
@@ -221,12 +271,17 @@ impl<'a> Writing<'a> {
         // Single files that were being replaced: under their own name stands the old one.
         for folder in [layout.root().to_owned(), layout.state(), layout.locks()] {
             for name in fs::entries(&folder)?.unwrap_or_default() {
-                if name.to_str().is_some_and(is_abandoned) {
+                if name.to_str().is_some_and(fs::is_abandoned_temporary) {
                     fs::remove_file(&folder.join(&name))?;
                 }
             }
         }
         for name in fs::entries(&layout.staging())?.unwrap_or_default() {
+            // Only what commands make here; anything else is somebody's, and `doctor` names it.
+            let is_ours = name.to_str().is_some_and(|n| n.starts_with(TRANSACTION) || n.starts_with(INDEX));
+            if !is_ours {
+                continue;
+            }
             let transaction = layout.staging().join(name);
             let old = transaction.join(OLD);
             for name in fs::entries(&old)?.unwrap_or_default() {
@@ -254,15 +309,10 @@ impl<'a> Writing<'a> {
     }
 }
 
-/// Whether `name` is that of a temporary of a process that is no more. `init` makes some without the mutex.
-fn is_abandoned(name: &str) -> bool {
-    let rest = name.strip_prefix(fs::OUR_PREFIX).filter(|rest| rest.ends_with(".tmp"));
-    let pid =
-        rest.and_then(|rest| rest.split('-').next()?.parse().ok()).and_then(rustix::process::Pid::from_raw);
-    // Only "there is no such process" proves it.
-    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
-}
-
+/// What the folders of transactions begin with.
+const TRANSACTION: &str = "tx-";
+/// What an index on its way begins with.
+const INDEX: &str = "index-";
 /// In a transaction: folders that were live and are being replaced.
 pub(crate) const OLD: &str = "old";
 
@@ -299,15 +349,31 @@ impl Transaction {
         fs::rename_no_replace(new, &slot)?;
         if fs::exchange(&slot, live)? == fs::Exchange::Unsupported {
             fs::rename_no_replace(&slot, new)?;
-            fs::rename_no_replace(live, &slot)?;
+            // A folder of an overlay's lower layer cannot be renamed, only copied and removed.
+            fs::relocate(live, &slot)?;
             fs::rename_no_replace(new, live)?;
         }
         Ok(Some(slot))
     }
 
-    /// Ends it: what is left in it is not needed.
+    /// Ends it: what is left in it is not needed. What was live and could not be brought to trash stays for the
+    /// next command to bring there.
     pub fn finish(self) -> Result<(), fs::Error> {
-        fs::remove_tree(&self.dir)
+        fs::remove_dir_if_empty(&self.dir.join(OLD))?;
+        match fs::entries(&self.dir.join(OLD))? {
+            None => fs::remove_tree(&self.dir),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Undoes a [`Transaction::swap_in`] that gave `old`: what was live is live again.
+    pub fn swap_back(&self, old: &Path, live: &Path) -> Result<(), fs::Error> {
+        if fs::exchange(old, live)? == fs::Exchange::Unsupported {
+            let beside = self.dir.join(fs::unique_name("back-"));
+            fs::rename_no_replace(live, &beside)?;
+            fs::rename_no_replace(old, live)?;
+        }
+        Ok(())
     }
 }
 

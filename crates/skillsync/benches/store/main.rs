@@ -83,7 +83,9 @@ fn measure(options: &Options) -> Outcome<Report> {
         }
         blocks.push(block);
     }
-    Ok(Report { machine, load_after: machine::load(), blocks })
+    let load_after = machine::load();
+    temp.close()?;
+    Ok(Report { machine, load_after, blocks })
 }
 
 fn progress(options: &Options, line: &str) {

@@ -24,11 +24,11 @@ pub(crate) struct AbortArgs {
 pub(crate) fn run(cx: &mut Cx<'_>, args: &AbortArgs) -> Result<Exit, Stop> {
     let store = ops::open(cx.world)?;
     if cx.globals.dry_run {
-        lease::current(store.layout(), &args.name, None)?;
+        lease::held(store.layout(), &args.name)?;
         cx.ui.show(&Planned::new([format!("move the working copy of {} to trash", args.name)]))?;
         return Ok(Exit::Done);
     }
-    cx.ui.show(&abort(&store, &args.name)?)?;
+    cx.ui.show(&abort(cx.world, &store, &args.name)?)?;
     Ok(Exit::Done)
 }
 

@@ -1,16 +1,18 @@
 //! `skillsync add SOURCE...`
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use clap::ValueHint;
 use skillsync_core::fault::Kind;
 use skillsync_core::name::SkillName;
+use skillsync_store::store::Store;
 
 use crate::cli::Cx;
 use crate::ops;
-use crate::ops::add::{AddReport, Candidate, Existing, Status, apply, locate, preview};
+use crate::ops::add::{AddReport, Candidate, Existing, Failed, Status, apply, locate, preview};
 use crate::ops::git::Network;
-use crate::ui::{Answer, Exit, Screen, Show, Stop, Tone};
+use crate::ui::{Answer, Exit, Report, Screen, Show, Stop, Tone};
 
 /// Add skills from a folder or a git repository
 ///
@@ -48,27 +50,42 @@ pub(crate) struct AddArgs {
 
 pub(crate) fn run(cx: &mut Cx<'_>, args: &AddArgs) -> Result<Exit, Stop> {
     let store = ops::open(cx.world)?;
-    let existing = if args.force { Existing::Update } else { Existing::Refuse };
-    let network = if cx.globals.offline { Network::Off } else { Network::Allowed };
     let mut report = AddReport { dry_run: cx.globals.dry_run, ..AddReport::default() };
     for source in &args.sources {
-        let looking = cx.ui.progress("looking for skills", None);
-        let mut located = locate(cx.world, network, source, args.name.as_ref(), &looking)?;
-        drop(looking);
-        let candidates = chosen(cx, args, std::mem::take(&mut located.candidates), source)?;
-        let mut part = if cx.globals.dry_run {
-            preview(&store, &candidates, existing)?
-        } else {
-            let progress = cx.ui.progress("adding skills", Some(candidates.len() as u64));
-            ops::write(&store, |writing, index| {
-                apply(writing, index, &candidates, &located.provenance, existing, &progress)
-            })?
-        };
-        located.settle(&mut part);
-        report.added.extend(part.added);
-        report.failed.extend(part.failed);
+        match from(cx, args, &store, source) {
+            Ok(part) => {
+                report.added.extend(part.added);
+                report.failed.extend(part.failed);
+            }
+            // One of several that fails spares the others, and what was added is said.
+            Err(Stop::Fault(fault)) if args.sources.len() > 1 => {
+                let error = Report::of(&*fault);
+                report.failed.push(Failed { path: PathBuf::from(source), skill: None, error });
+            }
+            Err(stop) => return Err(stop),
+        }
     }
     finish(cx, report)
+}
+
+/// Adds from one source.
+fn from(cx: &mut Cx<'_>, args: &AddArgs, store: &Store, source: &str) -> Result<AddReport, Stop> {
+    let existing = if args.force { Existing::Update } else { Existing::Refuse };
+    let network = if cx.globals.offline { Network::Off } else { Network::Allowed };
+    let looking = cx.ui.progress("looking for skills", None);
+    let mut located = locate(cx.world, network, source, args.name.as_ref(), &looking)?;
+    drop(looking);
+    let candidates = chosen(cx, args, std::mem::take(&mut located.candidates), source)?;
+    let mut part = if cx.globals.dry_run {
+        preview(store, &candidates, existing)?
+    } else {
+        let progress = cx.ui.progress("adding skills", Some(candidates.len() as u64));
+        ops::write(store, |writing, index| {
+            apply(writing, index, &candidates, &located.provenance, existing, &progress)
+        })?
+    };
+    located.settle(&mut part);
+    Ok(part)
 }
 
 /// The candidates that were asked for: all of a single skill's folder, else by `--skill`, `--all` or an answer.

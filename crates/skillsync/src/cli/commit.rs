@@ -37,7 +37,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &CommitArgs) -> Result<Exit, Stop> {
         cx.ui.show(&Planned::new(would))?;
         return Ok(Exit::Done);
     }
-    let report = commit(&store, &args.name, &args.reason, args.token)?;
+    let report = commit(cx.world, &store, &args.name, &args.reason, args.token)?;
     cx.ui.show(&report)?;
     cx.ui.hint("`skillsync sync` brings it to every agent");
     Ok(Exit::Done)

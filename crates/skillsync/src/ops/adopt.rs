@@ -297,7 +297,7 @@ impl Case {
             reason: Some(reason.clone().unwrap_or_else(told)),
             source: meta.source,
             upstream: None,
-            stats: Some(observe::stats(store.layout(), index, &self.name)?),
+            stats: observe::stats(store.layout(), index, &self.name).ok(),
             hand_edit: if survey::has_canonical(&self.sites) { HandEdit::Replace } else { HandEdit::Refuse },
         };
         let advanced = edit::one(skills::advance(writing, transaction, batch, index, vec![change])?)?;

@@ -8,7 +8,7 @@ use skillsync_core::digest::ContentHash;
 use skillsync_core::name::SkillName;
 use skillsync_core::path::SkillPath;
 use skillsync_store::edit::{self, Takeover, Working};
-use skillsync_store::lease::Holder;
+use skillsync_store::lease::{Claim, Holder};
 use skillsync_store::store::Store;
 use skillsync_store::{fs, observe};
 
@@ -33,13 +33,7 @@ pub struct Begun {
 
 /// Takes the lease of `name` and makes its working copy.
 pub fn begin(world: &World, store: &Store, name: &SkillName, takeover: Takeover) -> Result<Begun, Error> {
-    let holder = Holder {
-        host: world.host.clone(),
-        user: world.user.clone(),
-        pid: world.pid,
-        cwd: world.cwd.display().to_string(),
-        agent: world.agent().map(str::to_owned),
-    };
+    let holder = holder(world);
     write(store, |writing, index| {
         let begun = edit::begin(writing, index, name, holder, takeover)?;
         Ok(Begun {
@@ -50,6 +44,17 @@ pub fn begin(world: &World, store: &Store, name: &SkillName, takeover: Takeover)
             replaced: begun.replaced,
         })
     })
+}
+
+/// Who runs this command.
+fn holder(world: &World) -> Holder {
+    Holder {
+        host: world.host.clone(),
+        user: world.user.clone(),
+        pid: world.pid,
+        cwd: world.cwd.display().to_string(),
+        agent: world.agent().map(str::to_owned),
+    }
 }
 
 /// What a working copy changes (checklist D9, to the letter; further keys only where there is no text to show).
@@ -146,10 +151,19 @@ pub struct Committed {
 }
 
 /// Makes a version of the working copy of `name` and ends the lease.
-pub fn commit(store: &Store, name: &SkillName, reason: &str, token: Option<u64>) -> Result<Committed, Error> {
+pub fn commit(
+    world: &World,
+    store: &Store,
+    name: &SkillName,
+    reason: &str,
+    token: Option<u64>,
+) -> Result<Committed, Error> {
+    let holder = holder(world);
     write(store, |writing, index| {
-        let stats = observe::stats(store.layout(), index, name)?;
-        let done = edit::commit(writing, index, name, reason, token, stats)?;
+        // A cache in the record: a log that does not read must not keep anybody from committing.
+        let stats = observe::stats(store.layout(), index, name).ok();
+        let claim = Claim { holder: &holder, token };
+        let done = edit::commit(writing, index, name, reason, claim, stats)?;
         Ok(Committed {
             skill: name.clone(),
             version: done.advanced.version.number,
@@ -170,9 +184,10 @@ pub struct Aborted {
 }
 
 /// Discards the working copy of `name` and ends the lease.
-pub fn abort(store: &Store, name: &SkillName) -> Result<Aborted, Error> {
+pub fn abort(world: &World, store: &Store, name: &SkillName) -> Result<Aborted, Error> {
+    let holder = holder(world);
     write(store, |writing, _| {
-        let trash = edit::abort(writing, name)?;
+        let trash = edit::abort(writing, name, Claim { holder: &holder, token: None })?;
         Ok(Aborted { skill: name.clone(), trash })
     })
 }

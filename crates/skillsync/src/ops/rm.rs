@@ -24,10 +24,13 @@ pub fn check(store: &Store, names: &[SkillName]) -> Result<Marked, Error> {
     Ok(Marked { marked: names.to_vec() })
 }
 
-/// Marks `names`.
+/// Marks `names`. A skill that somebody edited by hand is not marked: first the edit must be kept or dropped.
 pub fn rm(store: &Store, names: &[SkillName]) -> Result<Marked, Error> {
-    write(store, |writing, _| {
+    write(store, |writing, index| {
         let marked = check(store, names)?;
+        for name in names {
+            skills::require_pristine(store, index, name, &skills::load(store, name)?)?;
+        }
         for name in names {
             let meta = skills::set_state(store, name, State::PendingRemove)?;
             if meta.source == Source::BuiltIn {

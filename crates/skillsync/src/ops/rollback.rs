@@ -89,7 +89,7 @@ pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledB
             reason: Some(format!("back to version {}", target.number)),
             source: meta.source,
             upstream: None,
-            stats: Some(observe::stats(store.layout(), index, name)?),
+            stats: observe::stats(store.layout(), index, name).ok(),
             hand_edit: HandEdit::Refuse,
         };
         let advanced = edit::one(skills::advance(writing, &transaction, batch, index, vec![change])?)?;

@@ -3,7 +3,7 @@
 use skillsync_testkit::crash::{Case, Hit};
 use skillsync_testkit::{Machine, Snapshot, disk};
 
-use crate::home::{BIN, committed, rewrite, scattered, trusted, two_skills, version_in};
+use crate::home::{BIN, committed, rewrite, scattered, trusted, two_skills, unsynced, version_in};
 use crate::invariant::{TARGETS, consistent, crash, expendable, idle, linked, live, outside, somewhere};
 
 #[test]
@@ -40,18 +40,19 @@ fn served(m: &Machine, version: u32) {
 
 #[test]
 fn sync_fresh() {
-    let prepare = |m: &Machine| {
-        two_skills(m);
-        for target in [".claude/skills", "extra"] {
-            for name in ["alpha", "beta"] {
-                disk::remove(&m.path(target).join(name));
-            }
-        }
-        for folder in ["rendered", "trees"] {
-            disk::remove(&m.store(folder));
-        }
-    };
-    crash("sync, fresh", &["sync"], prepare, &[0], |m| served(m, 1)).run();
+    crash("sync, fresh", &["sync"], unsynced, &[0], |m| served(m, 1)).run();
+}
+
+#[test]
+fn what_may_be_deleted_is_made_again() {
+    for gone in ["state/index", "rendered", "trees", "staging"] {
+        let m = Machine::new(BIN);
+        two_skills(&m);
+        disk::remove(&m.store(gone));
+        m.run(&["sync"]).ok();
+        served(&m, 1);
+        consistent(&m);
+    }
 }
 
 #[test]

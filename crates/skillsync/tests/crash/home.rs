@@ -43,9 +43,9 @@ pub(crate) fn rewrite(folder: &Path, name: &str, version: u32) {
     skill(name, version).write(folder);
 }
 
-/// Two skills, two targets that are in sync, one observation, a comment in the configuration, and things of the
+/// Two skills, two targets that were never synced, one observation, a comment in the configuration, and things of the
 /// user's own in an agent's folder.
-pub(crate) fn two_skills(m: &Machine) {
+pub(crate) fn unsynced(m: &Machine) {
     let mine = m.agent("claude-code");
     m.agent("windsurf");
     skill("mine", 7).write(&mine.join("mine"));
@@ -60,8 +60,13 @@ pub(crate) fn two_skills(m: &Machine) {
     }
     m.run(&["target", "add", "--tool", "claude-code"]).ok();
     m.run(&["target", "add", "--path", &m.path("extra").to_string_lossy()]).ok();
-    m.run(&["sync"]).ok();
     m.run(&["observe", "alpha", "--signal", "positive", "--note", "kept note"]).ok();
+}
+
+/// The same in sync.
+pub(crate) fn two_skills(m: &Machine) {
+    unsynced(m);
+    m.run(&["sync"]).ok();
 }
 
 /// The same with an edit of `alpha` under way, changed to version 2.

@@ -28,7 +28,7 @@ pub fn restore(
     let meta_stamp = stamp(&meta_path)?;
     let listing = scan::list(&dir)?;
     fs::sync_file_system(store.layout().root())?;
-    let prepared = Prepared { name, tree, dir, meta, listing, meta_stamp };
+    let prepared = Prepared { name, tree, dir, meta, listing, meta_stamp, replaces: None };
     let restored = swap(store, transaction, index, prepared)?;
     fs::sync_dir(&store.layout().skills())?;
     Ok(restored.replaced)
