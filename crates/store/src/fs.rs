@@ -6,7 +6,6 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use skillsync_core::fault::{Fault, Kind};
 
@@ -14,10 +13,11 @@ mod lock;
 mod look;
 mod place;
 mod stamp;
+mod temporary;
 
 pub use lock::{Mutex, MutexError};
 pub use look::{
-    Folder, entries, is_executable, lstat, open_own, open_regular, read, read_link, real_path, stat,
+    Folder, entries, is_executable, lstat, open_own, open_regular, read, read_link, real_path, resolved, stat,
 };
 use place::discard_file;
 pub use place::{
@@ -25,6 +25,7 @@ pub use place::{
     symlink_new, symlink_replace,
 };
 pub use stamp::{DirStamp, FileStamp, clock_ns};
+pub use temporary::{OUR_PREFIX, is_abandoned_temporary, unique_name};
 
 /// The disk refused something.
 #[derive(Debug, thiserror::Error)]
@@ -121,35 +122,6 @@ pub fn optional<T>(result: Result<T>) -> Result<Option<T>> {
         Err(error) if error.io_kind() == io::ErrorKind::NotADirectory => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// What every temporary of ours begins with, here and in foreign folders. Never part of a skill's payload.
-pub const OUR_PREFIX: &str = ".skillsync-";
-
-/// Whether `name` is that of a temporary of ours ([`unique_name`] after [`OUR_PREFIX`]) whose process is no more: it
-/// may be cleared away. What only begins like one is somebody else's.
-pub fn is_abandoned_temporary(name: &str) -> bool {
-    let Some(rest) = name.strip_prefix(OUR_PREFIX) else { return false };
-    let rest = rest.strip_suffix(".tmp").unwrap_or(rest);
-    let mut parts = rest.split('-');
-    let (Some(pid), Some(time), Some(count), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
-        return false;
-    };
-    let is_time = time.len() == 16 && time.bytes().all(|b| b.is_ascii_hexdigit());
-    let is_count = !count.is_empty() && count.bytes().all(|b| b.is_ascii_digit());
-    let pid = pid.parse().ok().and_then(rustix::process::Pid::from_raw);
-    // Only "there is no such process" proves it.
-    let is_gone = pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH));
-    is_time && is_count && is_gone
-}
-
-/// How many processes and calls this process made names for.
-static COUNTER: AtomicU64 = AtomicU64::new(0);
-
-/// A name nobody else uses now: process, time, counter.
-pub fn unique_name(prefix: &str) -> String {
-    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-    format!("{prefix}{}-{:x}-{count}", std::process::id(), clock_ns())
 }
 
 fn parent(path: &Path) -> &Path {

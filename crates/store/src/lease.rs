@@ -140,7 +140,16 @@ pub struct Lease {
 impl Lease {
     /// A lease to be written with [`put`].
     pub fn new(token: u64, created: String, holder: Holder, base_version: u32, base: TreeId) -> Self {
-        Self { format: FORMAT, token, created, holder, taken_over: false, base_version, base, undecided: Vec::new() }
+        Self {
+            format: FORMAT,
+            token,
+            created,
+            holder,
+            taken_over: false,
+            base_version,
+            base,
+            undecided: Vec::new(),
+        }
     }
 
     /// The same lease after a merge with the version `base_version`.
@@ -180,7 +189,8 @@ pub struct Claim<'a> {
 impl Holder {
     /// Whether this is the same user at the same place; the process is another one with every command.
     fn is_same(&self, other: &Holder) -> bool {
-        (&self.host, &self.user, &self.cwd, &self.agent) == (&other.host, &other.user, &other.cwd, &other.agent)
+        (&self.host, &self.user, &self.cwd, &self.agent)
+            == (&other.host, &other.user, &other.cwd, &other.agent)
     }
 }
 

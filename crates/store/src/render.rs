@@ -7,7 +7,7 @@ use skillsync_core::digest::{FileDigest, TreeId};
 use skillsync_core::footer::{self, Settings};
 use skillsync_core::name::SkillName;
 use skillsync_core::path::SkillPath;
-use skillsync_core::tree::{File, SKILL_MD, Tree};
+use skillsync_core::tree::{self, File, SKILL_MD, Tree};
 
 use crate::fs;
 use crate::index::{Index, Key, RenderedAs, Seen};
@@ -140,7 +140,7 @@ impl Mark {
 /// Whether a rendered tree holds what we wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
-    /// It does. Files that came beside ours (caches of scripts) do not count.
+    /// It does. Whether files came beside ours, [`has_additions`] tells.
     Intact,
     /// Somebody changed or removed a file of it.
     Edited(Mark),
@@ -148,6 +148,32 @@ pub enum Condition {
     Missing,
     /// Its mark is gone or unreadable, so nothing can be said.
     Unmarked,
+}
+
+/// Folders at the root of a skill where programs keep what they can make again: what is in them is no edit.
+const CACHES: [&str; 5] = ["cache", ".cache", "tmp", "node_modules", ".venv"];
+
+/// Whether files that could be a skill's lie beside those of `mark`, such as an agent's `memory.md`: an edit that only
+/// adds. Known litter and what lies in a folder of caches is none.
+pub fn has_additions(root: &Path, mark: &Mark) -> Result<bool, fs::Error> {
+    let mut folders = vec![String::new()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::entries(&root.join(&folder))?.unwrap_or_default() {
+            // A name that no skill can have is none of ours.
+            let Some(name) = entry.to_str() else { return Ok(true) };
+            if !tree::is_payload(name) || (folder.is_empty() && CACHES.contains(&name)) {
+                continue;
+            }
+            let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+            let Some(metadata) = fs::lstat(&root.join(&path))? else { continue };
+            if metadata.is_dir() {
+                folders.push(path);
+            } else if SkillPath::parse(&path).map_or(true, |path| mark.tree.get(&path).is_none()) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Looks at the rendered tree or copy at `root`, reading bytes only where the index proves nothing.

@@ -117,10 +117,12 @@ pub fn apply(writing: &Writing<'_>, index: &mut Index, plan: &Plan) -> Result<()
         // What nothing names today may be named again by what comes back tomorrow (a disk, a renamed folder).
         let entry = store.trash().entry("objects")?;
         for path in &plan.objects {
+            // `trees/ab/cd..` waits as `trees-ab-cd..`.
             let kept = path.strip_prefix(store.layout().objects()).unwrap_or(path);
-            fs::make_dirs(&entry.join(kept).with_file_name(""))?;
-            fs::rename_no_replace(path, &entry.join(kept))?;
+            let flat = kept.to_string_lossy().replace('/', "-");
+            fs::rename_no_replace(path, &entry.join(flat))?;
         }
+        fs::sync_dir(&entry)?;
     }
     for path in &plan.litter {
         fs::remove_file(path)?;

@@ -186,7 +186,9 @@ impl Store {
         let mutex = fs::Mutex::take(&self.layout.mutex(), &holder)?;
         // What this command read before it had the mutex may have changed while it waited.
         let store = Self::open(self.layout.root(), &self.home, self.now)?;
-        for folder in [store.layout.rendered(), store.layout.trees(), store.layout.staging(), store.layout.trash()] {
+        for folder in
+            [store.layout.rendered(), store.layout.trees(), store.layout.staging(), store.layout.trash()]
+        {
             // All in these can be made again, so a user may have removed them.
             if fs::lstat(&folder)?.is_none() {
                 fs::make_dir(&folder)?;
@@ -228,13 +230,23 @@ fn refuse_foreign(layout: &Layout) -> Result<(), Error> {
     let root = layout.root();
     let ours = layout.folders();
     // What a store out of git has; the rest is of one machine, and empty before `init`.
-    let carried = [layout.skills(), layout.logs(), layout.objects(), layout.objects().join("blobs"), layout.objects().join("trees")];
+    let carried = [
+        layout.skills(),
+        layout.logs(),
+        layout.objects(),
+        layout.objects().join("blobs"),
+        layout.objects().join("trees"),
+    ];
     for name in fs::entries(root)?.unwrap_or_default() {
         let at = root.join(&name);
         let text = name.to_string_lossy().into_owned();
         let is_file = matches!(&*text, ".gitignore" | ".gitattributes" | ".git" | "tools.toml" | "README.md");
         let is_ours = is_file || ours.contains(&at) || text.starts_with(fs::OUR_PREFIX);
-        let is_empty = || Ok::<_, Error>(fs::entries(&at)?.unwrap_or_default().iter().all(|inner| ours.contains(&at.join(inner))));
+        let is_empty = || {
+            Ok::<_, Error>(
+                fs::entries(&at)?.unwrap_or_default().iter().all(|inner| ours.contains(&at.join(inner))),
+            )
+        };
         if !is_ours || (ours.contains(&at) && !carried.contains(&at) && !is_empty()?) {
             return Err(Error::Foreign { root: root.to_owned(), entry: text });
         }

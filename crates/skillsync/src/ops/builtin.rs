@@ -95,6 +95,8 @@ pub fn ensure(writing: &Writing<'_>, index: &mut Index) -> Result<Vec<BuiltinCha
     if index.get::<[u8; 32]>(Key::BuiltIn) == Some(digest) && are_there(store)? {
         return Ok(Vec::new());
     }
+    // Into a `skills/` whose disk is missing nothing is added.
+    skills::names(store.layout())?;
     let mut steps = steps(store, index)?;
     let mut changes = Vec::new();
     if steps.iter().any(|step| step.change.status != Status::Kept) {

@@ -194,3 +194,24 @@ fn a_dry_run_shows_and_changes_nothing() {
     assert_eq!(output.stdout, "new: would be added\n");
     before.assert_same(&machine.snapshot());
 }
+
+#[test]
+fn of_several_sources_one_that_fails_spares_the_others() {
+    let machine = holding(&[]);
+    machine.skill_folder("src/pdf", &SkillBuilder::new("pdf"));
+    let output = machine.run(&["add", "./src/pdf", "./src/nothere", "--json"]).fails(3).json();
+    assert_eq!(output["added"][0]["skill"], "pdf");
+    assert_eq!(output["failed"][0]["error"]["code"], "folder-not-found");
+}
+
+#[test]
+fn a_folder_that_is_too_large_is_refused_before_it_is_copied() {
+    let machine = holding(&[]);
+    machine.skill_folder("src/big", &SkillBuilder::new("big"));
+    for index in 0..5 {
+        let file = std::fs::File::create(machine.path(&format!("src/big/{index}"))).unwrap();
+        file.set_len(24 << 20).unwrap();
+    }
+    let output = machine.run(&["add", "./src/big", "--json"]).fails(1).json();
+    assert_eq!(output["failed"][0]["error"]["code"], "skill-too-large");
+}

@@ -272,8 +272,8 @@ fn a_tree_that_lost_its_mark_is_known_by_its_name() {
 #[test]
 fn a_marked_skill_is_kept_by_adopting_its_edit() {
     let machine = served();
-    replace(&machine, &md(CANONICAL), "Middle", "Mine");
     machine.run(&["rm", "pdf"]).ok();
+    replace(&machine, &md(CANONICAL), "Middle", "Mine");
     let json = machine.run(&["adopt", "pdf", "--json"]).ok().json();
     assert_eq!(json["revived"], true);
     assert_eq!(machine.run(&["info", "pdf", "--json"]).ok().json()["state"], "active");

@@ -297,3 +297,117 @@ fn a_damaged_record_is_named_and_spares_the_others() {
     assert_eq!(listing["failed"][0]["name"], "pdf");
     assert!(listing["skills"].as_array().unwrap().iter().any(|s| s["name"] == "xlsx"));
 }
+
+#[test]
+fn a_folder_of_somebody_elses_is_not_made_a_store() {
+    let machine = machine();
+    machine.write("proj/staging/release/a.tar", "mine");
+    let before = machine.snapshot();
+    let home = machine.path("proj").display().to_string();
+    let output = machine.command(&["init", "--json"]).env("SKILLSYNC_HOME", &home).run().fails(1);
+    assert_eq!(output.json()["error"]["code"], "store-folder-foreign");
+    before.assert_same(&machine.snapshot());
+}
+
+#[test]
+fn what_is_not_a_commands_own_in_staging_stays() {
+    let machine = holding(&["pdf"]);
+    machine.write(".skillsync/staging/mine/notes", "mine");
+    machine.run(&["sync"]).ok();
+    assert_eq!(machine.read(".skillsync/staging/mine/notes"), "mine");
+}
+
+#[test]
+fn a_store_is_closed_to_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let machine = holding(&[]);
+    let mode = std::fs::metadata(machine.store("")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+#[test]
+fn a_skills_folder_that_is_gone_is_not_a_user_who_removed_everything() {
+    let machine = holding(&["pdf"]);
+    machine.write("agent/keep", "");
+    machine.run(&["target", "add", "--path", "agent/skills"]).ok();
+    machine.run(&["sync"]).ok();
+    std::fs::rename(machine.store("skills"), machine.path("unmounted")).unwrap();
+    for make_empty in [false, true] {
+        if make_empty {
+            std::fs::create_dir(machine.store("skills")).unwrap();
+        }
+        for args in [&["sync"][..], &["gc"], &["gc", "--all", "--yes"]] {
+            let output = machine.run(args).either();
+            assert_ne!(output.code, Some(0), "{output}");
+        }
+        assert!(machine.path("agent/skills/pdf/SKILL.md").exists());
+    }
+    std::fs::remove_dir(machine.store("skills")).unwrap();
+    std::fs::rename(machine.path("unmounted"), machine.store("skills")).unwrap();
+    machine.run(&["verify"]).ok();
+}
+
+#[test]
+fn a_skill_that_was_renamed_by_hand_keeps_its_history() {
+    let machine = holding(&["pdf"]);
+    std::fs::rename(machine.store("skills/pdf"), machine.store("skills/pdf.bak")).unwrap();
+    machine.run(&["gc"]).ok();
+    std::fs::rename(machine.store("skills/pdf.bak"), machine.store("skills/pdf")).unwrap();
+    machine.run(&["verify"]).ok();
+}
+
+#[test]
+fn a_commit_keeps_what_it_did_not_commit() {
+    let machine = holding(&["pdf"]);
+    machine.run(&["edit", "pdf"]).ok();
+    machine.write(".skillsync/editing/pdf/.git/HEAD", "mine");
+    machine.write(".skillsync/editing/pdf/new.md", "new");
+    machine.run(&["commit", "pdf", "--reason", "x"]).ok();
+    let trash = machine.snapshot().only(".skillsync/trash");
+    assert!(trash.iter().any(|(path, _)| path.ends_with("pdf/.git/HEAD")));
+}
+
+#[test]
+fn a_repository_in_a_canonical_folder_moves_on_with_the_skill() {
+    let machine = holding(&["pdf"]);
+    machine.write(".skillsync/skills/pdf/.git/HEAD", "mine");
+    machine.run(&["edit", "pdf"]).ok();
+    machine.write(".skillsync/editing/pdf/new.md", "new");
+    machine.run(&["commit", "pdf", "--reason", "x"]).ok();
+    assert_eq!(machine.read(".skillsync/skills/pdf/.git/HEAD"), "mine");
+    machine.run(&["verify"]).ok();
+}
+
+#[test]
+fn who_lost_the_lease_does_not_commit_the_others_work() {
+    let machine = holding(&["pdf"]);
+    for place in ["a", "b"] {
+        machine.write(&format!("{place}/x"), "");
+    }
+    let at = |place: &str, args: &[&str]| machine.command(args).cwd(&machine.path(place)).run();
+    at("a", &["edit", "pdf"]).ok();
+    at("b", &["edit", "pdf", "--force"]).ok();
+    machine.write(".skillsync/editing/pdf/half", "half done");
+    for args in [&["commit", "pdf", "--reason", "x", "--json"][..], &["abort", "pdf", "--json"]] {
+        assert_eq!(at("a", args).fails(4).json()["error"]["code"], "lease-taken-over");
+    }
+    assert!(machine.store("editing/pdf/half").exists());
+    at("b", &["commit", "pdf", "--reason", "done"]).ok();
+}
+
+#[test]
+fn a_hand_edited_skill_is_not_marked_for_removal() {
+    let machine = holding(&["pdf"]);
+    machine.write(".skillsync/skills/pdf/mine.md", "mine");
+    assert_eq!(machine.run(&["rm", "pdf", "--json"]).fails(5).json()["error"]["code"], "hand-edited");
+    assert_eq!(machine.run(&["info", "pdf", "--json"]).ok().json()["state"], "active");
+}
+
+#[test]
+fn a_log_that_does_not_read_keeps_nobody_from_committing() {
+    let machine = holding(&["pdf"]);
+    machine.write(".skillsync/logs/pdf.jsonl/x", "a folder");
+    machine.run(&["edit", "pdf"]).ok();
+    machine.write(".skillsync/editing/pdf/new.md", "new");
+    machine.run(&["commit", "pdf", "--reason", "x"]).ok();
+}

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::{Context, DirStamp, Error, FileStamp, Result, optional};
 
@@ -118,6 +118,29 @@ pub fn read_link(path: &Path) -> Result<Option<PathBuf>> {
 /// The real path behind `path`, all links followed; `None` when it leads nowhere.
 pub fn real_path(path: &Path) -> Result<Option<PathBuf>> {
     optional(std::fs::canonicalize(path).on("resolve", path))
+}
+
+/// The real path that `path` has or would have once it is made: links and `..` of what is there are followed by the
+/// disk, what is not there yet counts by its text. `path` is absolute.
+pub fn resolved(path: &Path) -> Result<PathBuf> {
+    if let Some(real) = real_path(path)? {
+        return Ok(real);
+    }
+    let mut so_far = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            // What is so far is real where it exists, so that the folder above it is the one its text says.
+            Component::ParentDir => {
+                so_far.pop();
+            }
+            part => {
+                so_far.push(part);
+                so_far = real_path(&so_far)?.unwrap_or(so_far);
+            }
+        }
+    }
+    Ok(so_far)
 }
 
 /// Whether its owner may execute what `metadata` describes.

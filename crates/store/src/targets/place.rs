@@ -27,7 +27,8 @@ impl Occupant {
     }
 }
 
-/// What stands at `place`. Only a link that points into `rendered/` of this store is ours (checklist D21).
+/// What stands at `place`. Only a link that points into `rendered/` of this store is ours (checklist D21), however the
+/// way there is spelled.
 pub fn occupant(layout: &Layout, place: &Path) -> Result<Occupant, fs::Error> {
     let Some(metadata) = fs::lstat(place)? else { return Ok(Occupant::Nothing) };
     if !metadata.is_symlink() {
@@ -35,20 +36,24 @@ pub fn occupant(layout: &Layout, place: &Path) -> Result<Occupant, fs::Error> {
     }
     let Some(text) = fs::read_link(place)? else { return Ok(Occupant::Nothing) };
     let folder = place.parent().unwrap_or(Path::new("/"));
-    let points_at = cleaned(&folder.join(&text));
-    let ours = points_at.starts_with(layout.rendered())
-        || folder_is_linked(folder)?
-            .is_some_and(|real| cleaned(&real.join(&text)).starts_with(layout.rendered()));
+    let ours = cleaned(&folder.join(&text)).starts_with(layout.rendered())
+        || leads_to(folder, &text)?.starts_with(fs::resolved(&layout.rendered())?);
     Ok(if ours { Occupant::Ours(text) } else { Occupant::ForeignLink(text) })
 }
 
-/// A relative link counts from the real folder it lies in.
-fn folder_is_linked(folder: &Path) -> Result<Option<PathBuf>, fs::Error> {
-    Ok(fs::real_path(folder)?.filter(|real| real != folder))
+/// The real place that the link `text` in `folder` names. What stands at that place is not followed: there may be
+/// another link.
+pub(super) fn leads_to(folder: &Path, text: &Path) -> Result<PathBuf, fs::Error> {
+    // A relative link counts from the real folder it lies in.
+    let at = fs::resolved(folder)?.join(text);
+    match (at.parent(), at.file_name()) {
+        (Some(parent), Some(name)) => Ok(fs::resolved(parent)?.join(name)),
+        _ => fs::resolved(&at),
+    }
 }
 
 /// `path` without `.` and `..`, by its text alone: what it points at need not exist.
-pub(super) fn cleaned(path: &Path) -> PathBuf {
+fn cleaned(path: &Path) -> PathBuf {
     let mut clean = PathBuf::new();
     for part in path.components() {
         match part {
@@ -64,7 +69,7 @@ pub(super) fn cleaned(path: &Path) -> PathBuf {
 
 /// How to write `to` as seen from the folder `from`. Both absolute.
 pub(super) fn relative(from: &Path, to: &Path) -> PathBuf {
-    let from = fs::real_path(from).ok().flatten().unwrap_or_else(|| from.to_owned());
+    let from = fs::resolved(from).unwrap_or_else(|_| from.to_owned());
     let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
     let mut path = PathBuf::new();
     for _ in from.components().skip(shared) {
@@ -106,7 +111,13 @@ mod tests {
             (layout.rendered().join("../trees/x"), false),
             (layout.root().join("rendered-not"), false),
             (PathBuf::from("folder"), false),
+            (root.join("also/rendered/t/pdf"), true),
+            (root.join("also/../store/rendered/t/pdf"), true),
+            (root.join("also/rendered/../trees/x"), false),
+            (root.join("also"), false),
         ];
+        fs::make_dirs(layout.root()).unwrap();
+        fs::symlink_new(layout.root(), &root.join("also")).unwrap();
         for (at, (text, ours)) in cases.iter().enumerate() {
             let place = root.join(format!("agent/{at}"));
             fs::symlink_new(text, &place).unwrap();
