@@ -17,7 +17,8 @@ mod temporary;
 
 pub use lock::{Mutex, MutexError};
 pub use look::{
-    Folder, entries, is_executable, lstat, open_own, open_regular, read, read_link, real_path, resolved, stat,
+    Folder, entries, is_executable, lstat, open, open_own, open_regular, read, read_link, real_path,
+    resolved, stat,
 };
 use place::discard_file;
 pub use place::{
@@ -182,12 +183,9 @@ pub fn write_all(file: &mut impl Write, bytes: &[u8], path: &Path) -> Result<()>
 
 /// Creates an empty file that must not exist yet and gives it open for writing.
 pub fn create_empty(path: &Path, mode: Mode) -> Result<File> {
-    // The owner's umask may take bits away from what is made private, never from what agents must read.
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).on("create", path)?;
-    if mode != Mode::Private {
-        rustix::fs::fchmod(&file, rustix::fs::Mode::from_raw_mode(mode.bits()))
-            .on("set the mode of", path)?;
-    }
+    // The user's umask may close a file to others; for its owner it stays what it should be.
+    let file =
+        OpenOptions::new().write(true).create_new(true).mode(mode.bits()).open(path).on("create", path)?;
     Ok(file)
 }
 

@@ -232,10 +232,11 @@ impl Stored<'_> {
         if FileDigest::from_hasher(hasher) == *digest { Ok(()) } else { Err(self.damaged(digest)) }
     }
 
-    /// Whether the regular file at `path` holds the bytes of `digest`.
-    pub fn holds(&self, digest: &FileDigest, path: &Path) -> Result<bool, fs::Error> {
-        let (mut input, metadata) = fs::open_regular(path)?;
-        self.is_read_from(digest, &mut input, metadata.len(), path)
+    /// Whether the file at `path`, of which the caller knows that it is a regular one of `size_bytes`, holds the bytes
+    /// of `digest`.
+    pub fn holds(&self, digest: &FileDigest, size_bytes: u64, path: &Path) -> Result<bool, fs::Error> {
+        let mut input = fs::open(path)?;
+        self.is_read_from(digest, &mut input, size_bytes, path)
     }
 
     /// Whether an open file holds the bytes of `digest`: compared with what is stored, and where that is not at

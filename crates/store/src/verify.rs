@@ -159,7 +159,11 @@ fn is_same(root: &Path, head: &Stored<'_>) -> Result<bool, skills::Error> {
     }
     for found in &listing.files {
         let as_recorded = match head.tree().get(&found.path) {
-            Some(file) => file.executable == found.executable && head.holds(&file.digest, &found.at)?,
+            Some(file) => {
+                file.executable == found.executable
+                    && file.size_bytes == found.size_bytes
+                    && head.holds(&file.digest, found.size_bytes, &found.at)?
+            }
             None => false,
         };
         if !as_recorded {

@@ -27,10 +27,15 @@ fn too_large(path: &Path) -> Error {
     Error::new("read", path, io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than it may be"))
 }
 
-/// Opens a regular file to read; refuses everything else without blocking on it.
-pub fn open_regular(path: &Path) -> Result<(File, Metadata)> {
+/// Opens a file to read, without blocking on what is none.
+pub fn open(path: &Path) -> Result<File> {
     let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).on("open", path)?;
+    OpenOptions::new().read(true).custom_flags(flags).open(path).on("open", path)
+}
+
+/// Opens a regular file to read; refuses everything else.
+pub fn open_regular(path: &Path) -> Result<(File, Metadata)> {
+    let file = open(path)?;
     let metadata = file.metadata().on("read", path)?;
     if metadata.is_file() {
         Ok((file, metadata))
