@@ -124,10 +124,10 @@ pub fn parse(bytes: &[u8]) -> Result<SkillMd, Error> {
             hint: Some("save it as UTF-8 without BOM: some agents do not see the frontmatter".to_owned()),
         });
     }
-    warnings.extend(unquoted.into_iter().map(|line| Finding {
+    warnings.extend(unquoted.into_iter().map(|yaml::Unquoted { field, line }| Finding {
         severity: Severity::Warning,
         code: "yaml-unquoted-value",
-        message: "the value is not valid YAML without quotes; it was read as if quoted".to_owned(),
+        message: format!("the value of `{field}` is not valid YAML without quotes; it was read as if quoted"),
         line: Some(line),
         hint: Some("put the value in double quotes".to_owned()),
     }));
@@ -276,6 +276,7 @@ mod tests {
             assert_eq!(skill.description(), Some(description), "{yaml}");
             let told: Vec<_> = skill.warnings.iter().map(|w| (w.code, w.line)).collect();
             assert_eq!(told, [("yaml-unquoted-value", Some(3))], "{yaml}");
+            assert!(skill.warnings[0].message.contains("`description`"), "{yaml}");
         }
         let skill = parse(b"---\ndescription: a: b\npaths: [x, y]\nok: true # or: not\n---\n").unwrap();
         assert_eq!(skill.fields["paths"], json!(["x", "y"]));

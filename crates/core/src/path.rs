@@ -1,5 +1,6 @@
 //! A path inside a skill that every system can hold: relative, no `..`, portable characters, bounded.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -13,13 +14,13 @@ use crate::limits;
 #[error("path `{}` {problem}", shown(.text))]
 pub struct Error {
     text: String,
-    problem: &'static str,
+    problem: Cow<'static, str>,
 }
 
 impl Error {
     /// For paths that are not even text: `lossy` is what can be shown of it.
     pub fn not_utf8(lossy: &str) -> Self {
-        Self { text: lossy.to_owned(), problem: "is not valid UTF-8" }
+        Self { text: lossy.to_owned(), problem: Cow::Borrowed("is not valid UTF-8") }
     }
 }
 
@@ -36,7 +37,13 @@ impl Fault for Error {
         "path-invalid"
     }
     fn hint(&self) -> Option<String> {
-        Some("rename the file so that every system can hold it: see docs/formats/content.md".to_owned())
+        Some(format!(
+            "rename it so that every system can hold it: at most {} bytes, {} between two slashes, {} levels; no \
+             \\ < > : \" | ? * or control character, no dot or space at the end, no name that Windows reserves",
+            limits::PATH_BYTES,
+            limits::COMPONENT_BYTES,
+            limits::PATH_DEPTH,
+        ))
     }
 }
 
@@ -98,34 +105,40 @@ impl From<SkillPath> for String {
     }
 }
 
-fn problem(text: &str) -> Option<&'static str> {
+fn problem(text: &str) -> Option<Cow<'static, str>> {
     if text.is_empty() {
-        return Some("is empty");
+        return Some("is empty".into());
     }
     if text.len() > limits::PATH_BYTES {
-        return Some("is longer than 200 bytes");
+        return Some(format!("has {} bytes; {} are allowed", text.len(), limits::PATH_BYTES).into());
     }
     if text.starts_with('/') {
-        return Some("is absolute");
+        return Some("is absolute".into());
     }
-    if text.split('/').count() > limits::PATH_DEPTH {
-        return Some("is nested deeper than 16 folders");
+    let levels = text.split('/').count();
+    if levels > limits::PATH_DEPTH {
+        return Some(format!("has {levels} levels; {} are allowed", limits::PATH_DEPTH).into());
     }
     if !text.is_ascii() && !text.nfc().eq(text.chars()) {
-        return Some("is not in Unicode normal form C");
+        return Some("is not in Unicode normal form C".into());
     }
     text.split('/').find_map(component_problem)
 }
 
-fn component_problem(part: &str) -> Option<&'static str> {
+fn component_problem(part: &str) -> Option<Cow<'static, str>> {
+    if part.len() > limits::COMPONENT_BYTES {
+        let (length, most) = (part.len(), limits::COMPONENT_BYTES);
+        return Some(format!("has a component of {length} bytes; {most} are allowed").into());
+    }
+    unportable(part).map(Cow::Borrowed)
+}
+
+fn unportable(part: &str) -> Option<&'static str> {
     if part.is_empty() {
         return Some("has an empty component");
     }
     if part == "." || part == ".." {
         return Some("has a `.` or `..` component");
-    }
-    if part.len() > limits::COMPONENT_BYTES {
-        return Some("has a component longer than 100 bytes");
     }
     if part.ends_with('.') || part.ends_with(' ') {
         return Some("has a component that ends with a dot or space, which Windows drops");
@@ -205,6 +218,12 @@ mod tests {
             &longer,
         ] {
             assert!(SkillPath::parse(bad).is_err(), "{bad:?}");
+        }
+        for (bad, size) in [(&long, "101 bytes; 100"), (&deep, "17 levels; 16"), (&longer, "201 bytes; 200")]
+        {
+            let error = SkillPath::parse(bad).unwrap_err();
+            assert!(error.to_string().contains(size), "{error}");
+            assert!(!error.hint().unwrap().contains(".md"), "a hint says the rule, not where it stands");
         }
     }
 

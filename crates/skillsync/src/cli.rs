@@ -200,7 +200,7 @@ pub fn run(args: Vec<OsString>) -> Exit {
         Err(error) => return Ui::new(usage::manner(&args), None).stop(&Stop::from(error)),
     };
     if let Some(shell) = world.var("COMPLETE") {
-        match CompleteEnv::with_factory(command).try_complete(&args, Some(&world.cwd)) {
+        match CompleteEnv::with_factory(complete::command).try_complete(&args, Some(&world.cwd)) {
             Ok(true) => return Exit::Done,
             // `COMPLETE=0` means no completion: an ordinary run.
             Ok(false) => {}
@@ -213,12 +213,12 @@ pub fn run(args: Vec<OsString>) -> Exit {
             let mut cx = Cx { world: &world, ui: &mut ui, globals: &cli.globals };
             cli.command.run(&mut cx).unwrap_or_else(|stop| ui.stop(&stop))
         }
-        Err(error) => usage::answer(&mut Ui::new(usage::manner(&args), Some(&world)), &error),
+        Err(error) => usage::answer(&mut Ui::new(usage::manner(&args), Some(&world)), &error, &args),
     }
 }
 
 fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
-    let mut matches = command().try_get_matches_from(args)?;
+    let mut matches = command().try_get_matches_from(usage::words(args))?;
     Cli::from_arg_matches_mut(&mut matches)
 }
 

@@ -75,9 +75,10 @@ const AGENT_VARS: [&str; 8] = [
 /// The surroundings of one run, as values. It has no `Debug`: variables hold keys.
 #[derive(Clone)]
 pub struct World {
-    /// The user's home folder, absolute.
+    /// The user's home folder, its real path.
     pub home: PathBuf,
-    /// The store: `$SKILLSYNC_HOME`, or `.skillsync` in the home folder. Absolute.
+    /// The store: `$SKILLSYNC_HOME`, or `.skillsync` in the home folder. Its real path, as
+    /// far as it is there.
     pub store: PathBuf,
     /// The folder the command was called in, absolute.
     pub cwd: PathBuf,
@@ -100,8 +101,9 @@ impl World {
     pub fn from_process() -> Result<World, Error> {
         let vars: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
         let cwd = std::env::current_dir().map_err(Error::Cwd)?;
-        let home = home(&vars)?;
-        let store = store(&vars, &home, &cwd);
+        // However they are spelled, one home is one home and one store is one store: links say its real path.
+        let home = real(home(&vars)?);
+        let store = real(store(&vars, &home, &cwd));
         let terminal = Terminal {
             stdin: io::stdin().is_terminal(),
             stdout: io::stdout().is_terminal(),
@@ -205,6 +207,11 @@ fn store(vars: &BTreeMap<OsString, OsString>, home: &Path, cwd: &Path) -> PathBu
         Some(path) => resolve(Path::new(path), home, cwd),
         None => home.join(".skillsync"),
     }
+}
+
+/// `path` as it really is; what cannot be followed stays as it is written, and says so when it is used.
+fn real(path: PathBuf) -> PathBuf {
+    skillsync_store::fs::resolved(&path).unwrap_or(path)
 }
 
 /// A `~/` that reached us was not expanded by a shell: it comes from a quoted variable or a settings file.

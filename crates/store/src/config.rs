@@ -87,6 +87,9 @@ impl Fault for Error {
     }
 }
 
+/// The one id that no target can have: `adopt --from canonical` means the store itself.
+pub const RESERVED_TARGET_ID: &str = "canonical";
+
 skill::words!(
     /// How a target was named when it was added (checklist D19).
     TargetSource, "source of a target", "tool, project, path", {
@@ -463,6 +466,9 @@ impl Reader<'_> {
         let required = |name: &str| text(name)?.ok_or_else(|| self.wrong(&key(name), "is missing"));
         let id = TargetId::parse(required("id")?)
             .map_err(|e: name::Error| self.wrong(&key("id"), e.to_string()))?;
+        if id.as_str() == RESERVED_TARGET_ID {
+            return Err(self.wrong(&key("id"), "is the name of the store itself for `adopt --from`"));
+        }
         let path = required("path")?;
         if !(path.starts_with('/') || path.starts_with("~/")) {
             return Err(self.wrong(&key("path"), "is not absolute: it must begin with `/` or `~/`"));

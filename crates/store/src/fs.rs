@@ -86,7 +86,7 @@ impl Fault for Error {
                 Some(format!("look at its owner and permissions: ls -ld '{}'", self.path.display()))
             }
             io::ErrorKind::FileTooLarge => {
-                Some("keep it within the bounds of docs/formats/content.md".to_owned())
+                Some("make it smaller, or split it; large data belongs outside a skill".to_owned())
             }
             _ => None,
         }

@@ -158,7 +158,12 @@ const CACHES: [&str; 5] = ["cache", ".cache", "tmp", "node_modules", ".venv"];
 pub fn has_additions(root: &Path, mark: &Mark) -> Result<bool, fs::Error> {
     let mut folders = vec![String::new()];
     while let Some(folder) = folders.pop() {
-        for entry in fs::entries(&root.join(&folder))?.unwrap_or_default() {
+        let entries = match fs::entries(&root.join(&folder)) {
+            // A folder that is closed to us is not one of ours, and may hold anything.
+            Err(e) if e.io_kind() == std::io::ErrorKind::PermissionDenied => return Ok(true),
+            entries => entries?.unwrap_or_default(),
+        };
+        for entry in entries {
             // A name that no skill can have is none of ours.
             let Some(name) = entry.to_str() else { return Ok(true) };
             if !tree::is_payload(name) || (folder.is_empty() && CACHES.contains(&name)) {

@@ -20,10 +20,16 @@ pub enum Error {
     /// The disk refused.
     #[error(transparent)]
     Fs(#[from] fs::Error),
-    /// There is no folder.
+    /// There is nothing.
+    #[error("`{}` does not exist", .path.display())]
+    Missing {
+        /// Where the folder should be.
+        path: PathBuf,
+    },
+    /// There is something else than a folder.
     #[error("`{}` is not a folder", .path.display())]
     NotAFolder {
-        /// What is there instead, or nothing.
+        /// What is there instead.
         path: PathBuf,
     },
     /// A name inside cannot be part of a skill.
@@ -67,14 +73,14 @@ impl Fault for Error {
         match self {
             Error::Fs(e) => e.kind(),
             Error::Tree { source, .. } => source.kind(),
-            Error::NotAFolder { .. } => Kind::NotFound,
+            Error::Missing { .. } | Error::NotAFolder { .. } => Kind::NotFound,
             _ => Kind::Invalid,
         }
     }
     fn code(&self) -> &'static str {
         match self {
             Error::Fs(e) => e.code(),
-            Error::NotAFolder { .. } => "folder-not-found",
+            Error::Missing { .. } | Error::NotAFolder { .. } => "folder-not-found",
             Error::Name { source, .. } => source.code(),
             Error::Tree { source, .. } => source.code(),
             Error::Link { .. } => "link-outside",
@@ -84,6 +90,7 @@ impl Fault for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Error::Fs(e) => e.hint(),
+            Error::Missing { .. } => Some("look at how the path is spelt".to_owned()),
             Error::NotAFolder { .. } => Some("a skill is a folder with a SKILL.md in it".to_owned()),
             Error::Name { source, .. } => source.hint(),
             Error::Tree { source, .. } => source.hint(),
@@ -122,11 +129,19 @@ pub struct Listing {
     pub has_links: bool,
 }
 
+/// The error for `path`, which is no folder: whether nothing is there, or something else.
+pub fn no_folder(path: &Path) -> Error {
+    match fs::lstat(path) {
+        Ok(None) => Error::Missing { path: path.to_owned() },
+        _ => Error::NotAFolder { path: path.to_owned() },
+    }
+}
+
 /// Lists the payload of `root` without reading it.
 pub fn list(root: &Path) -> Result<Listing, Error> {
     let metadata = fs::stat(root)?;
     if !metadata.is_some_and(|m| m.is_dir()) {
-        return Err(Error::NotAFolder { path: root.to_owned() });
+        return Err(no_folder(root));
     }
     let mut lister = Lister { root, real_root: None, listing: Listing::default(), size_bytes: 0 };
     lister.folder("")?;
@@ -176,7 +191,7 @@ impl Lister<'_> {
     fn folder(&mut self, relative: &str) -> Result<(), Error> {
         let at = if relative.is_empty() { self.root.to_owned() } else { self.root.join(relative) };
         // The evidence is taken before the entries are: what changes between shows as a change later.
-        let Some(metadata) = fs::stat(&at)? else { return Err(Error::NotAFolder { path: at }) };
+        let Some(metadata) = fs::stat(&at)? else { return Err(no_folder(&at)) };
         self.listing.dirs.push((relative.to_owned(), DirStamp::of(&metadata)));
         if self.listing.dirs.len() > limits::SKILL_FILES {
             return Err(Error::Tree { root: self.root.to_owned(), source: tree::Error::TooManyFiles });

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use skillsync_core::digest::{FileDigest, TreeId};
+use skillsync_core::digest::FileDigest;
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::SkillName;
 
@@ -12,7 +12,7 @@ use crate::config::Target;
 use crate::fs::{self, DirStamp};
 use crate::index::{Index, Key, TargetSeen};
 use crate::layout::Layout;
-use crate::render::{self, Condition, Rendering};
+use crate::render::{self, Rendering};
 use crate::skills;
 use crate::store::{Store, Transaction, Writing};
 use crate::tools::Mode;
@@ -21,9 +21,11 @@ mod copies;
 mod edits;
 mod links;
 mod place;
+mod step;
 
 pub use edits::{EditedPlace, Extent, edits, retire};
 pub use place::{Occupant, occupant};
+use step::Step;
 
 /// A target cannot be brought up to date.
 #[derive(Debug, thiserror::Error)]
@@ -116,8 +118,30 @@ pub struct Installed {
     pub pruned: Vec<String>,
     /// Skills that something of the user's stands in the way of.
     pub blocked: Vec<Blocked>,
-    /// Skills left at their old version because somebody edited what the agent loads.
-    pub held: Vec<SkillName>,
+    /// Skills left as they are because somebody edited what the agent loads.
+    pub held: Vec<Held>,
+    /// What killed commands left in the folder that was no link of ours: it was on its way to trash and gets there.
+    pub recovered: Vec<Recovered>,
+}
+
+/// A skill that is left as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The skill.
+    pub name: SkillName,
+    /// What the agent loads.
+    pub root: PathBuf,
+    /// What was done to it.
+    pub extent: Extent,
+}
+
+/// Something that a killed command left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// Where it lay.
+    pub path: PathBuf,
+    /// Where in trash it is now; none in a plan.
+    pub kept: Option<PathBuf>,
 }
 
 /// Something that is not ours has a skill's name.
@@ -140,8 +164,39 @@ pub struct Plan {
     outcome: Installed,
     /// The index proves that nothing is to be done.
     proven: bool,
-    /// Where links of other targets with the same folder lead: they are theirs to prune.
-    shared: Vec<PathBuf>,
+    /// The other targets with the same folder: what is of theirs there, they prune.
+    shared: Shared,
+    /// What the folders were like before anything in them was looked at.
+    seen: Option<Stamps>,
+}
+
+/// Other targets with the same folder.
+#[derive(Debug, Default)]
+struct Shared {
+    /// The real places that their links lead to.
+    rendered: Vec<PathBuf>,
+    /// Whether one of them has copies there.
+    copies: bool,
+}
+
+/// Evidence about the agent's folder and `rendered/<target>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamps {
+    settled_ns: i64,
+    dir: DirStamp,
+    rendered: DirStamp,
+}
+
+impl Stamps {
+    fn take(layout: &Layout, target: &Target, dir: &Path) -> Option<Self> {
+        let settled_ns = fs::clock_ns();
+        let rendered = stamp(&layout.rendered_target(&target.id))?;
+        Some(Self { settled_ns, dir: stamp(dir)?, rendered })
+    }
+
+    fn is_same(&self, later: &Self) -> bool {
+        self.dir == later.dir && self.rendered == later.rendered
+    }
 }
 
 impl Plan {
@@ -149,26 +204,6 @@ impl Plan {
     pub fn outcome(&self) -> &Installed {
         &self.outcome
     }
-}
-
-#[derive(Debug)]
-enum Step {
-    /// Makes the target's own folder.
-    MakeFolder(PathBuf),
-    /// Clears what a killed command left under our prefix.
-    Leftover { at: PathBuf, ours: bool },
-    /// Points `rendered/<target>/<name>` at a tree.
-    Swing { link: PathBuf, id: TreeId },
-    /// Makes a link of ours where nothing is.
-    Link { place: PathBuf, text: PathBuf },
-    /// Corrects a link of ours.
-    Relink { place: PathBuf, text: PathBuf },
-    /// Moves a copy of ours to trash.
-    Trash { place: PathBuf, name: SkillName },
-    /// Removes a link of ours.
-    Unlink(PathBuf),
-    /// Puts a copy; what stands there goes to trash.
-    Copy { place: PathBuf, rendering: Rendering, key: String },
 }
 
 /// Decides what the folder of `target` needs to hold what is wanted. Changes nothing on disk.
@@ -180,17 +215,19 @@ pub fn plan(store: &Store, index: &mut Index, target: &Target, wanted: Wanted<'_
         steps: Vec::new(),
         outcome: Installed::default(),
         proven: false,
-        shared: Vec::new(),
+        shared: Shared::default(),
+        // Before anything is listed: what comes in between shows as a change the next time.
+        seen: Stamps::take(layout, target, &dir),
         dir,
     };
     check_folder(layout, target, &mut plan)?;
-    if target.mode == Mode::Symlink && is_unchanged(layout, index, target, &plan) {
+    if target.mode == Mode::Symlink && is_unchanged(index, target, &plan) {
         plan.outcome.skills = wanted.renderings.len() as u64;
         plan.proven = true;
         return Ok(plan);
     }
     plan.shared = shared_with(store, target, &plan.dir)?;
-    leftovers(layout, &mut plan)?;
+    leftovers(&mut plan, layout)?;
     match target.mode {
         Mode::Symlink => links::plan(layout, index, target, wanted, &mut plan)?,
         Mode::Copy => copies::plan(layout, index, target, wanted, &mut plan)?,
@@ -199,7 +236,8 @@ pub fn plan(store: &Store, index: &mut Index, target: &Target, wanted: Wanted<'_
 }
 
 /// Does what was planned. Renderings must be written already. Each step leaves the folder usable: a kill between
-/// two of them is made good by the next sync.
+/// two of them is made good by the next sync. A step whose place is not any more as it was planned on is left out,
+/// and what stands there is reported.
 pub fn apply(
     writing: &Writing<'_>,
     transaction: &Transaction,
@@ -207,7 +245,7 @@ pub fn apply(
     target: &Target,
     plan: Plan,
 ) -> Result<Installed, Error> {
-    let Plan { dir, wanted, steps, outcome, proven, shared: _ } = plan;
+    let Plan { dir, wanted, steps, mut outcome, proven, shared: _, seen } = plan;
     if proven {
         return Ok(outcome);
     }
@@ -222,64 +260,33 @@ pub fn apply(
         fs::make_dir(&rendered)?;
         fs::sync_dir(&layout.rendered())?;
     }
+    outcome.recovered.clear();
     for step in steps {
-        do_step(writing, transaction, index, step)?;
+        step.run(writing, transaction, index, &mut outcome)?;
     }
     if worked {
         fs::sync_dir(&rendered)?;
         fs::sync_dir(&dir)?;
     }
-    let quiet = outcome.blocked.is_empty() && outcome.held.is_empty();
-    if quiet && target.mode == Mode::Symlink {
-        remember(layout, index, target, &dir, wanted);
+    let quiet = !worked && outcome.blocked.is_empty() && outcome.held.is_empty();
+    if let (true, Mode::Symlink, Some(seen), Some(now)) =
+        (quiet, target.mode, seen, Stamps::take(layout, target, &dir))
+        && seen.is_same(&now)
+    {
+        let Stamps { settled_ns, dir, rendered } = seen;
+        index.set(key, &TargetSeen { settled_ns, dir, rendered, wanted });
     }
     Ok(outcome)
-}
-
-fn do_step(
-    writing: &Writing<'_>,
-    transaction: &Transaction,
-    index: &mut Index,
-    step: Step,
-) -> Result<(), Error> {
-    let trash = writing.store().trash();
-    match step {
-        Step::MakeFolder(dir) => fs::make_dir(&dir)?,
-        Step::Leftover { at, ours: true } => fs::remove_file(&at)?,
-        Step::Leftover { at, ours: false } => {
-            trash.put(&at, "recovered")?;
-        }
-        Step::Swing { link, id } => fs::symlink_replace(&Layout::tree_from_rendered(&id), &link)?,
-        Step::Link { place, text } => fs::symlink_new(&text, &place)?,
-        Step::Relink { place, text } => fs::symlink_replace(&text, &place)?,
-        Step::Trash { place, name } => {
-            trash.put(&place, name.as_str())?;
-        }
-        Step::Unlink(at) => fs::remove_file(&at)?,
-        Step::Copy { place, rendering, key } => {
-            copies::put(writing, transaction, index, &rendering, &place, &key)?;
-        }
-    }
-    Ok(())
 }
 
 /// Whether the folder can be worked in; plans to make it where that is ours to do.
 fn check_folder(layout: &Layout, target: &Target, plan: &mut Plan) -> Result<(), Error> {
     let dir = &plan.dir;
-    if dir.starts_with(layout.root()) {
+    if dir.starts_with(layout.root()) || fs::resolved(dir)?.starts_with(fs::resolved(layout.root())?) {
         return Err(Error::InStore { path: dir.clone() });
     }
     match fs::stat(dir)? {
-        Some(metadata) if metadata.is_dir() => {
-            let real_store = fs::real_path(layout.root())?;
-            let real_dir = fs::real_path(dir)?;
-            match (real_store, real_dir) {
-                (Some(store), Some(real)) if real.starts_with(&store) => {
-                    Err(Error::InStore { path: dir.clone() })
-                }
-                _ => Ok(()),
-            }
-        }
+        Some(metadata) if metadata.is_dir() => Ok(()),
         Some(_) => Err(Error::NotAFolder { path: dir.clone() }),
         None => {
             let parent = dir.parent().unwrap_or(dir);
@@ -293,19 +300,20 @@ fn check_folder(layout: &Layout, target: &Target, plan: &mut Plan) -> Result<(),
     }
 }
 
-/// The rendered folders of the other targets whose folder is `dir` too: several tools share `~/.agents/skills`.
-fn shared_with(store: &Store, target: &Target, dir: &Path) -> Result<Vec<PathBuf>, Error> {
+/// The other targets whose folder is `dir` too: several tools share `~/.agents/skills`.
+fn shared_with(store: &Store, target: &Target, dir: &Path) -> Result<Shared, Error> {
     let others: Vec<&Target> = store.config().targets().iter().filter(|t| t.id != target.id).collect();
+    let mut shared = Shared::default();
     if others.is_empty() {
-        return Ok(Vec::new());
+        return Ok(shared);
     }
-    let real = |path: &Path| fs::real_path(path).map(|real| real.unwrap_or_else(|| path.to_owned()));
-    let here = real(dir)?;
-    let mut shared = Vec::new();
+    let here = fs::resolved(dir)?;
     for other in others {
         let there = other.dir(store.home());
-        if there == dir || real(&there)? == here {
-            shared.push(store.layout().rendered_target(&other.id));
+        // A folder that cannot be followed is not this one, which was looked into.
+        if there == dir || fs::resolved(&there).is_ok_and(|there| there == here) {
+            shared.rendered.push(fs::resolved(&store.layout().rendered_target(&other.id))?);
+            shared.copies |= other.mode == Mode::Copy;
         }
     }
     Ok(shared)
@@ -328,51 +336,48 @@ fn digest(target: &Target, wanted: &Wanted<'_>) -> [u8; 32] {
 }
 
 /// Whether nothing else is wanted and nothing happened in the folders since the last time.
-fn is_unchanged(layout: &Layout, index: &Index, target: &Target, plan: &Plan) -> bool {
-    let Some(seen) = index.get::<TargetSeen>(Key::Target(target.id.as_str())) else { return false };
+fn is_unchanged(index: &Index, target: &Target, plan: &Plan) -> bool {
+    let (Some(seen), Some(now)) = (index.get::<TargetSeen>(Key::Target(target.id.as_str())), plan.seen)
+    else {
+        return false;
+    };
     seen.wanted == plan.wanted
         && seen.dir.is_settled(seen.settled_ns)
         && seen.rendered.is_settled(seen.settled_ns)
-        && stamp(&plan.dir) == Some(seen.dir)
-        && stamp(&layout.rendered_target(&target.id)) == Some(seen.rendered)
+        && (seen.dir, seen.rendered) == (now.dir, now.rendered)
 }
 
 fn stamp(path: &Path) -> Option<DirStamp> {
     fs::stat(path).ok().flatten().map(|m| DirStamp::of(&m))
 }
 
-fn remember(layout: &Layout, index: &mut Index, target: &Target, dir: &Path, wanted: [u8; 32]) {
-    let settled_ns = fs::clock_ns();
-    if let (Some(dir), Some(rendered)) = (stamp(dir), stamp(&layout.rendered_target(&target.id))) {
-        let seen = TargetSeen { settled_ns, dir, rendered, wanted };
-        index.set(Key::Target(target.id.as_str()), &seen);
-    }
-}
-
 /// What a killed command left under our prefix in an agent's folder: our links are removed, anything else was on
-/// its way to trash and gets there.
-fn leftovers(layout: &Layout, plan: &mut Plan) -> Result<(), Error> {
+/// its way to trash and gets there. What only begins with our prefix is the user's.
+fn leftovers(plan: &mut Plan, layout: &Layout) -> Result<(), Error> {
     for entry in fs::entries(&plan.dir)?.unwrap_or_default() {
-        if entry.to_str().is_some_and(|text| text.starts_with(fs::OUR_PREFIX)) {
+        if entry.to_str().is_some_and(fs::is_abandoned_temporary) {
             let at = plan.dir.join(entry);
-            let ours = place::occupant(layout, &at)?.is_ours();
-            plan.steps.push(Step::Leftover { at, ours });
+            if !place::occupant(layout, &at)?.is_ours() {
+                plan.outcome.recovered.push(Recovered { path: at.clone(), kept: None });
+            }
+            plan.steps.push(Step::Leftover(at));
         }
     }
     Ok(())
 }
 
-/// Whether the tree behind `link` was edited by somebody, so that its link must stay.
-fn is_edited(layout: &Layout, index: &mut Index, hex: &str) -> Result<bool, Error> {
-    let (condition, fresh) = render::condition(index, Key::Tree(hex), &layout.trees().join(hex))?;
+/// How the tree of this id was edited by somebody, so that links to it must stay; none when it was not.
+fn edit_of(layout: &Layout, index: &mut Index, hex: &str) -> Result<Option<Extent>, Error> {
+    let root = layout.trees().join(hex);
+    let (condition, fresh) = render::condition(index, Key::Tree(hex), &root)?;
     if let Some(fresh) = fresh {
         fresh.remember(index, Key::Tree(hex));
     }
-    Ok(matches!(condition, Condition::Edited(_) | Condition::Unmarked))
+    Ok(edits::extent(&root, &condition)?.map(|(extent, _)| extent))
 }
 
-/// Takes everything of ours out of a target's folder: what `target remove` does. What somebody edited stays and
-/// is named.
+/// Takes everything of ours out of a target's folder, links and copies alike: what `target remove` does. If
+/// somebody edited something of it, all of it stays and the edit is named.
 pub fn clear(
     writing: &Writing<'_>,
     transaction: &Transaction,
@@ -386,7 +391,12 @@ pub fn clear(
     let installed = match fs::stat(&target.dir(writing.store().home()))? {
         Some(metadata) if metadata.is_dir() => {
             let plan = plan(writing.store(), index, target, nothing)?;
-            apply(writing, transaction, index, target, plan)?
+            if plan.outcome.held.is_empty() {
+                apply(writing, transaction, index, target, plan)?
+            } else {
+                // Nothing is taken out then: what is refused is refused as a whole.
+                Installed { held: plan.outcome.held, ..Installed::default() }
+            }
         }
         _ => Installed::default(),
     };

@@ -47,19 +47,28 @@ fn options() -> Options {
     }
 }
 
-/// Reads `yaml`. Gives the fields, and the lines in the file of the values that had to be quoted first.
-pub(super) fn read(yaml: &str) -> Result<(Map<String, Value>, Vec<usize>), Error> {
+/// Reads `yaml`. Gives the fields, and the values that had to be quoted first.
+pub(super) fn read(yaml: &str) -> Result<(Map<String, Value>, Vec<Unquoted>), Error> {
     match read_strictly(yaml) {
         Err(Error::Yaml { line, problem }) => {
-            let (quoted, lines) = quote_values(yaml);
+            let (quoted, values) = quote_values(yaml);
             match read_strictly(&quoted) {
-                Ok(fields) if !lines.is_empty() => Ok((fields, lines)),
+                Ok(fields) if !values.is_empty() => Ok((fields, values)),
                 // The first error speaks of what the author wrote.
                 _ => Err(Error::Yaml { line, problem }),
             }
         }
         result => Ok((result?, Vec::new())),
     }
+}
+
+/// A value that is not valid YAML without quotes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unquoted {
+    /// Its field.
+    pub(super) field: String,
+    /// Where it begins in the file, from 1.
+    pub(super) line: usize,
 }
 
 fn read_strictly(yaml: &str) -> Result<Map<String, Value>, Error> {
@@ -186,8 +195,8 @@ impl<'de> Visitor<'de> for Written<'_> {
 }
 
 /// Puts single quotes around top-level values that cannot be plain YAML, as agents do after a failure (client
-/// guidance of the specification). Gives the text with its lines in place, and the file's lines that were quoted.
-fn quote_values(yaml: &str) -> (Cow<'_, str>, Vec<usize>) {
+/// guidance of the specification). Gives the text with its lines in place, and the values that were quoted.
+fn quote_values(yaml: &str) -> (Cow<'_, str>, Vec<Unquoted>) {
     let mut out = String::with_capacity(yaml.len() + 16);
     let mut quoted = Vec::new();
     let mut lines = yaml.split_inclusive('\n').enumerate().peekable();
@@ -206,7 +215,9 @@ fn quote_values(yaml: &str) -> (Cow<'_, str>, Vec<usize>) {
         if must_be_quoted(text) {
             out.push_str(&format!("'{}'", text.replace('\'', "''")));
             out.push_str(&value[text.len()..]);
-            quoted.push(index + 2);
+            let field = line.split(':').next().unwrap_or_default().to_owned();
+            // The opening fence is line 1 of the file.
+            quoted.push(Unquoted { field, line: index + 2 });
         } else {
             out.push_str(&value);
         }

@@ -34,7 +34,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &AbortArgs) -> Result<Exit, Stop> {
 
 impl Show for Aborted {
     fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
-        writeln!(out, "{}: edit ended, nothing committed", self.skill)?;
+        writeln!(out, "{}: edit ended, nothing committed", self.name)?;
         match &self.trash {
             Some(trash) => writeln!(out, "the working copy is kept for a day in {}", trash.display()),
             None => Ok(()),

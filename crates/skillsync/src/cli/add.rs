@@ -134,7 +134,12 @@ fn finish(cx: &mut Cx<'_>, report: AddReport) -> Result<Exit, Stop> {
     cx.ui.show(&report)?;
     for skill in &report.added {
         for warning in &skill.warnings {
-            cx.ui.warn(format_args!("{}: {}", skill.skill, warning.message));
+            let place = match (&warning.file, warning.line) {
+                (Some(file), Some(line)) => format!("{file}:{line}: "),
+                (Some(file), None) => format!("{file}: "),
+                (None, _) => String::new(),
+            };
+            cx.ui.warn(format_args!("{}: {place}{}", skill.skill, warning.message));
         }
     }
     for failed in &report.failed {

@@ -45,7 +45,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &CommitArgs) -> Result<Exit, Stop> {
 
 impl Show for Committed {
     fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
-        write!(out, "{}: version {}", self.skill, self.version)?;
+        write!(out, "{}: version {}", self.name, self.version)?;
         if let Some(other) = self.merged_with {
             write!(out, ", merged with version {other}")?;
         }

@@ -1,17 +1,42 @@
-//! What a shell offers after Tab: skill names and target ids, read from the store at that moment. It reads only,
-//! and where something fails it offers nothing.
+//! What a shell offers after Tab: names of skills and targets, versions, files and settings, read from the store at
+//! that moment. It reads only, and where something fails it offers nothing.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
 use std::path::Path;
 
+use clap::builder::Resettable;
 use clap_complete::engine::ValueCompleter;
 use clap_complete::{ArgValueCompleter, CompletionCandidate, PathCompleter};
 use skillsync_core::limits;
 use skillsync_core::name::{SkillName, TargetId};
+use skillsync_store::{config, skills};
 
+use crate::ops;
+use crate::ui::text;
 use crate::world::World;
+
+/// The command line as a shell completes it: each visible alias is a command of its own, since the engine offers
+/// only one word for each command.
+pub fn command() -> clap::Command {
+    let mut root = super::command();
+    root.build();
+    spelt_out(root)
+}
+
+fn spelt_out(mut command: clap::Command) -> clap::Command {
+    let below: Vec<clap::Command> = command.get_subcommands().cloned().collect();
+    for sub in below {
+        let aliases: Vec<String> = sub.get_visible_aliases().map(str::to_owned).collect();
+        let sub = spelt_out(sub).visible_alias(Resettable::Reset);
+        for alias in aliases {
+            command = command.subcommand(sub.clone().name(alias));
+        }
+        command = command.mut_subcommand(sub.get_name().to_owned(), |_| sub);
+    }
+    command
+}
 
 /// Completes the name of a skill in the store.
 pub fn skills() -> ArgValueCompleter {
@@ -35,6 +60,70 @@ pub fn subjects() -> ArgValueCompleter {
 /// Completes the id of a target in `config.toml`.
 pub fn targets() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| offer(current, target_ids))
+}
+
+/// Completes the id of an agent that is known, also by the user's own `tools.toml`.
+pub fn tools() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| offer(current, tool_ids))
+}
+
+/// Completes the key of a setting.
+pub fn settings() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        offer(current, |_| config::KEYS.iter().map(|key| (*key).to_owned()).collect())
+    })
+}
+
+/// Completes a version of the skill that stands on the command line, the newest first.
+pub fn versions() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let Some((world, name)) = skill_on_the_line() else { return Vec::new() };
+        let history = ops::open(&world).and_then(|store| ops::history::history(&store, &name));
+        let versions = history.map_or_else(|_| Vec::new(), |history| history.versions);
+        let begins = |number: &String| current.to_str().is_some_and(|current| number.starts_with(current));
+        let offered = versions.into_iter().filter(|version| begins(&version.number.to_string()));
+        offered
+            .map(|version| {
+                let why = version.reason.unwrap_or_else(|| version.origin.to_string());
+                CompletionCandidate::new(version.number.to_string())
+                    .help(Some(text::one_line(&why).into_owned().into()))
+            })
+            .collect()
+    })
+}
+
+/// Completes a file of the skill that stands on the command line.
+pub fn files() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let Some((world, name)) = skill_on_the_line() else { return Vec::new() };
+        let tree = ops::open(&world).and_then(|store| {
+            let meta = skills::load(&store, &name)?;
+            Ok(store.objects().tree(&meta.head().tree)?)
+        });
+        let Ok(tree) = tree else { return Vec::new() };
+        let paths = tree.files().map(|(path, _)| path.as_str());
+        let begins = |path: &&str| current.to_str().is_some_and(|current| path.starts_with(current));
+        paths.filter(begins).map(CompletionCandidate::new).collect()
+    })
+}
+
+/// The first word of the command line that is completed, after its command, that names a skill of the store. A
+/// completer is given no more than the word under the cursor.
+fn skill_on_the_line() -> Option<(World, SkillName)> {
+    let world = World::from_process().ok()?;
+    let words = std::env::args_os().skip_while(|word| word != "--").skip(3);
+    let name = named_in(words.filter_map(|word| word.into_string().ok()), &world.store)?;
+    Some((world, name))
+}
+
+fn named_in(words: impl Iterator<Item = String>, store: &Path) -> Option<SkillName> {
+    let known = skill_names(store);
+    words.filter(|word| known.contains(word)).find_map(|word| SkillName::parse(&word).ok())
+}
+
+fn tool_ids(store: &Path) -> Vec<String> {
+    ops::target::tools(store)
+        .map_or_else(|_| Vec::new(), |tools| tools.ids().map(ToString::to_string).collect())
 }
 
 fn offer(current: &OsStr, names: fn(&Path) -> Vec<String>) -> Vec<CompletionCandidate> {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::cli::Cx;
+use crate::cli::{Cx, complete};
 use crate::ops;
 use crate::ops::config::{Changed, Edit, Setting, Settings};
 use crate::ui::{Column, Exit, Screen, Show, Stop, Table};
@@ -24,11 +24,13 @@ pub(crate) enum ConfigCommand {
     /// Print the effective value of a setting
     Get {
         /// The setting, for example observation.mode
+        #[arg(add = complete::settings())]
         key: String,
     },
     /// Change a setting
     Set {
         /// The setting, for example observation.mode
+        #[arg(add = complete::settings())]
         key: String,
         /// Its new value
         #[arg(allow_negative_numbers = true)]
@@ -37,6 +39,7 @@ pub(crate) enum ConfigCommand {
     /// Take a setting back to its default
     Unset {
         /// The setting, for example observation.mode
+        #[arg(add = complete::settings())]
         key: String,
     },
     /// Print the path of config.toml
@@ -107,10 +110,13 @@ impl Show for Changed {
     fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
         let Setting { key, value, .. } = &self.setting;
         let would = if self.dry_run { "would be " } else { "" };
+        // An empty list has no text of its own.
+        let value = if value.is_empty() { String::new() } else { format!("{value} ") };
         let from = source(&self.setting);
         if !self.changed {
-            return writeln!(out, "{key}: {value} already ({from})");
+            return writeln!(out, "{key}: {value}already ({from})");
         }
-        writeln!(out, "{key}: {would}{value} ({from}), was {}", self.previous)
+        let previous = if self.previous.is_empty() { "empty" } else { &self.previous };
+        writeln!(out, "{key}: {would}{value}({from}), was {previous}")
     }
 }

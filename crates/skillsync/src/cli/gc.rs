@@ -3,11 +3,12 @@
 use std::io::{self, Write};
 
 use indicatif::HumanBytes;
+use skillsync_store::fs;
 
 use crate::cli::Cx;
 use crate::ops;
 use crate::ops::gc::{Collected, Reach, RemovedKind};
-use crate::ui::{Column, Exit, Screen, Show, Stop, Table};
+use crate::ui::{Answer, Column, Exit, Screen, Show, Stop, Table};
 
 /// Free the space of what nothing needs any more
 ///
@@ -29,7 +30,17 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &GcArgs) -> Result<Exit, Stop> {
         if count > 0 {
             let things = if count == 1 { "thing" } else { "things" };
             let size = HumanBytes(bytes);
-            cx.ui.consent(&format!("Delete {count} {things} in trash ({size}) for good?"))?;
+            // What setup replaced waits there: without it, its undo has only what the store knows.
+            let undo = match fs::lstat(&store.layout().setup_record())? {
+                Some(_) => {
+                    " `skillsync setup --undo` will have to rebuild what it moved there from the store."
+                }
+                None => "",
+            };
+            let question = format!("Delete {count} {things} in trash ({size}) for good?{undo}");
+            if cx.ui.confirm(&question, Answer::No)? == Answer::No {
+                return Err(Stop::Declined);
+            }
         }
     }
     let report = if cx.globals.dry_run {

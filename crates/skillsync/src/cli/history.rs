@@ -41,7 +41,7 @@ impl Show for History {
             Column::number("VERSION"),
             Column::id("AT"),
             Column::id("ORIGIN"),
-            Column::id("HASH"),
+            Column::spare("HASH"),
             Column::text("REASON"),
         ]);
         for version in &self.versions {

@@ -30,10 +30,11 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &LogArgs) -> Result<Exit, Stop> {
     let extent = if args.summary { Extent::Summary } else { Extent::Observations(args.limit) };
     let report = log(&store, &args.name, extent)?;
     if report.bad_lines > 0 {
-        cx.ui.warn(format_args!(
-            "{}: {} lines of its log do not read and were left out",
-            args.name, report.bad_lines
-        ));
+        let name = &args.name;
+        cx.ui.warn(match report.bad_lines {
+            1 => format!("{name}: 1 line of its log does not read and was left out"),
+            many => format!("{name}: {many} lines of its log do not read and were left out"),
+        });
     }
     cx.ui.show(&report)?;
     Ok(Exit::Done)
@@ -44,7 +45,7 @@ impl Show for Log {
     fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
         let Some(observations) = &self.observations else { return self.summary(out) };
         for observation in observations {
-            write!(out, "{}  {}", observation.at, observation.signal)?;
+            write!(out, "{}  {}", observation.ts, observation.signal)?;
             match &observation.note {
                 Some(note) => writeln!(out, "  \"{}\"", text::one_line(note))?,
                 None => writeln!(out)?,
@@ -56,9 +57,9 @@ impl Show for Log {
 
 impl Log {
     fn summary(&self, out: &mut Screen<'_>) -> io::Result<()> {
-        write!(out, "{}: {} invocations", self.skill, self.total_invocations)?;
+        write!(out, "{}: {} invocations", self.name, self.total_invocations)?;
         if let Some(rate) = self.positive_rate {
-            // The seed's line has the positive rate in brackets.
+            // Checklist D7: the positive rate is in brackets.
             write!(out, ", {} positive, {} negative ({:.0}%)", self.positive, self.negative, rate * 100.0)?;
         }
         writeln!(out)

@@ -23,7 +23,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, _args: &LsArgs) -> Result<Exit, Stop> {
         );
     }
     for failed in &report.failed {
-        cx.ui.warn(format_args!("{}: {}", failed.name, failed.error.message));
+        cx.ui.warn(format_args!("{}: {}", failed.skill, failed.error.message));
     }
     Ok(if report.failed.is_empty() { Exit::Done } else { Exit::Partial })
 }

@@ -1,14 +1,15 @@
 //! `skillsync man [--dir DIR]`
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueHint;
 use clap_mangen::Man;
+use serde::Serialize;
 use skillsync_core::fault::{Fault, Kind};
 
 use crate::cli::{Cx, command, overview};
-use crate::ui::{Exit, Stop};
+use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Print or write the man pages
 ///
@@ -36,17 +37,34 @@ impl Fault for Error {
     }
 }
 
+/// The man pages that were written.
+#[derive(Serialize)]
+struct Written {
+    /// The folder, absolute.
+    path: PathBuf,
+    /// How many.
+    pages: usize,
+    /// Whether this is a plan and nothing was written.
+    dry_run: bool,
+}
+
+impl Show for Written {
+    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        let would = if self.dry_run { "would be " } else { "" };
+        writeln!(out, "{} pages {would}written to {}", self.pages, self.path.display())
+    }
+}
+
 pub(crate) fn run(cx: &mut Cx<'_>, args: &ManArgs) -> Result<Exit, Stop> {
     let pages = pages().map_err(Stop::Output)?;
     match &args.dir {
         Some(dir) => {
-            let dir = cx.world.resolve(dir);
-            if cx.globals.dry_run {
-                cx.ui.note(format_args!("would write {} pages to {}", pages.len(), dir.display()));
-            } else {
-                write(&pages, &dir)?;
-                cx.ui.note(format_args!("wrote {} pages to {}", pages.len(), dir.display()));
+            let path = cx.world.resolve(dir);
+            let dry_run = cx.globals.dry_run;
+            if !dry_run {
+                write(&pages, &path)?;
             }
+            cx.ui.show(&Written { path, pages: pages.len(), dry_run })?;
         }
         None => {
             for (_, page) in pages.iter().filter(|(name, _)| name == "skillsync.1") {

@@ -38,6 +38,6 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &NewArgs) -> Result<Exit, Stop> {
 
 impl Show for Created {
     fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
-        writeln!(out, "made {}, version {}", self.skill, self.version)
+        writeln!(out, "made {}, version {}", self.name, self.version)
     }
 }

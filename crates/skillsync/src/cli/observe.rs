@@ -42,6 +42,6 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &ObserveArgs) -> Result<Exit, Stop> {
 
 impl Show for Observed {
     fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
-        writeln!(out, "{}: logged {}", self.skill, self.observation.signal)
+        writeln!(out, "{}: logged {}", self.name, self.observation.signal)
     }
 }

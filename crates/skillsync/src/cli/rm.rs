@@ -4,10 +4,9 @@ use std::io::{self, Write};
 
 use skillsync_core::name::SkillName;
 
-use crate::cli::planned::Planned;
 use crate::cli::{Cx, complete};
 use crate::ops;
-use crate::ops::rm::{Marked, check, rm};
+use crate::ops::rm::{Marked, plan, rm};
 use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Remove skills at the next sync
@@ -24,8 +23,7 @@ pub(crate) struct RmArgs {
 pub(crate) fn run(cx: &mut Cx<'_>, args: &RmArgs) -> Result<Exit, Stop> {
     let store = ops::open(cx.world)?;
     if cx.globals.dry_run {
-        let plan = check(&store, &args.names)?;
-        cx.ui.show(&Planned::new(plan.marked.iter().map(|name| format!("mark {name} for removal"))))?;
+        cx.ui.show(&plan(&store, &args.names)?)?;
         return Ok(Exit::Done);
     }
     cx.ui.show(&rm(&store, &args.names)?)?;
@@ -35,8 +33,12 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &RmArgs) -> Result<Exit, Stop> {
 
 impl Show for Marked {
     fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        let would = if self.dry_run { "would be " } else { "" };
         for name in &self.marked {
-            writeln!(out, "{name}: marked for removal at the next sync")?;
+            writeln!(out, "{name}: {would}marked for removal at the next sync")?;
+        }
+        for name in &self.already_marked {
+            writeln!(out, "{name}: marked for removal already")?;
         }
         Ok(())
     }

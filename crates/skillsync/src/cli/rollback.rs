@@ -19,7 +19,7 @@ pub(crate) struct RollbackArgs {
     #[arg(add = complete::skills())]
     pub(crate) name: SkillName,
     /// Number of the version to go back to; the one before the current when left out
-    #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u32).range(1..), add = complete::versions())]
     pub(crate) to: Option<u32>,
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct ShowArgs {
     #[arg(add = complete::skills())]
     pub(crate) name: SkillName,
     /// A file of the skill, to print it
-    #[arg(value_name = "PATH")]
+    #[arg(value_name = "PATH", add = complete::files())]
     pub(crate) path: Option<String>,
     /// Which level to show; all of them when left out
     #[arg(long, value_name = "1|2|3", value_parser = clap::value_parser!(u8).range(1..=3))]

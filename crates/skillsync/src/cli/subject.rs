@@ -1,4 +1,4 @@
-//! A skill by its name or by its folder, as `validate` and `scan` take it.
+//! A skill by its name or by its folder, as `validate` takes it.
 
 use std::convert::Infallible;
 use std::path::PathBuf;

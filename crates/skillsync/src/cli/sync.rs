@@ -36,7 +36,7 @@ fn all(cx: &mut Cx<'_>) -> Result<Exit, Stop> {
     let store = ops::open(cx.world)?;
     let report = if cx.globals.dry_run { preview(cx.world, &store)? } else { sync(cx.world, &store)? };
     cx.ui.show(&report)?;
-    if store.config().targets().is_empty() {
+    if report.targets.is_empty() {
         cx.ui.hint("there are no targets yet: `skillsync target add --detected`");
     }
     warn(cx, &report);
@@ -56,7 +56,32 @@ fn warn(cx: &mut Cx<'_>, report: &Synced) {
             ));
         }
         for held in &target.held {
-            cx.ui.warn(format_args!("{}: {held} stays as it is, it was edited there", target.target.id));
+            match target.additions.iter().find(|added| added.skill == *held) {
+                Some(added) => cx.ui.warn(format_args!(
+                    "{}: {held} stays as it is, files were added beside it in {}",
+                    target.target.id,
+                    added.path.display()
+                )),
+                None => cx
+                    .ui
+                    .warn(format_args!("{}: {held} stays as it is, it was edited there", target.target.id)),
+            }
+        }
+        if let Some(first) = target.held.first() {
+            let from = &target.target.id;
+            cx.ui.hint(format_args!(
+                "`skillsync adopt {first} --from {from}` keeps what was done there, with `--discard` drops it"
+            ));
+        }
+        for recovered in &target.recovered {
+            let (path, id) = (recovered.path.display(), &target.target.id);
+            match &recovered.kept {
+                Some(kept) => cx.ui.note(format_args!(
+                    "{id}: a killed command left {path}; it is in trash: {}",
+                    kept.display()
+                )),
+                None => cx.ui.note(format_args!("{id}: a killed command left {path}; it goes to trash")),
+            }
         }
     }
     let mut edited: Vec<&SkillName> = report.hand_edits.iter().map(|edit| &edit.skill).collect();
@@ -69,6 +94,13 @@ fn warn(cx: &mut Cx<'_>, report: &Synced) {
     }
     for failed in &report.failed {
         cx.ui.warn(format_args!("{}: {}", failed.skill, failed.error.message));
+        if let Some(hint) = &failed.error.hint {
+            cx.ui.hint(hint);
+        }
+    }
+    for warning in &report.warnings {
+        let causes: String = warning.causes.iter().map(|cause| format!(": {cause}")).collect();
+        cx.ui.warn(format_args!("not cleared away: {}{causes}", warning.message));
     }
     for skill in &report.struggling {
         cx.ui.warn(format_args!(

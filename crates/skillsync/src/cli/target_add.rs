@@ -59,9 +59,8 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &TargetAddArgs) -> Result<Exit, Stop> {
     if !cx.globals.dry_run && !plan.added.is_empty() {
         ops::write(&store, |writing, _| {
             // Planned again under the mutex: another command may have come in between.
-            let store = ops::open(cx.world)?;
-            let plan = plan_add(cx.world, &store, &choice, &adjust)?;
-            apply_add(writing, &store, &plan)
+            let plan = plan_add(cx.world, writing.store(), &choice, &adjust)?;
+            apply_add(writing, &plan)
         })?;
     }
     cx.ui.show(&plan)?;

@@ -28,10 +28,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &TargetRemoveArgs) -> Result<Exit, Stop
         cx.ui.show(&Planned::new([format!("take our links out of {} and forget it", target.path)]))?;
         return Ok(Exit::Done);
     }
-    let report = ops::write(&store, |writing, index| {
-        let store = ops::open(cx.world)?;
-        remove(&store, writing, index, &args.id)
-    })?;
+    let report = ops::write(&store, |writing, index| remove(writing, index, &args.id))?;
     cx.ui.show(&report)?;
     Ok(Exit::Done)
 }

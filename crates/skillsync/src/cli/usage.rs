@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use clap::builder::Styles;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use skillsync_core::fault::Fault;
+use skillsync_core::nearest::nearest;
 use skillsync_core::{name, skill};
 
 use crate::ui::{Exit, Format, Manner, Stop, Ui, Usage};
@@ -26,7 +27,7 @@ pub(super) fn manner(args: &[OsString]) -> Manner {
 }
 
 /// Prints help or the error, and says how the process ends.
-pub(super) fn answer(ui: &mut Ui, error: &clap::Error) -> Exit {
+pub(super) fn answer(ui: &mut Ui, error: &clap::Error, args: &[OsString]) -> Exit {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match ui.help(&error.render()) {
             Ok(()) => Exit::Done,
@@ -36,21 +37,43 @@ pub(super) fn answer(ui: &mut Ui, error: &clap::Error) -> Exit {
             ui.help_instead(&error.render());
             Exit::Usage
         }
-        _ => ui.stop(&Stop::Usage(usage(error))),
+        _ => ui.stop(&unusable_value(error).unwrap_or_else(|| Stop::Usage(usage(error, args)))),
     }
+}
+
+/// The words to parse: `help --help` asks for the same as `help`, which clap would take for a command.
+pub(super) fn words(args: &[OsString]) -> impl Iterator<Item = &OsString> {
+    let is_flag = |arg: &OsString| arg.to_string_lossy().starts_with('-');
+    let is_help = args.iter().skip(1).find(|arg| !is_flag(arg)).is_some_and(|arg| arg == "help");
+    args.iter().filter(move |arg| !(is_help && (*arg == "--help" || *arg == "-h")))
+}
+
+/// The command that the words lead to as far as they name one, from the root down. `help` before them counts for
+/// nothing.
+fn command_meant(args: &[OsString]) -> Vec<clap::Command> {
+    let mut root = crate::cli::command();
+    root.build();
+    let mut path = vec![root];
+    for word in args.iter().skip(1).filter_map(|arg| arg.to_str()).filter(|word| !word.starts_with('-')) {
+        let below = path.last().and_then(|command| command.find_subcommand(word)).cloned();
+        match below {
+            Some(below) if below.get_name() == "help" => {}
+            Some(below) => path.push(below),
+            None => break,
+        }
+    }
+    path
 }
 
 /// clap's rendering is paragraphs: `error: ...`, then `  tip: ...` lines, then `Usage: ...`, then `For more
 /// ...`.
-fn usage(error: &clap::Error) -> Usage {
-    if let Some(usage) = unusable_value(error) {
-        return usage;
-    }
+fn usage(error: &clap::Error, args: &[OsString]) -> Usage {
     let rendered = error.render().to_string();
     let mut paragraphs = rendered.split("\n\n");
     let message = paragraphs.next().unwrap_or_default();
     let message = message.strip_prefix("error: ").unwrap_or(message);
-    let mut hints: Vec<String> = nearest_command(error).into_iter().collect();
+    let meant = command_meant(args);
+    let mut hints: Vec<String> = nearest_command(error, &meant).into_iter().collect();
     for line in paragraphs.flat_map(str::lines).map(str::trim) {
         if let Some(tip) = line.strip_prefix("tip: ").filter(|_| hints.is_empty()) {
             hints.push(tip.to_owned());
@@ -58,30 +81,44 @@ fn usage(error: &clap::Error) -> Usage {
             hints.push(format!("usage: {usage}"));
         }
     }
+    if hints.is_empty() {
+        let words: Vec<&str> = meant.iter().skip(1).map(clap::Command::get_name).collect();
+        hints
+            .push(format!("`{}` explains it", [&["skillsync", "help"], words.as_slice()].concat().join(" ")));
+    }
     Usage {
         message: message.split_whitespace().collect::<Vec<_>>().join(" "),
         hint: (!hints.is_empty()).then(|| hints.join("\n")),
     }
 }
 
-/// clap lists every command that is at all similar, the nearest last. One is a help, three are a riddle.
-fn nearest_command(error: &clap::Error) -> Option<String> {
-    match error.get(ContextKind::SuggestedSubcommand)? {
-        ContextValue::String(name) => Some(format!("did you mean `{name}`?")),
-        ContextValue::Strings(names) => names.last().map(|name| format!("did you mean `{name}`?")),
-        _ => None,
-    }
+/// The nearest command where there is none of the word, or how to see all. clap itself would name hidden aliases,
+/// and every command that is at all similar.
+fn nearest_command(error: &clap::Error, meant: &[clap::Command]) -> Option<String> {
+    let ContextValue::String(word) = error.get(ContextKind::InvalidSubcommand)? else { return None };
+    let parent = meant.last()?;
+    let names = |command: &clap::Command| {
+        let aliases = command.get_visible_aliases().map(str::to_owned);
+        aliases.chain([command.get_name().to_owned()]).collect::<Vec<_>>()
+    };
+    let known: Vec<String> = parent.get_subcommands().flat_map(names).collect();
+    let found = nearest(word, known.iter().map(String::as_str)).first().and_then(|at| known.get(*at));
+    Some(match (found, meant.len()) {
+        (Some(name), _) => format!("did you mean `{name}`?"),
+        (None, 1) => "`skillsync help` lists the commands".to_owned(),
+        (None, _) => format!("`{} --help` says what it takes", parent.get_bin_name().unwrap_or("skillsync")),
+    })
 }
 
-/// A value that one of our types refused: the type's own words and hint are better than clap's frame around
+/// A value that one of our types refused: the type's own code, words and hint are better than clap's frame around
 /// them.
-fn unusable_value(error: &clap::Error) -> Option<Usage> {
+fn unusable_value(error: &clap::Error) -> Option<Stop> {
     let source = error.source()?;
-    let fault: &dyn Fault = match source.downcast_ref::<name::Error>() {
-        Some(fault) => fault,
-        None => source.downcast_ref::<skill::Error>()?,
+    let fault: Box<dyn Fault> = match source.downcast_ref::<name::Error>() {
+        Some(fault) => Box::new(fault.clone()),
+        None => Box::new(source.downcast_ref::<skill::Error>()?.clone()),
     };
-    Some(Usage { message: fault.to_string(), hint: fault.hint() })
+    Some(Stop::Argument(fault))
 }
 
 #[cfg(test)]
@@ -94,7 +131,7 @@ mod tests {
         let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
         let error = crate::cli::parse(&args).expect_err(line);
         let (mut ui, seen) = Ui::by_hand(manner(&args));
-        assert_eq!(answer(&mut ui, &error), exit, "{line}");
+        assert_eq!(answer(&mut ui, &error, &args), exit, "{line}");
         expected.assert_eq(&format!("{}{}", seen.out(), seen.err()));
     }
 
@@ -129,8 +166,9 @@ mod tests {
             "skillsync observe pdf --signal good",
             Exit::Usage,
             expect![[r#"
-            error: invalid value 'good' for '--signal <SIGNAL>' [possible values: positive, negative]
-        "#]],
+                error: invalid value 'good' for '--signal <SIGNAL>' [possible values: positive, negative]
+                hint: `skillsync help observe` explains it
+            "#]],
         );
         check(
             "skillsync ls --jsno",
@@ -209,7 +247,6 @@ mod tests {
 
             Quality:
               validate     Check skills against the Agent Skills specification
-              scan         Look for dangerous content in skills
               observe      Record how one use of a skill went
               log          Show how the uses of a skill went
 
@@ -246,10 +283,10 @@ mod tests {
             "skillsync --json info \u{1b}[2J",
             Exit::Usage,
             expect![[r#"
-            {"error":{"code":"usage","kind":"usage","message":"skill name `\\u{1b}[2J` has a character other than a-z, 0-9 and hyphen","causes":[],"hint":"1 to 64 of `a-z`, `0-9` and single hyphens, for example `2j`"}}
-            error: skill name `\u{1b}[2J` has a character other than a-z, 0-9 and hyphen
-            hint: 1 to 64 of `a-z`, `0-9` and single hyphens, for example `2j`
-        "#]],
+                {"error":{"code":"name-invalid","kind":"invalid","message":"skill name `\\u{1b}[2J` has a character other than a-z, 0-9 and hyphen","causes":[],"hint":"1 to 64 of `a-z`, `0-9` and single hyphens, for example `2j`"}}
+                error: skill name `\u{1b}[2J` has a character other than a-z, 0-9 and hyphen
+                hint: 1 to 64 of `a-z`, `0-9` and single hyphens, for example `2j`
+            "#]],
         );
         check(
             "skillsync target add",
@@ -296,7 +333,6 @@ mod tests {
 
             Quality:
               validate     Check skills against the Agent Skills specification
-              scan         Look for dangerous content in skills
               observe      Record how one use of a skill went
               log          Show how the uses of a skill went
 

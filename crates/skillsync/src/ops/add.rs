@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use skillsync_core::digest::{ContentHash, FileDigest};
 use skillsync_core::fault::{Fault, Kind};
-use skillsync_core::frontmatter::{self, Finding, Severity};
+use skillsync_core::frontmatter::{self, Severity};
 use skillsync_core::name::{self, SkillName};
 use skillsync_core::skill::{Origin, Source, State};
 use skillsync_core::tree::Tree;
@@ -17,6 +17,7 @@ use skillsync_store::skills::{self, Change, HandEdit, Staged};
 use skillsync_store::store::{Store, Transaction, Writing};
 use skillsync_store::{fs, parallel, scan};
 
+use super::validate::{Finding, secrets_in};
 use super::{Error, Refusal};
 use crate::ui::{Progress, Report};
 
@@ -25,6 +26,9 @@ mod locate;
 
 pub use discover::{Candidate, discover};
 pub use locate::{Located, locate};
+
+/// So many hex digits of a commit tell it apart; the record has all.
+const SHORT_COMMIT: usize = 12;
 
 /// A skill that was (or would be) added.
 #[derive(Debug, Serialize)]
@@ -142,6 +146,7 @@ fn add(
     let batch = Batch::new(writing.store().layout(), transaction.dir())?;
     let staged = parallel::map(&wanted, |(candidate, name, _)| {
         let staged = stage(&transaction, &batch, candidate, name);
+        let staged = staged.map(|staged| (staged, secrets_in(&candidate.dir)));
         progress.step();
         staged
     });
@@ -149,8 +154,10 @@ fn add(
     let mut pending = Vec::new();
     for ((candidate, name, status), staged) in wanted.into_iter().zip(staged) {
         match staged {
-            Ok(staged) => {
-                pending.push(line(candidate, &name, status, None, &staged.tree));
+            Ok((staged, secrets)) => {
+                let mut added = line(candidate, &name, status, None, &staged.tree);
+                added.warnings.extend(secrets);
+                pending.push(added);
                 changes.push(change(staged, candidate, provenance));
             }
             Err(e) => report.failed.push(failed(candidate, Some(&name), &e)),
@@ -183,13 +190,18 @@ pub fn preview(store: &Store, candidates: &[Candidate], existing: Existing) -> R
                 Standing::Other(version, tree) => (Status::Updated, Some(version + 1), tree),
                 Standing::Same(version, tree) => (Status::Unchanged, Some(version), tree),
             };
-            Ok(line(candidate, &name, status, version, &tree))
+            let mut line = line(candidate, &name, status, version, &tree);
+            if status != Status::Unchanged {
+                line.warnings.extend(secrets_in(&candidate.dir));
+            }
+            Ok(line)
         });
         match planned {
             Ok(line) => report.added.push(line),
             Err(e) => report.failed.push(failed(candidate, Some(&name), &e)),
         }
     }
+    report.added.sort_by(|a, b| a.skill.cmp(&b.skill));
     Ok(report)
 }
 
@@ -294,21 +306,16 @@ fn tree_of(candidate: &Candidate) -> Result<Tree, Error> {
 }
 
 fn change(staged: Staged, candidate: &Candidate, provenance: &Provenance) -> Change {
-    let (source, upstream) = match provenance {
-        Provenance::Folder => (Source::Imported, None),
+    let (source, upstream, reason) = match provenance {
+        Provenance::Folder => (Source::Imported, None, None),
         Provenance::Git(upstream) => {
-            (Source::Git, Some(Upstream { path: candidate.relative.clone(), ..upstream.clone() }))
+            let commit: String = upstream.commit.chars().take(SHORT_COMMIT).collect();
+            let reason = format!("{} at {commit}", upstream.url);
+            let upstream = Upstream { path: candidate.relative.clone(), ..upstream.clone() };
+            (Source::Git, Some(upstream), Some(reason))
         }
     };
-    Change {
-        staged,
-        origin: Origin::Add,
-        reason: None,
-        source,
-        upstream,
-        stats: None,
-        hand_edit: HandEdit::Refuse,
-    }
+    Change { staged, origin: Origin::Add, reason, source, upstream, stats: None, hand_edit: HandEdit::Refuse }
 }
 
 fn line(
@@ -345,8 +352,9 @@ pub fn name_of(
         warnings.push(Finding {
             severity: Severity::Warning,
             code: "name-differs",
-            message: format!("its SKILL.md says `{name}`, its folder `{folder}`; it is added as `{name}`"),
+            file: None,
             line: None,
+            message: format!("its SKILL.md says `{name}`, its folder `{folder}`; it is added as `{name}`"),
             hint: None,
         });
     }

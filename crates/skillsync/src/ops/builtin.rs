@@ -47,7 +47,6 @@ pub struct BuiltinChange {
     /// What became of it.
     pub status: Status,
     /// Its newest version; none in a plan for a new one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
 }
 
@@ -61,6 +60,11 @@ pub enum Status {
     Upgraded,
     /// This program has a newer one, but the user's own version stays.
     Kept,
+}
+
+/// The names of all of them.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    SHIPPED.iter().map(|shipped| shipped.name)
 }
 
 /// Whether `name` belongs to a built-in skill, in the store or not.

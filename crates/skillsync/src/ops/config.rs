@@ -5,7 +5,7 @@ use skillsync_core::fault::Kind;
 use skillsync_store::config::{self, Config, KEYS};
 use skillsync_store::store::Store;
 
-use super::{Error, Refusal};
+use super::{Error, Refusal, builtin};
 
 /// All settings.
 #[derive(Debug, Serialize)]
@@ -87,12 +87,31 @@ fn changed(mut config: Config, key: &str, edit: Edit<'_>) -> Result<(Config, Cha
     let before = config.text();
     let previous = config.get(key)?;
     match edit {
-        Edit::Set(value) => config.set(key, value).map_err(|e| unfit(e, key, value))?,
+        Edit::Set(value) => {
+            config.set(key, value).map_err(|e| unfit(e, key, value))?;
+            only_built_in(&config, key)?;
+        }
         Edit::Unset => drop(config.unset(key)?),
     }
     let setting = setting(&config, key)?;
     let changed = config.text() != before;
     Ok((config, Changed { setting, previous, changed, dry_run: false }))
+}
+
+/// Leaving out what is not built in would do nothing: a name that is none is a mistake.
+fn only_built_in(config: &Config, key: &str) -> Result<(), Error> {
+    let unknown = config.without().iter().find(|name| !builtin::is_reserved(name));
+    let Some(name) = unknown.filter(|_| key == "skillsync.without") else { return Ok(()) };
+    Err(Refusal {
+        kind: Kind::Invalid,
+        code: "config-value",
+        message: format!("`{key}`: `{name}` is not a built-in skill"),
+        hint: Some(format!(
+            "one or more of {}, with commas between",
+            builtin::names().collect::<Vec<_>>().join(", ")
+        )),
+    }
+    .into())
 }
 
 /// The file is fine, what was typed is not: so the message is about that.

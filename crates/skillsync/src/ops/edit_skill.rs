@@ -5,21 +5,22 @@ use std::path::PathBuf;
 use serde::Serialize;
 use skillsync_core::diff::{self, Status, Summary};
 use skillsync_core::digest::ContentHash;
+use skillsync_core::fault::{Fault as _, Kind};
 use skillsync_core::name::SkillName;
 use skillsync_core::path::SkillPath;
 use skillsync_store::edit::{self, Takeover, Working};
-use skillsync_store::lease::{Claim, Holder};
+use skillsync_store::lease::{self, Claim, Holder};
 use skillsync_store::store::Store;
 use skillsync_store::{fs, observe};
 
-use super::{Error, write};
+use super::{Error, Refusal, write};
 use crate::world::World;
 
 /// A working copy that is ready to be edited.
 #[derive(Debug, Serialize)]
 pub struct Begun {
     /// The skill.
-    pub skill: SkillName,
+    pub name: SkillName,
     /// Where to edit: absolute.
     pub path: PathBuf,
     /// The lease's token: `commit --token` succeeds only while it is current.
@@ -27,8 +28,9 @@ pub struct Begun {
     /// The version that the copy was made from.
     pub base_version: u32,
     /// Where a working copy that was there is now.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub replaced: Option<PathBuf>,
+    /// Always false: a plan is shown in words.
+    pub dry_run: bool,
 }
 
 /// Takes the lease of `name` and makes its working copy.
@@ -37,11 +39,12 @@ pub fn begin(world: &World, store: &Store, name: &SkillName, takeover: Takeover)
     write(store, |writing, index| {
         let begun = edit::begin(writing, index, name, holder, takeover)?;
         Ok(Begun {
-            skill: name.clone(),
+            name: name.clone(),
             path: begun.path,
             token: begun.lease.token,
             base_version: begun.lease.base_version,
             replaced: begun.replaced,
+            dry_run: false,
         })
     })
 }
@@ -94,7 +97,8 @@ pub struct Change {
 
 /// Compares the working copy of `name` with the canonical skill.
 pub fn diff(store: &Store, name: &SkillName) -> Result<Diff, Error> {
-    let Working { meta, canonical, tree, path, .. } = edit::working(store, name)?;
+    let working = edit::working(store, name).map_err(|e| or_gone(store, name, e))?;
+    let Working { meta, canonical, tree, path, .. } = working;
     let stored = store.objects().open(&meta.head().tree)?;
     let found = diff::changes(&canonical, &tree);
     let summary = Summary::of(&found);
@@ -134,11 +138,30 @@ fn describe(change: diff::Change, old: Option<Vec<u8>>, new: Option<Vec<u8>>) ->
     }
 }
 
+/// Why a working copy could not be used: because somebody deleted it, where that is so.
+fn or_gone(store: &Store, name: &SkillName, error: edit::Error) -> Error {
+    let path = store.layout().working_copy(name);
+    let is_gone =
+        matches!(fs::lstat(&path), Ok(None)) && matches!(lease::get(store.layout(), name), Ok(Some(_)));
+    if !is_gone || error.code() != "folder-not-found" {
+        return error.into();
+    }
+    Refusal {
+        kind: Kind::NotFound,
+        code: "working-copy-missing",
+        message: format!("the working copy of `{name}` was deleted: `{}`", path.display()),
+        hint: Some(format!(
+            "`skillsync abort {name}` ends the edit; `skillsync edit {name} --force` begins anew"
+        )),
+    }
+    .into()
+}
+
 /// A version that was committed.
 #[derive(Debug, Serialize)]
 pub struct Committed {
     /// The skill.
-    pub skill: SkillName,
+    pub name: SkillName,
     /// Its new version.
     pub version: u32,
     /// The content hash of that.
@@ -146,8 +169,9 @@ pub struct Committed {
     /// Why, as given.
     pub reason: String,
     /// The version that had come in between and was merged in.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub merged_with: Option<u32>,
+    /// Always false: a plan is shown in words.
+    pub dry_run: bool,
 }
 
 /// Makes a version of the working copy of `name` and ends the lease.
@@ -163,13 +187,15 @@ pub fn commit(
         // A cache in the record: a log that does not read must not keep anybody from committing.
         let stats = observe::stats(store.layout(), index, name).ok();
         let claim = Claim { holder: &holder, token };
-        let done = edit::commit(writing, index, name, reason, claim, stats)?;
+        let done = edit::commit(writing, index, name, reason, claim, stats);
+        let done = done.map_err(|e| or_gone(store, name, e))?;
         Ok(Committed {
-            skill: name.clone(),
+            name: name.clone(),
             version: done.advanced.version.number,
             content_hash: done.advanced.version.content_hash,
             reason: reason.to_owned(),
             merged_with: done.merged_with,
+            dry_run: false,
         })
     })
 }
@@ -178,9 +204,11 @@ pub fn commit(
 #[derive(Debug, Serialize)]
 pub struct Aborted {
     /// The skill.
-    pub skill: SkillName,
+    pub name: SkillName,
     /// Where the working copy is now, for a day.
     pub trash: Option<PathBuf>,
+    /// Always false: a plan is shown in words.
+    pub dry_run: bool,
 }
 
 /// Discards the working copy of `name` and ends the lease.
@@ -188,6 +216,6 @@ pub fn abort(world: &World, store: &Store, name: &SkillName) -> Result<Aborted, 
     let holder = holder(world);
     write(store, |writing, _| {
         let trash = edit::abort(writing, name, Claim { holder: &holder, token: None })?;
-        Ok(Aborted { skill: name.clone(), trash })
+        Ok(Aborted { name: name.clone(), trash, dry_run: false })
     })
 }

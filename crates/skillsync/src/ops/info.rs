@@ -26,8 +26,7 @@ pub struct Info {
     /// Where from.
     pub source: Source,
     /// Where from exactly, for git sources.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub upstream: Option<Upstream>,
+    pub upstream: Option<Whence>,
     /// Its canonical folder, which is changed by `edit` and `commit` only.
     pub path: std::path::PathBuf,
     /// Observed uses.
@@ -36,6 +35,20 @@ pub struct Info {
     pub positive: u64,
     /// Those that did not.
     pub negative: u64,
+}
+
+/// Where a skill came from. The record leaves out what is not known; here it is null.
+#[derive(Debug, Serialize)]
+pub struct Whence {
+    /// The repository's address.
+    pub url: String,
+    /// The folder of the skill in it.
+    pub path: String,
+    /// The branch or tag that was asked for.
+    #[serde(rename = "ref")]
+    pub reference: Option<String>,
+    /// The commit it was taken from.
+    pub commit: String,
 }
 
 /// What the store knows of `name`; reads its record and its log.
@@ -50,7 +63,10 @@ pub fn info(store: &Store, name: &SkillName) -> Result<Info, Error> {
         content_hash: head.content_hash,
         created: meta.created.clone(),
         source: meta.source,
-        upstream: meta.upstream.clone(),
+        upstream: meta.upstream.clone().map(|upstream| {
+            let Upstream { url, path, reference, commit } = upstream;
+            Whence { url, path, reference, commit }
+        }),
         path: store.layout().skill(name),
         total_invocations: stats.total(),
         positive: stats.positive,

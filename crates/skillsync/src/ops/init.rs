@@ -18,11 +18,13 @@ pub struct Initialized {
     pub created: bool,
     /// Built-in skills that were added to it.
     pub built_in: Vec<BuiltinChange>,
+    /// Always false: a plan is shown in words.
+    pub dry_run: bool,
 }
 
 /// Makes the store of `world`, or completes it.
 pub fn init(world: &World) -> Result<Initialized, Error> {
     let (store, known) = Store::init(&world.store, &world.home, world.now)?;
     let built_in = write(&store, super::builtin::ensure)?;
-    Ok(Initialized { path: world.store.clone(), created: known == Init::Created, built_in })
+    Ok(Initialized { path: world.store.clone(), created: known == Init::Created, built_in, dry_run: false })
 }

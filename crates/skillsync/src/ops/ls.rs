@@ -17,7 +17,6 @@ pub struct Listing {
     /// Sorted by name.
     pub skills: Vec<Line>,
     /// Skills whose record does not read, and why.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Failed>,
 }
 
@@ -48,7 +47,7 @@ pub struct Line {
 #[derive(Debug, Serialize)]
 pub struct Failed {
     /// Its name.
-    pub name: SkillName,
+    pub skill: SkillName,
     /// Why.
     pub error: Report,
 }
@@ -60,7 +59,7 @@ pub fn ls(store: &Store) -> Result<Listing, Error> {
     for (name, line) in names.iter().zip(parallel::map(&names, |name| line(store, name))) {
         match line {
             Ok(line) => listing.skills.push(line),
-            Err(e) => listing.failed.push(Failed { name: name.clone(), error: Report::of(&e) }),
+            Err(e) => listing.failed.push(Failed { skill: name.clone(), error: Report::of(&e) }),
         }
     }
     Ok(listing)

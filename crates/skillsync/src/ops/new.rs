@@ -21,13 +21,15 @@ use super::{Error, Refusal, write};
 #[derive(Debug, Serialize)]
 pub struct Created {
     /// Its name.
-    pub skill: SkillName,
+    pub name: SkillName,
     /// Its first version.
     pub version: u32,
     /// Its content hash.
     pub content_hash: ContentHash,
     /// Its canonical folder, which is changed by `edit` and `commit` only.
     pub path: PathBuf,
+    /// Always false: a plan is shown in words.
+    pub dry_run: bool,
 }
 
 /// Fails when `new` would.
@@ -37,7 +39,10 @@ pub fn check(store: &Store, name: &SkillName, description: Option<&str>) -> Resu
         return Err(Refusal {
             kind: Kind::Limit,
             code: "description-too-long",
-            message: format!("the description has {length} characters; an agent reads at most 1024"),
+            message: format!(
+                "the description has {length} characters; {} are allowed",
+                limits::DESCRIPTION_CHARS
+            ),
             hint: Some("say what the skill does and when to use it; the rest belongs below".to_owned()),
         }
         .into());
@@ -100,10 +105,11 @@ pub fn new(store: &Store, name: &SkillName, description: Option<&str>) -> Result
         let made = one(skills::advance(writing, &transaction, batch, index, vec![change])?)?;
         transaction.finish()?;
         Ok(Created {
-            skill: name.clone(),
+            name: name.clone(),
             version: made.version.number,
             content_hash: made.version.content_hash,
             path: store.layout().skill(name),
+            dry_run: false,
         })
     })
 }

@@ -15,10 +15,32 @@ use super::{Error, Refusal};
 #[derive(Debug, Serialize)]
 pub struct Observed {
     /// The skill.
-    pub skill: SkillName,
+    pub name: SkillName,
     /// What was logged.
     #[serde(flatten)]
-    pub observation: Observation,
+    pub observation: Use,
+    /// Always false: a plan is shown in words.
+    pub dry_run: bool,
+}
+
+/// One use of a skill. The log leaves out what is not known; here it is null.
+#[derive(Debug, Serialize)]
+pub struct Use {
+    /// When, RFC 3339 with `Z`.
+    pub ts: String,
+    /// How it went.
+    pub signal: Signal,
+    /// What was said of it.
+    pub note: Option<String>,
+    /// The version that was used, where known.
+    pub version: Option<u32>,
+}
+
+impl From<Observation> for Use {
+    fn from(observation: Observation) -> Self {
+        let Observation { at, signal, note, version } = observation;
+        Self { ts: at, signal, note, version }
+    }
 }
 
 /// Logs one use of `name`, durably.
@@ -42,14 +64,14 @@ pub fn observe(
     let observation =
         Observation { at: store.now_text(), signal, note: note.map(str::to_owned), version: Some(version) };
     observe::append(store.layout(), name, &observation)?;
-    Ok(Observed { skill: name.clone(), observation })
+    Ok(Observed { name: name.clone(), observation: observation.into(), dry_run: false })
 }
 
 /// How the uses of a skill went.
 #[derive(Debug, Serialize)]
 pub struct Log {
     /// The skill.
-    pub skill: SkillName,
+    pub name: SkillName,
     /// Observed uses.
     pub total_invocations: u64,
     /// Those that went well.
@@ -62,9 +84,8 @@ pub struct Log {
     pub negative_rate: Option<f64>,
     /// Whether it counts as struggling by the settings.
     pub struggling: bool,
-    /// Oldest first; not in a summary.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub observations: Option<Vec<Observation>>,
+    /// Oldest first; none in a summary.
+    pub observations: Option<Vec<Use>>,
     /// Lines of the log that do not read and were left out.
     pub bad_lines: usize,
 }
@@ -91,11 +112,11 @@ pub fn log(store: &Store, name: &SkillName, extent: Extent) -> Result<Log, Error
             let mut all = log.observations;
             let skipped = limit.map_or(0, |limit| all.len().saturating_sub(limit));
             all.drain(..skipped);
-            Some(all)
+            Some(all.into_iter().map(Use::from).collect())
         }
     };
     Ok(Log {
-        skill: name.clone(),
+        name: name.clone(),
         total_invocations: stats.total(),
         positive: stats.positive,
         negative: stats.negative,

@@ -26,7 +26,7 @@ pub enum Level {
     Files,
 }
 
-/// What an agent loads. With one level asked for, the others are left out.
+/// What an agent loads. With one level asked for, the others are none.
 #[derive(Debug, Serialize)]
 pub struct Shown {
     /// The skill.
@@ -34,13 +34,10 @@ pub struct Shown {
     /// Its current version, which is what is shown.
     pub version: u32,
     /// What is listed.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub level1: Option<Listing>,
     /// The instructions.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub level2: Option<Instructions>,
     /// The other files.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub level3: Option<Files>,
 }
 

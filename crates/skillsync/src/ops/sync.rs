@@ -1,127 +1,29 @@
 //! `sync`: every target is brought to what the store holds (checklist D20, decision 2).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
-use serde::Serialize;
+use skillsync_core::fault::Fault;
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::State;
 use skillsync_store::config::Target;
 use skillsync_store::index::{Index, Key};
 use skillsync_store::render::{self, Condition, Rendering};
 use skillsync_store::skills::{self, Look};
-use skillsync_store::snapshot::{self, Keep};
 use skillsync_store::store::{Store, Transaction, Writing};
-use skillsync_store::targets::{self, Installed, Occupant, Wanted};
+use skillsync_store::targets::{self, Extent, Installed, Occupant, Wanted};
 
 use skillsync_store::{fs, lease, observe, parallel};
 
-use super::builtin::BuiltinChange;
 use super::target::{TargetLine, covered, tools};
 use super::{Error, write};
-use crate::ui::{Exit, Report};
+use crate::ui::Report;
 use crate::world::World;
+use housekeeping::housekeeping;
 
-/// What a sync did, or would do.
-#[derive(Debug, Default, Serialize)]
-pub struct Synced {
-    /// Whether nothing was changed because only the plan was asked for.
-    pub dry_run: bool,
-    /// One for each target, in the order of `config.toml`.
-    pub targets: Vec<TargetOutcome>,
-    /// Skills that were marked for removal and are in trash now.
-    pub removed: Vec<SkillName>,
-    /// Built-in skills that were added or brought to this program's version.
-    pub built_in: Vec<BuiltinChange>,
-    /// Skills whose files somebody changed outside an edit.
-    pub hand_edits: Vec<HandEdit>,
-    /// Skills that could not be brought to the targets, and why.
-    pub failed: Vec<SkillFailure>,
-    /// Skills with too many negative signals.
-    pub struggling: Vec<Struggling>,
-}
+mod housekeeping;
+mod report;
 
-/// What became of one target.
-#[derive(Debug, Serialize)]
-pub struct TargetOutcome {
-    /// Which.
-    pub target: TargetLine,
-    /// `ok` or `failed`.
-    pub status: Status,
-    /// How many skills it holds now.
-    pub skills: u64,
-    /// Skills linked or copied anew, or brought to another version.
-    pub placed: Vec<SkillName>,
-    /// Entries of ours that were taken away.
-    pub pruned: Vec<String>,
-    /// Skills that something of the user's stands in the way of.
-    pub blocked: Vec<Blocked>,
-    /// Skills left at their old version because somebody edited what the agent loads.
-    pub held: Vec<SkillName>,
-    /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<Report>,
-}
-
-/// How a target fared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// It holds what it should, but for what is listed as blocked or held.
-    Ok,
-    /// It could not be worked on.
-    Failed,
-}
-
-/// Something in an agent's folder that is not ours and has a skill's name.
-#[derive(Debug, Serialize)]
-pub struct Blocked {
-    /// The skill.
-    pub skill: SkillName,
-    /// Where.
-    pub path: PathBuf,
-    /// `folder`, `file` or `link`.
-    pub what: &'static str,
-}
-
-/// A change outside an edit.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct HandEdit {
-    /// The skill.
-    pub skill: SkillName,
-    /// What was changed: the canonical folder, or what an agent loads.
-    pub path: PathBuf,
-}
-
-/// A skill that could not be handled.
-#[derive(Debug, Serialize)]
-pub struct SkillFailure {
-    /// The skill.
-    pub skill: SkillName,
-    /// Why.
-    pub error: Report,
-}
-
-/// A skill with a negative rate above the threshold (checklist D13).
-#[derive(Debug, Serialize)]
-pub struct Struggling {
-    /// The skill.
-    pub skill: SkillName,
-    /// Its negative signals.
-    pub negative: u64,
-    /// All its signals.
-    pub total: u64,
-    /// Share of negative ones, 0 to 1.
-    pub negative_rate: f64,
-}
-
-impl Synced {
-    /// Done, or partial when a target failed or a skill did not get where it should.
-    pub fn exit(&self) -> Exit {
-        let whole = |t: &TargetOutcome| t.status == Status::Ok && t.blocked.is_empty() && t.held.is_empty();
-        if self.failed.is_empty() && self.targets.iter().all(whole) { Exit::Done } else { Exit::Partial }
-    }
-}
+pub use report::{Blocked, HandEdit, Recovered, SkillFailure, Status, Struggling, Synced, TargetOutcome};
 
 /// Syncs all targets of `store`.
 pub fn sync(world: &World, store: &Store) -> Result<Synced, Error> {
@@ -148,10 +50,12 @@ pub fn apply(world: &World, writing: &Writing<'_>, index: &mut Index) -> Result<
         });
         state.report.targets.push(outcome(line, done));
     }
-    remove_marked(writing, index, &mut state)?;
+    remove_marked(writing, index, &mut state);
     state.struggling(store, index)?;
-    housekeeping(writing, index)?;
-    transaction.finish()?;
+    housekeeping(writing, index, &mut state.report.warnings);
+    if let Err(e) = transaction.finish() {
+        state.report.warnings.push(Report::of(&e));
+    }
     Ok(state.report)
 }
 
@@ -227,6 +131,7 @@ fn look(store: &Store, index: &mut Index) -> Result<Present, Error> {
             Err(e) => state.fail(name, &e),
         }
     }
+    state.hold_marked(store, index)?;
     let planned = parallel::map(&active, |look: &Look| {
         let (rendering, fresh) = render::plan(store, index, &look.name, look.version, look.tree)?;
         let hex = rendering.id.hex();
@@ -271,7 +176,28 @@ impl Present {
         }
     }
 
-    fn fail(&mut self, name: &SkillName, error: &skills::Error) {
+    /// Of a skill that is marked for removal nothing is taken away while somebody edits it, or left an edit anywhere
+    /// that is neither kept nor dropped.
+    fn hold_marked(&mut self, store: &Store, index: &Index) -> Result<(), Error> {
+        for name in std::mem::take(&mut self.marked) {
+            let edit = self.report.hand_edits.iter().find(|edit| edit.skill == name).map(|e| e.path.clone());
+            let edit = match edit {
+                Some(path) => Some(path),
+                None => targets::edits(store, index, &name)?.into_iter().next().map(|place| place.root),
+            };
+            if let Some(path) = edit {
+                let edited = skills::Error::HandEdited { name: name.clone(), path };
+                self.fail(&name, &edited);
+            } else if let Err(e) = lease::require_free(store.layout(), &name) {
+                self.fail(&name, &e);
+            } else {
+                self.marked.push(name);
+            }
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, name: &SkillName, error: &dyn Fault) {
         self.report.failed.push(SkillFailure { skill: name.clone(), error: Report::of(error) });
         self.unknown.insert(name.clone());
     }
@@ -359,48 +285,40 @@ fn outcome(target: TargetLine, done: Result<Installed, targets::Error>) -> Targe
         placed: done.placed,
         pruned: done.pruned,
         blocked: done.blocked.into_iter().map(blocked).collect(),
-        held: done.held,
+        additions: done
+            .held
+            .iter()
+            .filter(|held| held.extent == Extent::Added)
+            .map(|held| HandEdit { skill: held.name.clone(), path: held.root.clone() })
+            .collect(),
+        held: done.held.into_iter().map(|held| held.name).collect(),
+        recovered: done.recovered.into_iter().map(|r| Recovered { path: r.path, kept: r.kept }).collect(),
         error,
     }
 }
 
 /// Removes what is marked: the links are gone, now the canonical folder and its log go to trash, together.
-fn remove_marked(writing: &Writing<'_>, index: &mut Index, state: &mut Present) -> Result<(), Error> {
-    let store = writing.store();
-    let layout = store.layout();
+fn remove_marked(writing: &Writing<'_>, index: &mut Index, state: &mut Present) {
     for name in std::mem::take(&mut state.marked) {
-        if let Err(e) = lease::require_free(layout, &name) {
-            state.report.failed.push(SkillFailure { skill: name, error: Report::of(&e) });
-            continue;
+        match remove(writing, index, &name) {
+            Ok(()) => state.report.removed.push(name),
+            Err(e) => state.report.failed.push(SkillFailure { skill: name, error: Report::of(&e) }),
         }
-        let entry = store.trash().entry(name.as_str())?;
-        // The log first: a kill in between leaves the mark, and the next sync does the rest.
-        if fs::lstat(&layout.log(&name))?.is_some() {
-            fs::relocate(&layout.log(&name), &entry.join(format!("{name}.jsonl")))?;
-        }
-        fs::relocate(&layout.skill(&name), &entry.join(name.as_str()))?;
-        fs::sync_dir(&entry)?;
-        fs::sync_dir(&layout.skills())?;
-        for key in [Key::Skill(name.as_str()), Key::Rendered(name.as_str()), Key::Log(name.as_str())] {
-            index.remove(key);
-        }
-        state.report.removed.push(name);
     }
-    Ok(())
 }
 
-/// Drops what has waited its day, when there is reason to think that something has.
-fn housekeeping(writing: &Writing<'_>, index: &mut Index) -> Result<(), Error> {
-    let store = writing.store();
-    let hour = store.now().as_second() / 3600;
-    let last: Option<i64> = index.get(Key::Housekeeping);
-    if last == Some(hour) {
-        return Ok(());
+fn remove(writing: &Writing<'_>, index: &mut Index, name: &SkillName) -> Result<(), Error> {
+    let (layout, trash) = (writing.store().layout(), writing.store().trash());
+    let entry = trash.entry(name.as_str())?;
+    // The log first: a kill in between leaves the mark, and the next sync does the rest.
+    if fs::lstat(&layout.log(name))?.is_some() {
+        fs::relocate(&layout.log(name), &entry.join(format!("{name}.jsonl")))?;
     }
-    let plan = snapshot::plan(writing, index, Keep::Day)?;
-    if !plan.is_empty() {
-        snapshot::apply(writing, index, &plan)?;
+    fs::relocate(&layout.skill(name), &entry.join(name.as_str()))?;
+    fs::sync_dir(&entry)?;
+    fs::sync_dir(&layout.skills())?;
+    for key in [Key::Skill(name.as_str()), Key::Rendered(name.as_str()), Key::Log(name.as_str())] {
+        index.remove(key);
     }
-    index.set(Key::Housekeeping, &hour);
     Ok(())
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::Serialize;
 use skillsync_core::fault::Kind;
 use skillsync_core::limits;
 use skillsync_core::name::TargetId;
-use skillsync_store::config::{Target, TargetSource, path_text};
+use skillsync_store::config::{RESERVED_TARGET_ID, Target, TargetSource, path_text};
 use skillsync_store::index::Index;
 use skillsync_store::listing::{Seat, coverage};
 use skillsync_store::store::{Store, Writing};
@@ -46,8 +46,8 @@ pub fn covered(
             // A tool that is not known reads nothing else as far as we know; `doctor` names it.
             Some(Err(_)) | None => Vec::new(),
         };
-        let dir = real(&target.dir(&world.home))?;
-        let scans = scans.iter().map(|scan| real(scan)).collect::<Result<_, _>>()?;
+        let dir = fs::resolved(&target.dir(&world.home))?;
+        let scans = scans.iter().map(|scan| fs::resolved(scan)).collect::<Result<_, _>>()?;
         seats.push(Seat { target: target.id.clone(), dir, scans });
     }
     Ok(coverage(&seats))
@@ -68,10 +68,6 @@ pub fn scans(world: &World, target: &Target, tool: &Tool) -> Vec<PathBuf> {
 /// The project that `dir` is the skills folder of a tool in.
 fn project_root_of(dir: &Path, tool: &Tool) -> Option<PathBuf> {
     dir.ancestors().find(|root| tool.project_dir(root) == dir).map(Path::to_owned)
-}
-
-fn real(path: &Path) -> Result<PathBuf, Error> {
-    Ok(fs::real_path(path)?.unwrap_or_else(|| path.to_owned()))
 }
 
 /// What to add.
@@ -140,6 +136,10 @@ impl From<&Target> for TargetLine {
 /// Finds the targets that `choice` means. Changes nothing.
 pub fn plan_add(world: &World, store: &Store, choice: &Choice, adjust: &Adjust) -> Result<Added, Error> {
     let tools = tools(store.layout().root())?;
+    if let Some(id) = adjust.id.as_ref().filter(|id| id.as_str() == RESERVED_TARGET_ID) {
+        let message = format!("`{id}` is what `adopt --from` calls the store itself");
+        return Err(refuse(Kind::Invalid, "target-id-reserved", message).hint("choose another --id"));
+    }
     let mut found = candidates(world, &tools, choice)?;
     if let (Some(id), [only]) = (&adjust.id, found.as_mut_slice()) {
         only.id = id.clone();
@@ -151,7 +151,7 @@ pub fn plan_add(world: &World, store: &Store, choice: &Choice, adjust: &Adjust) 
         }
         let dir = target.dir(&world.home);
         check_folder(store, &dir)?;
-        let same_folder = store.config().targets().iter().find(|t| t.dir(&world.home) == dir);
+        let same_folder = same_folder(world, store, &dir)?;
         if let Some(known) = same_folder.filter(|known| known.tool == target.tool || target.tool.is_none()) {
             report.present.push(known.into());
             continue;
@@ -173,13 +173,29 @@ pub fn plan_add(world: &World, store: &Store, choice: &Choice, adjust: &Adjust) 
     Ok(report)
 }
 
+/// The target with this folder, however it is spelled.
+fn same_folder<'s>(world: &World, store: &'s Store, dir: &Path) -> Result<Option<&'s Target>, Error> {
+    let here = fs::resolved(dir)?;
+    let is_here = |t: &&Target| fs::resolved(&t.dir(&world.home)).is_ok_and(|there| there == here);
+    Ok(store.config().targets().iter().find(is_here))
+}
+
 fn candidates(world: &World, tools: &Tools, choice: &Choice) -> Result<Vec<Target>, Error> {
-    let target = |id: TargetId, dir: &Path, source, tool: Option<&Tool>| Target {
-        id,
-        path: path_text(dir, &world.home),
-        source,
-        tool: tool.map(|t| t.id.to_string()),
-        mode: tool.map_or(Mode::default(), |t| t.mode),
+    let target = |id: TargetId, dir: &Path, source, tool: Option<&Tool>| {
+        let target = Target {
+            id,
+            path: path_text(dir, &world.home),
+            source,
+            tool: tool.map(|t| t.id.to_string()),
+            mode: tool.map_or(Mode::default(), |t| t.mode),
+        };
+        // What a text cannot say would be another folder.
+        if target.dir(&world.home) == dir {
+            return Ok(target);
+        }
+        let message = format!("the path `{}` is not UTF-8", dir.display());
+        Err(refuse(Kind::Invalid, "path-not-utf8", message)
+            .hint("config.toml is text; use a folder whose path is, for example a link to this one"))
     };
     match choice {
         Choice::Tool(name) => {
@@ -189,20 +205,23 @@ fn candidates(world: &World, tools: &Tools, choice: &Choice) -> Result<Vec<Targe
                 return Err(refuse(Kind::Invalid, "tool-without-folder", message)
                     .hint("add it to a project: skillsync target add --project"));
             };
-            Ok(vec![target(tool.id.clone(), &dir, TargetSource::Tool, Some(tool))])
+            Ok(vec![target(tool.id.clone(), &dir, TargetSource::Tool, Some(tool))?])
         }
         Choice::Path(path) => {
             let dir = world.resolve(path);
+            // `x/../agent` is what it leads to now, whatever `x` will be.
+            let has_parents = dir.components().any(|part| part == Component::ParentDir);
+            let dir = if has_parents { fs::resolved(&dir)? } else { dir };
             // `path-1` is made free of what is taken by its number.
-            Ok(vec![target(TargetId::parse("path-1")?, &dir, TargetSource::Path, None)])
+            Ok(vec![target(TargetId::parse("path-1")?, &dir, TargetSource::Path, None)?])
         }
-        Choice::Detected => Ok(detected(world, tools)
+        Choice::Detected => detected(world, tools)
             .into_iter()
             .filter_map(|tool| {
                 let dir = with_places(world, |places| tool.global_dir(places))?;
                 Some(target(tool.id.clone(), &dir, TargetSource::Tool, Some(tool)))
             })
-            .collect()),
+            .collect(),
         Choice::Project(dir) => project_candidates(world, tools, dir, &target),
     }
 }
@@ -218,7 +237,7 @@ pub fn detected<'t>(world: &World, tools: &'t Tools) -> Vec<&'t Tool> {
 }
 
 /// Makes a target of an id, a folder, how it was named, and a tool.
-type MakeTarget<'a> = dyn Fn(TargetId, &Path, TargetSource, Option<&Tool>) -> Target + 'a;
+type MakeTarget<'a> = dyn Fn(TargetId, &Path, TargetSource, Option<&Tool>) -> Result<Target, Error> + 'a;
 
 /// The tools of a project: those whose folder is in it; without any, those found on this machine.
 fn project_candidates(
@@ -258,7 +277,7 @@ fn project_candidates(
             &dir,
             TargetSource::Project,
             Some(tool),
-        ));
+        )?);
     }
     if found.is_empty() {
         let message = format!("no agent's folder was found in `{}`", root.display());
@@ -284,8 +303,8 @@ fn project_root(dir: &Path) -> Result<PathBuf, Error> {
 }
 
 fn check_folder(store: &Store, dir: &Path) -> Result<(), Error> {
-    let store_root = real(store.layout().root())?;
-    if dir.starts_with(store.layout().root()) || real(dir)?.starts_with(&store_root) {
+    let store_root = fs::resolved(store.layout().root())?;
+    if dir.starts_with(store.layout().root()) || fs::resolved(dir)?.starts_with(&store_root) {
         return Err(targets::Error::InStore { path: dir.to_owned() }.into());
     }
     match fs::stat(dir)? {
@@ -330,7 +349,8 @@ impl Refusal {
 }
 
 /// Writes the planned targets into `config.toml` and makes their folders.
-pub fn apply_add(_writing: &Writing<'_>, store: &Store, plan: &Added) -> Result<(), Error> {
+pub fn apply_add(writing: &Writing<'_>, plan: &Added) -> Result<(), Error> {
+    let store = writing.store();
     let mut config = store.config().clone();
     for line in &plan.added {
         let target = Target {
@@ -357,17 +377,13 @@ pub struct Removed {
 
 /// Takes our entries out of a target's folder and the target out of `config.toml`. A target that holds an edit of
 /// somebody's stays.
-pub fn remove(
-    store: &Store,
-    writing: &Writing<'_>,
-    index: &mut Index,
-    id: &TargetId,
-) -> Result<Removed, Error> {
+pub fn remove(writing: &Writing<'_>, index: &mut Index, id: &TargetId) -> Result<Removed, Error> {
+    let store = writing.store();
     let target = find(store, id)?.clone();
     let transaction = writing.transaction()?;
     let cleared = targets::clear(writing, &transaction, index, &target)?;
     transaction.finish()?;
-    if let Some(held) = cleared.held.first() {
+    if let Some(targets::Held { name: held, .. }) = cleared.held.first() {
         let message = format!("what `{id}` shows of `{held}` was edited; the target stays");
         return Err(refuse(Kind::Conflict, "hand-edited", message)
             .hint(&format!("skillsync adopt {held} --from {id} keeps the edit, with --discard drops it")));

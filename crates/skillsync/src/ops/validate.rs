@@ -52,6 +52,14 @@ pub struct Checked {
     pub findings: Vec<Finding>,
 }
 
+impl Finding {
+    /// What core found in `SKILL.md`.
+    pub fn in_skill_md(finding: frontmatter::Finding) -> Self {
+        let frontmatter::Finding { severity, code, message, line, hint } = finding;
+        Self { severity, code, file: Some(SKILL_MD.to_owned()), line, message, hint }
+    }
+}
+
 impl Checked {
     /// How many findings have this weight.
     pub fn count(&self, severity: Severity) -> usize {
@@ -97,7 +105,7 @@ pub fn folder(dir: &Path, called: &str) -> Result<Subject, Error> {
     match fs::real_path(dir)?.filter(|real| real.is_dir()) {
         // Resolved, since `.` has no name that the skill's could be compared with.
         Some(dir) => Ok(Subject { called: called.to_owned(), dir }),
-        None => Err(scan::Error::NotAFolder { path: dir.to_owned() }.into()),
+        None => Err(scan::no_folder(dir).into()),
     }
 }
 
@@ -130,14 +138,6 @@ fn check(subject: &Subject) -> Result<Checked, Error> {
 
 /// Checks `SKILL.md`, which need not be part of a listing: a bad file beside it spoils nothing here.
 fn skill_md(dir: &Path, findings: &mut Vec<Finding>) -> Result<(), Error> {
-    let in_skill_md = |finding: frontmatter::Finding| Finding {
-        severity: finding.severity,
-        code: finding.code,
-        file: Some(SKILL_MD.to_owned()),
-        line: finding.line,
-        message: finding.message,
-        hint: finding.hint,
-    };
     let is_there = fs::entries(dir)?.unwrap_or_default().iter().any(|entry| entry == SKILL_MD);
     if !is_there {
         findings.push(of_fault(&skillsync_core::tree::Error::NoSkillMd, dir));
@@ -152,11 +152,11 @@ fn skill_md(dir: &Path, findings: &mut Vec<Finding>) -> Result<(), Error> {
         }
     };
     match frontmatter::parse(&bytes) {
-        Err(e) => findings.push(in_skill_md(frontmatter::Finding::from(&e))),
+        Err(e) => findings.push(Finding::in_skill_md(frontmatter::Finding::from(&e))),
         Ok(head) => {
             let folder = dir.file_name().map(|name| name.to_string_lossy());
-            findings
-                .extend(frontmatter::check(&head, &bytes, folder.as_deref()).into_iter().map(in_skill_md));
+            let rules = frontmatter::check(&head, &bytes, folder.as_deref());
+            findings.extend(rules.into_iter().map(Finding::in_skill_md));
             let text = String::from_utf8_lossy(&bytes);
             findings.extend(broken_links(dir, &text, head.body_offset));
         }
@@ -206,23 +206,7 @@ fn files(dir: &Path, listing: &Listing, findings: &mut Vec<Finding>) -> Result<(
             findings.push(about(found, of_fault(&e, dir)));
             continue;
         }
-        // What it is worth is not read into memory whole: a key stands in a small file.
-        let bytes = match found.size_bytes <= secrets::LOOKED_AT_BYTES {
-            true => fs::read(&found.at, secrets::LOOKED_AT_BYTES)?,
-            false => Vec::new(),
-        };
-        if let Some(secret) = secrets::find(found.path.as_str(), &bytes) {
-            findings.push(Finding {
-                severity: Severity::Warning,
-                code: "secret-suspected",
-                file: Some(found.path.to_string()),
-                line: secret.line,
-                message: format!("this looks like {}", secret.what),
-                hint: Some(
-                    "take it out, and replace it where it is valid: a skill is read by many".to_owned(),
-                ),
-            });
-        }
+        findings.extend(suspected(found)?);
     }
     // Paths and sizes are all that the rules for a tree ask for.
     let file = |found: &scan::Found| {
@@ -234,6 +218,32 @@ fn files(dir: &Path, listing: &Listing, findings: &mut Vec<Finding>) -> Result<(
         findings.push(of_fault(&e, dir));
     }
     Ok(())
+}
+
+/// What looks like a secret in one file.
+fn suspected(found: &scan::Found) -> Result<Option<Finding>, fs::Error> {
+    // What it is worth is not read into memory whole: a key stands in a small file.
+    let bytes = match found.size_bytes <= secrets::LOOKED_AT_BYTES {
+        true => fs::read(&found.at, secrets::LOOKED_AT_BYTES)?,
+        false => Vec::new(),
+    };
+    Ok(secrets::find(found.path.as_str(), &bytes).map(|secret| Finding {
+        severity: Severity::Warning,
+        code: "secret-suspected",
+        file: Some(found.path.to_string()),
+        line: secret.line,
+        message: format!("this looks like {}", secret.what),
+        hint: Some("take it out, and replace it where it is valid: a skill is read by many".to_owned()),
+    }))
+}
+
+/// What looks like a secret in the files of the folder `dir`. What cannot be read is passed over: whoever takes the
+/// folder in reports it.
+pub fn secrets_in(dir: &Path) -> Vec<Finding> {
+    let Ok(listing) = scan::list(dir) else { return Vec::new() };
+    let mut files = listing.files;
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files.iter().filter_map(|found| suspected(found).ok().flatten()).collect()
 }
 
 /// An error of a room below as a finding. Its causes hold what matters: which file, and why.

@@ -83,6 +83,9 @@ impl Report {
             Stop::Usage(usage) => {
                 (Some(plain("usage", "usage", usage.message.clone(), usage.hint.clone())), Exit::Usage)
             }
+            Stop::Argument(fault) => {
+                (Some(Report { exit: Exit::Usage, ..Report::of(&**fault) }), Exit::Usage)
+            }
             Stop::Declined => {
                 (Some(plain("declined", "declined", "stopped at your answer".to_owned(), None)), Exit::Failed)
             }

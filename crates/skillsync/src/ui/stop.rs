@@ -11,6 +11,8 @@ pub enum Stop {
     Fault(Box<dyn Fault>),
     /// The command line asks for what cannot be done as asked.
     Usage(Usage),
+    /// A word on the command line that a type of ours refused: said as that type says it, ended as a wrong use.
+    Argument(Box<dyn Fault>),
     /// The person answered no. Nothing was changed since the question.
     Declined,
     /// The report could not be written; a reader that closed the pipe is no failure.

@@ -13,6 +13,7 @@ const LEAST_TEXT: usize = 12;
 enum Fit {
     Whole,
     Number,
+    Spare,
     Cut,
 }
 
@@ -27,6 +28,11 @@ impl Column {
     /// A name, id or word: never wrapped or cut, since people copy it.
     pub const fn id(title: &'static str) -> Column {
         Column { title, fit: Fit::Whole }
+    }
+
+    /// An id that is left out where prose would have to be cut for it.
+    pub const fn spare(title: &'static str) -> Column {
+        Column { title, fit: Fit::Spare }
     }
 
     /// A number: never cut, aligned right.
@@ -83,7 +89,15 @@ impl Table {
             let content: Vec<usize> =
                 table.column_max_content_widths().into_iter().map(usize::from).collect();
             let is_cut = |index: &usize| self.columns[*index].fit == Fit::Cut;
-            let whole: usize = (0..content.len()).filter(|i| !is_cut(i)).map(|i| content[i] + GAP).sum();
+            let taken = |index: usize| content[index] + GAP;
+            let mut whole: usize = (0..content.len()).filter(|i| !is_cut(i)).map(taken).sum();
+            let prose: usize = (0..content.len()).filter(is_cut).map(|i| content[i]).sum();
+            for index in (0..content.len()).filter(|i| self.columns[*i].fit == Fit::Spare) {
+                if whole + prose > width {
+                    constraints[index] = ColumnConstraint::Hidden;
+                    whole -= taken(index);
+                }
+            }
             let left = width.saturating_sub(whole);
             for index in (0..content.len()).filter(is_cut) {
                 constraints[index] = if left < LEAST_TEXT.min(content[index]) {
@@ -174,6 +188,16 @@ mod tests {
             hostile                         1  first second \u{1b}[2J
         "#]],
         );
+    }
+
+    #[test]
+    fn a_spare_column_goes_before_prose_is_cut() {
+        let mut table = Table::new([Column::id("NAME"), Column::spare("HASH"), Column::text("REASON")]);
+        table.row(["pdf", "0a1b2c3d", "twelve chars and some"]);
+        let shown = |width| table.lines(Some(width))[1].clone();
+        assert_eq!(shown(40), "pdf   0a1b2c3d  twelve chars and some");
+        assert_eq!(shown(30), "pdf   twelve chars and some");
+        assert_eq!(shown(20), "pdf   twelve chars…");
     }
 
     #[test]

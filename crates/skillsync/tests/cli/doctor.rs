@@ -119,8 +119,8 @@ fn spoiled_houses_are_found() {
         case("warning", "stray-entry", "locks/garbage", false, |m| {
             m.write(".skillsync/locks/garbage", "x\n");
         }),
-        case("info", "litter", "state/.skillsync-1-1-1.tmp", true, |m| {
-            m.write(".skillsync/state/.skillsync-1-1-1.tmp", "half\n");
+        case("info", "litter", "state/.skillsync-999999999-0123456789abcdef-1.tmp", true, |m| {
+            m.write(".skillsync/state/.skillsync-999999999-0123456789abcdef-1.tmp", "half\n");
         }),
         case("info", "unfinished-work", ".skillsync/staging", true, |m| {
             m.write(".skillsync/staging/tx-1/new/pdf/SKILL.md", "half\n");
@@ -210,6 +210,39 @@ fn spoiled_skills_are_found() {
     cases.iter().for_each(check);
 }
 
+fn copy_in_place_of_the_link(m: &Machine) {
+    disk::remove(&m.path("agents/pdf"));
+    let tree = m.store("trees").join(hex_of(m));
+    disk::copy(&tree, &m.path("agents/pdf"));
+}
+
+/// The name of the rendered tree that the target `path-1` loads `pdf` from.
+fn hex_of(m: &Machine) -> String {
+    let tree = fs::read_link(m.store("rendered/path-1/pdf")).ok();
+    tree.and_then(|tree| Some(tree.file_name()?.to_str()?.to_owned())).unwrap_or_default()
+}
+
+#[test]
+fn a_fix_leaves_files_that_only_begin_like_ours() {
+    let m = served();
+    let mine = [
+        ".skillsync/.skillsync-notes",
+        ".skillsync/state/.skillsync-backup.tmp",
+        ".skillsync/locks/.skillsync-1-2",
+        ".skillsync/rendered/path-1/.skillsync-x",
+        "agents/.skillsync-notes",
+    ];
+    for path in mine {
+        m.write(path, "mine\n");
+    }
+    m.write(".skillsync/state/.skillsync-999999999-0123456789abcdef-1.tmp", "half\n");
+    let fixed = m.run(&["doctor", "--fix", "--json"]).ok().json();
+    assert_eq!(list(&fixed, "fixed").len(), 1, "{fixed}");
+    for path in mine {
+        assert_eq!(m.read(path), "mine\n");
+    }
+}
+
 #[test]
 fn spoiled_targets_are_found() {
     let cases = [
@@ -251,13 +284,18 @@ fn spoiled_targets_are_found() {
         case("info", "foreign-link-broken", "agents/dead", false, |m| {
             symlink("/nowhere/at/all", m.path("agents/dead")).unwrap();
         }),
-        case("info", "litter", "agents/.skillsync-1-1-1", true, |m| {
-            symlink(m.store("rendered/path-1/pdf"), m.path("agents/.skillsync-1-1-1")).unwrap();
+        case("info", "litter", "agents/.skillsync-999999999-0123456789abcdef-1", true, |m| {
+            symlink(m.store("rendered/path-1/pdf"), m.path("agents/.skillsync-999999999-0123456789abcdef-1"))
+                .unwrap();
         }),
+        case("warning", "copy-in-link-target", "agents/pdf", true, copy_in_place_of_the_link),
         case("warning", "copy-in-link-target", "agents/pdf", false, |m| {
-            disk::remove(&m.path("agents/pdf"));
-            let tree = fs::canonicalize(m.store("rendered/path-1/pdf")).unwrap();
-            disk::copy(&tree, &m.path("agents/pdf"));
+            copy_in_place_of_the_link(m);
+            m.write("agents/pdf/memory.md", "mine\n");
+        }),
+        case("warning", "files-added", "", false, |m| {
+            m.write("agents/pdf/memory.md", "mine\n");
+            commit(m, "Middle", "Second");
         }),
     ];
     cases.iter().for_each(check);

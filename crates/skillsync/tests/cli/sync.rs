@@ -159,11 +159,16 @@ fn an_edit_in_the_canonical_folder_is_reported_and_refuses_what_would_replace_it
 fn caches_that_scripts_leave_are_no_edit() {
     let machine = with_target(&["pdf"]);
     machine.run(&["sync"]).ok();
-    std::fs::create_dir(machine.path("agent/skills/pdf/cache")).unwrap();
-    std::fs::write(machine.path("agent/skills/pdf/cache/x"), "1").unwrap();
+    let caches = ["cache", ".cache", "tmp", "node_modules", ".venv", "__pycache__", "scripts/__pycache__"];
+    for cache in caches {
+        machine.write(&format!("agent/skills/pdf/{cache}/x"), "1");
+    }
+    machine.write("agent/skills/pdf/x.pyc", "1");
+    symlink("/usr/bin/env", machine.path("agent/skills/pdf/.venv/python")).unwrap();
     version(&machine, "pdf", "second\n");
     let output = machine.run(&["sync"]).ok();
-    assert!(!output.stderr.contains("edited"), "{}", output.stderr);
+    assert_eq!(output.stderr, "");
+    assert!(machine.read("agent/skills/pdf/SKILL.md").contains("second"));
 }
 
 #[test]

@@ -13,18 +13,18 @@ use super::{Context, DirStamp, Error, FileStamp, Result, optional};
 pub fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>> {
     let (mut file, metadata) = open_regular(path)?;
     if metadata.len() > limit_bytes {
-        return Err(too_large(path));
+        return Err(too_large(path, &format!("it has {} bytes; {limit_bytes} are allowed", metadata.len())));
     }
     let mut bytes = Vec::with_capacity(metadata.len() as usize);
     Read::by_ref(&mut file).take(limit_bytes + 1).read_to_end(&mut bytes).on("read", path)?;
     if bytes.len() as u64 > limit_bytes {
-        return Err(too_large(path));
+        return Err(too_large(path, &format!("it has more than {limit_bytes} bytes, which are allowed")));
     }
     Ok(bytes)
 }
 
-fn too_large(path: &Path) -> Error {
-    Error::new("read", path, io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than it may be"))
+fn too_large(path: &Path, problem: &str) -> Error {
+    Error::new("read", path, io::Error::new(io::ErrorKind::FileTooLarge, problem))
 }
 
 /// Opens a file to read, without blocking on what is none.

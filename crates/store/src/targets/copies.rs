@@ -3,26 +3,28 @@
 
 use std::path::{Path, PathBuf};
 
+use skillsync_core::digest::TreeId;
 use skillsync_core::name::SkillName;
 
 use super::place::{self, Occupant};
-use super::{Blocked, Error, Plan, Step, Wanted};
+use super::{Blocked, Error, Extent, Held, Plan, Step, Wanted, edit_of, edits};
 use crate::config::Target;
 use crate::fs;
 use crate::index::{Index, Key};
 use crate::layout::Layout;
-use crate::render::{self, Condition, Mark, ReadOnly, Rendering};
+use crate::render::{self, Mark, ReadOnly, Rendering};
 use crate::store::{Transaction, Writing};
 
 /// What stands where a copy should.
-enum Found {
+pub(super) enum Found {
     Nothing,
-    /// A link of ours, from when the target had links.
-    Link,
-    /// A copy of ours as we wrote it.
+    /// A link of ours with its text, from when the target had links.
+    Link(PathBuf),
+    /// A copy of ours as we wrote it, and nothing beside.
     Ours(Box<Mark>),
-    /// A copy of ours that somebody edited.
-    Edited,
+    /// A copy of ours that somebody changed or added files to, or a user's own copy that they went on with; with what
+    /// it was a copy of.
+    Edited(Extent, Option<TreeId>),
     Foreign(Occupant),
 }
 
@@ -38,37 +40,80 @@ pub(super) fn plan(
         let name = &rendering.name;
         let place = plan.dir.join(name.as_str());
         let key = format!("{}/{name}", target.id);
-        let found = found(layout, index, &key, &place, name)?;
-        match found {
-            Found::Ours(mark) if mark.tree.id() == rendering.id => plan.outcome.skills += 1,
-            Found::Edited => {
-                plan.outcome.held.push(name.clone());
+        match found(layout, index, &key, &place, name)? {
+            // Nothing waits to take the place of what was added beside.
+            Found::Edited(Extent::Added, Some(id)) if id == rendering.id => {
                 plan.outcome.skills += 1;
+                continue;
+            }
+            Found::Edited(extent, _) => {
+                plan.outcome.held.push(Held { name: name.clone(), root: place, extent });
+                plan.outcome.skills += 1;
+                continue;
             }
             Found::Foreign(occupant) => {
                 plan.outcome.blocked.push(Blocked { name: name.clone(), path: place, occupant });
+                continue;
             }
-            Found::Nothing | Found::Ours(_) | Found::Link => {
-                if matches!(found, Found::Link) {
-                    plan.steps.push(Step::Unlink(place.clone()));
+            Found::Link(was) => {
+                if !unlink(layout, index, target, name, &was, plan)? {
+                    plan.outcome.skills += 1;
+                    continue;
                 }
-                plan.steps.push(Step::Copy { place, rendering: rendering.clone(), key });
-                plan.outcome.placed.push(name.clone());
-                plan.outcome.skills += 1;
             }
+            Found::Ours(mark) => {
+                if mark.tree.id() == rendering.id {
+                    plan.outcome.skills += 1;
+                    continue;
+                }
+            }
+            Found::Nothing => {}
         }
+        plan.steps.push(Step::Copy { place, rendering: rendering.clone(), key });
+        plan.outcome.placed.push(name.clone());
+        plan.outcome.skills += 1;
     }
     // A copy does not tell which of several targets with one folder it is of: the one with copies there prunes.
-    if wanted.renderings.is_empty() && !plan.shared.is_empty() {
+    if wanted.renderings.is_empty() && !plan.shared.rendered.is_empty() {
         return Ok(());
     }
     prune(layout, index, target, wanted, plan)
 }
 
-fn found(layout: &Layout, index: &mut Index, key: &str, at: &Path, name: &SkillName) -> Result<Found, Error> {
+/// Plans to remove a link from when the target had links, unless what it leads to was edited, and says which.
+fn unlink(
+    layout: &Layout,
+    index: &mut Index,
+    target: &Target,
+    name: &SkillName,
+    was: &Path,
+    plan: &mut Plan,
+) -> Result<bool, Error> {
+    let link = layout.rendered_skill(&target.id, name.as_str());
+    if let Some(hex) = render::linked(layout, &link)?
+        && let Some(extent) = edit_of(layout, index, &hex)?
+    {
+        let root = layout.trees().join(hex);
+        plan.outcome.held.push(Held { name: name.clone(), root, extent });
+        return Ok(false);
+    }
+    plan.steps.push(Step::Unlink { place: plan.dir.join(name.as_str()), was: was.to_owned() });
+    if let Some(was) = fs::read_link(&link)? {
+        plan.steps.push(Step::UnlinkRendered { link, was });
+    }
+    Ok(true)
+}
+
+pub(super) fn found(
+    layout: &Layout,
+    index: &mut Index,
+    key: &str,
+    at: &Path,
+    name: &SkillName,
+) -> Result<Found, Error> {
     match place::occupant(layout, at)? {
         Occupant::Nothing => return Ok(Found::Nothing),
-        Occupant::Ours(_) => return Ok(Found::Link),
+        Occupant::Ours(text) => return Ok(Found::Link(text)),
         Occupant::Folder => {}
         other => return Ok(Found::Foreign(other)),
     }
@@ -79,7 +124,10 @@ fn found(layout: &Layout, index: &mut Index, key: &str, at: &Path, name: &SkillN
     if let Some(fresh) = fresh {
         fresh.remember(index, Key::Copy(key));
     }
-    Ok(if condition == Condition::Intact { Found::Ours(Box::new(mark)) } else { Found::Edited })
+    Ok(match edits::extent(at, &condition)? {
+        Some((extent, mark)) => Found::Edited(extent, mark.map(|mark| mark.tree.id())),
+        None => Found::Ours(Box::new(mark)),
+    })
 }
 
 fn prune(
@@ -96,15 +144,21 @@ fn prune(
         }
         let place = plan.dir.join(name.as_str());
         match found(layout, index, &format!("{}/{name}", target.id), &place, &name)? {
-            Found::Link => {
-                plan.outcome.pruned.push(name.to_string());
-                plan.steps.push(Step::Unlink(place));
+            Found::Link(was) => {
+                let is_theirs =
+                    |leads_to: PathBuf| plan.shared.rendered.iter().any(|r| leads_to.starts_with(r));
+                if place::leads_to(&plan.dir, &was).is_ok_and(is_theirs) {
+                    continue;
+                }
+                if unlink(layout, index, target, &name, &was, plan)? {
+                    plan.outcome.pruned.push(name.to_string());
+                }
             }
             Found::Ours(_) => {
                 plan.outcome.pruned.push(name.to_string());
                 plan.steps.push(Step::Trash { place, name });
             }
-            Found::Edited => plan.outcome.held.push(name),
+            Found::Edited(extent, _) => plan.outcome.held.push(Held { name, root: place, extent }),
             Found::Nothing | Found::Foreign(_) => {}
         }
     }

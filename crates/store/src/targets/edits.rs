@@ -10,7 +10,6 @@ use super::{Error, copies};
 use crate::fs;
 use crate::index::{Index, Key};
 use crate::render::{self, Condition, Mark, ReadOnly, Rendering};
-use crate::scan;
 use crate::store::{self, Store, Transaction, Writing};
 use crate::tools::Mode;
 
@@ -33,7 +32,7 @@ pub struct EditedPlace {
 pub enum Extent {
     /// A file of ours was changed or removed.
     Changed,
-    /// Files were added and ours are as they were: an edit if somebody says so, else what scripts leave.
+    /// Files were added and ours are as they were: what an agent notes beside a skill. Caches do not count.
     Added,
 }
 
@@ -92,21 +91,23 @@ fn place(
     condition: Condition,
     site: Site,
 ) -> Result<Option<EditedPlace>, Error> {
-    let (extent, mark) = match condition {
-        Condition::Missing => return Ok(None),
-        Condition::Edited(mark) => (Extent::Changed, Some(mark)),
-        Condition::Unmarked => (Extent::Changed, None),
-        Condition::Intact => match Mark::load(&root)? {
-            Some(mark) if has_more(&root, &mark) => (Extent::Added, Some(mark)),
-            _ => return Ok(None),
-        },
-    };
-    Ok(Some(EditedPlace { root, targets, extent, mark, site }))
+    let edit = extent(&root, &condition)?;
+    Ok(edit.map(|(extent, mark)| EditedPlace { root, targets, extent, mark, site }))
 }
 
-/// Whether files of a skill lie there beside ours. What could not be part of a skill is what scripts leave.
-fn has_more(root: &Path, mark: &Mark) -> bool {
-    scan::list(root).is_ok_and(|listing| listing.files.iter().any(|file| mark.tree.get(&file.path).is_none()))
+/// What somebody did to the tree or copy at `root`, whose condition is this, and what it was rendered from; none when
+/// nothing was done that could be an edit.
+pub(super) fn extent(root: &Path, condition: &Condition) -> Result<Option<(Extent, Option<Mark>)>, Error> {
+    Ok(match condition {
+        Condition::Missing => None,
+        Condition::Edited(mark) => Some((Extent::Changed, Some(mark.clone()))),
+        Condition::Unmarked => Some((Extent::Changed, None)),
+        Condition::Intact => match Mark::load(root)? {
+            Some(mark) if render::has_additions(root, &mark)? => Some((Extent::Added, Some(mark))),
+            Some(_) => None,
+            None => Some((Extent::Changed, None)),
+        },
+    })
 }
 
 /// Puts `rendering` in the place of what was edited, and says where the edit is now: in trash. Agents load the one or

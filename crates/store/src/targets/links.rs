@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use skillsync_core::name::SkillName;
 
 use super::place::{self, Occupant};
-use super::{Blocked, Error, Plan, Step, Wanted, is_edited};
+use super::{Blocked, Error, Held, Plan, Step, Wanted, copies, edit_of};
 use crate::config::{Target, TargetSource};
 use crate::fs;
 use crate::index::Index;
@@ -22,40 +22,54 @@ pub(super) fn plan(
     plan: &mut Plan,
 ) -> Result<(), Error> {
     let dir = plan.dir.clone();
-    let outcome = &mut plan.outcome;
     for rendering in wanted.renderings {
         let name = &rendering.name;
         let place = dir.join(name.as_str());
-        let occupant = place::occupant(layout, &place)?;
-        if !occupant.is_ours() && occupant != Occupant::Nothing {
-            outcome.blocked.push(Blocked { name: name.clone(), path: place, occupant });
-            continue;
-        }
-        outcome.skills += 1;
         let link = layout.rendered_skill(&target.id, name.as_str());
+        let text = link_text(target, &dir, &link);
+        let step = match place::occupant(layout, &place)? {
+            Occupant::Nothing => Some(Step::Link { place, text }),
+            Occupant::Ours(was) if was == text => None,
+            Occupant::Ours(was) => Some(Step::Relink { place, was, text }),
+            Occupant::Folder if is_our_copy(layout, index, plan, &place, name)? => {
+                Some(Step::Uncopy { place, name: name.clone(), text })
+            }
+            occupant => {
+                plan.outcome.blocked.push(Blocked { name: name.clone(), path: place, occupant });
+                continue;
+            }
+        };
+        plan.outcome.skills += 1;
         let now = render::linked(layout, &link)?;
         let moves = now.as_deref() != Some(rendering.id.hex().as_str());
         if let (true, Some(old)) = (moves, &now)
-            && is_edited(layout, index, old)?
+            && let Some(extent) = edit_of(layout, index, old)?
         {
-            outcome.held.push(name.clone());
+            plan.outcome.held.push(Held { name: name.clone(), root: layout.trees().join(old), extent });
             continue;
         }
         if moves {
-            plan.steps.push(Step::Swing { link: link.clone(), id: rendering.id });
+            plan.steps.push(Step::Swing { link, from: now, id: rendering.id });
         }
-        let text = link_text(target, &dir, &link);
-        let step = match occupant {
-            Occupant::Ours(at) if at == text => None,
-            Occupant::Ours(_) => Some(Step::Relink { place, text }),
-            _ => Some(Step::Link { place, text }),
-        };
         if moves || step.is_some() {
-            outcome.placed.push(name.clone());
+            plan.outcome.placed.push(name.clone());
         }
         plan.steps.extend(step);
     }
     prune(layout, index, target, wanted, plan)
+}
+
+/// Whether a copy of ours, as we wrote it, stands here from when the target had copies.
+fn is_our_copy(
+    layout: &Layout,
+    index: &mut Index,
+    plan: &Plan,
+    place: &Path,
+    name: &SkillName,
+) -> Result<bool, Error> {
+    // Where another target has copies in this folder, they are its.
+    Ok(!plan.shared.copies
+        && matches!(copies::found(layout, index, "", place, name)?, copies::Found::Ours(_)))
 }
 
 /// What an entry says: absolute for a user's own folders; relative in a project, which may be moved together with
@@ -83,14 +97,16 @@ fn prune(
         let Some(text) = entry.to_str().filter(|text| !wanted.keeps(text)) else { continue };
         let link = rendered.join(text);
         if let Some(hex) = render::linked(layout, &link)?
-            && is_edited(layout, index, &hex)?
+            && let Some(extent) = edit_of(layout, index, &hex)?
         {
-            plan.outcome.held.extend(SkillName::parse(text).ok());
+            if let Ok(name) = SkillName::parse(text) {
+                plan.outcome.held.push(Held { name, root: layout.trees().join(hex), extent });
+            }
             kept.insert(text.to_owned());
             continue;
         }
-        if fs::read_link(&link)?.is_some() {
-            inner.push(Step::Unlink(link));
+        if let Some(was) = fs::read_link(&link)? {
+            inner.push(Step::UnlinkRendered { link, was });
         }
     }
     for entry in fs::entries(&plan.dir)?.unwrap_or_default() {
@@ -98,15 +114,22 @@ fn prune(
         if wanted.keeps(text) || kept.contains(text) || text.starts_with(fs::OUR_PREFIX) {
             continue;
         }
-        let at = plan.dir.join(text);
-        if let Occupant::Ours(leads_to) = place::occupant(layout, &at)? {
-            let leads_to = place::cleaned(&plan.dir.join(leads_to));
-            if plan.shared.iter().any(|rendered| leads_to.starts_with(rendered)) {
-                continue;
+        let place = plan.dir.join(text);
+        match (place::occupant(layout, &place)?, SkillName::parse(text)) {
+            (Occupant::Ours(was), _) => {
+                let is_theirs =
+                    |leads_to: PathBuf| plan.shared.rendered.iter().any(|r| leads_to.starts_with(r));
+                if place::leads_to(&plan.dir, &was).is_ok_and(is_theirs) {
+                    continue;
+                }
+                plan.steps.push(Step::Unlink { place, was });
             }
-            plan.steps.push(Step::Unlink(at));
-            plan.outcome.pruned.push(text.to_owned());
+            (Occupant::Folder, Ok(name)) if is_our_copy(layout, index, plan, &place, &name)? => {
+                plan.steps.push(Step::Trash { place, name });
+            }
+            _ => continue,
         }
+        plan.outcome.pruned.push(text.to_owned());
     }
     plan.steps.extend(inner);
     Ok(())

@@ -36,8 +36,10 @@ pub fn occupant(layout: &Layout, place: &Path) -> Result<Occupant, fs::Error> {
     }
     let Some(text) = fs::read_link(place)? else { return Ok(Occupant::Nothing) };
     let folder = place.parent().unwrap_or(Path::new("/"));
-    let ours = cleaned(&folder.join(&text)).starts_with(layout.rendered())
-        || leads_to(folder, &text)?.starts_with(fs::resolved(&layout.rendered())?);
+    let is_plain = !text.components().any(|part| part == Component::ParentDir);
+    // What cannot be followed does not lead into our folder.
+    let ours = (is_plain && folder.join(&text).starts_with(layout.rendered()))
+        || leads_to(folder, &text).is_ok_and(|at| leads_into(layout, &at));
     Ok(if ours { Occupant::Ours(text) } else { Occupant::ForeignLink(text) })
 }
 
@@ -52,19 +54,8 @@ pub(super) fn leads_to(folder: &Path, text: &Path) -> Result<PathBuf, fs::Error>
     }
 }
 
-/// `path` without `.` and `..`, by its text alone: what it points at need not exist.
-fn cleaned(path: &Path) -> PathBuf {
-    let mut clean = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => {
-                clean.pop();
-            }
-            Component::CurDir => {}
-            other => clean.push(other),
-        }
-    }
-    clean
+fn leads_into(layout: &Layout, at: &Path) -> bool {
+    fs::resolved(&layout.rendered()).is_ok_and(|rendered| at.starts_with(rendered))
 }
 
 /// How to write `to` as seen from the folder `from`. Both absolute.

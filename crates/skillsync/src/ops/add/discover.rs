@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use skillsync_core::fault::{Fault, Kind};
-use skillsync_core::frontmatter::{self, Finding, Severity};
+use skillsync_core::frontmatter::{self, Severity};
 use skillsync_core::name::{self, SkillName};
 use skillsync_core::tree;
 use skillsync_store::{fs, scan};
 
 use super::{name_of, read_skill_md};
+use crate::ops::validate::Finding;
 use crate::ops::{Error, Refusal};
 
 /// Where repositories keep their skills, tried in this order when the folder itself has none.
@@ -79,7 +80,16 @@ impl Fault for Unusable {
 /// Finds the skills below `root`. Fails when there is none.
 pub fn discover(root: &Path, rename: Option<&SkillName>) -> Result<Vec<Candidate>, Error> {
     if !fs::stat(root)?.is_some_and(|m| m.is_dir()) {
-        return Err(scan::Error::NotAFolder { path: root.to_owned() }.into());
+        return Err(match scan::no_folder(root) {
+            scan::Error::Missing { .. } => Refusal {
+                kind: Kind::NotFound,
+                code: "folder-not-found",
+                message: format!("`{}` does not exist", root.display()),
+                hint: Some("SOURCE is a folder here, or a repository such as `owner/repo`".to_owned()),
+            }
+            .into(),
+            other => other.into(),
+        });
     }
     let mut found = Vec::new();
     if has_skill_md(root)? {
@@ -142,7 +152,6 @@ fn head(
 ) -> Result<SkillName, Unusable> {
     let bytes = read_skill_md(dir).map_err(|e| Unusable::new(dir, e))?;
     let parsed = frontmatter::parse(&bytes).map_err(|e| Unusable::new(dir, e))?;
-    warnings.extend(parsed.warnings.iter().cloned());
     if parsed.description().is_none() {
         return Err(Unusable::new(
             dir,
@@ -165,13 +174,17 @@ fn head(
         }
         None => name_of(dir, &parsed, warnings).map_err(|e: name::Error| Unusable::new(dir, e))?,
     };
-    let rules = frontmatter::check(&parsed, &bytes, None);
+    // What is added counts: a name that was replaced is nobody's concern any more.
+    let added = renamed.as_deref().unwrap_or(&bytes);
+    let read = frontmatter::parse(added).map_err(|e| Unusable::new(dir, e))?;
+    warnings.extend(read.warnings.iter().cloned().map(Finding::in_skill_md));
+    let rules = frontmatter::check(&read, added, None);
     // What an agent can still load is added, with everything said that a strict reader would refuse.
     let seen: Vec<&str> = warnings.iter().map(|w| w.code).collect();
     let more: Vec<Finding> = rules
         .into_iter()
         .filter(|f| !seen.contains(&f.code) && f.severity == Severity::Error)
-        .map(|f| Finding { severity: Severity::Warning, ..f })
+        .map(|f| Finding::in_skill_md(frontmatter::Finding { severity: Severity::Warning, ..f }))
         .collect();
     warnings.extend(more);
     Ok(name)

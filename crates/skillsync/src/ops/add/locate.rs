@@ -4,13 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use skillsync_core::fault::Kind;
-use skillsync_core::frontmatter::{Finding, Severity};
+use skillsync_core::frontmatter::Severity;
 use skillsync_core::name::SkillName;
 use skillsync_store::{fs, scan};
 
 use super::discover::{Candidate, Unusable, candidate, discover, has_skill_md};
 use super::{AddReport, Provenance};
 use crate::ops::git::{self, Checkout, Network, Scratch, Source};
+use crate::ops::validate::Finding;
 use crate::ops::{Error, Refusal};
 use crate::ui::Progress;
 use crate::world::World;
@@ -177,8 +178,9 @@ fn examine(checkout: &Checkout, candidate: &mut Candidate) -> Result<(), Error> 
             candidate.warnings.push(Finding {
                 severity: Severity::Warning,
                 code: "lfs-pointer",
-                message: format!("`{}` is only a note of where Git LFS keeps the file", file.path),
+                file: Some(file.path.to_string()),
                 line: None,
+                message: "this is only a note of where Git LFS keeps the file".to_owned(),
                 hint: Some("clone the repository with Git LFS and add the folder instead".to_owned()),
             });
         }

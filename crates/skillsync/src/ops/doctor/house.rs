@@ -198,14 +198,14 @@ fn logs(layout: &Layout, names: &[SkillName], findings: &mut Findings) -> Result
     Ok(())
 }
 
-/// Temporaries of ours that no running command needs. Callers that remove them hold the mutex.
+/// Temporaries of ours whose makers are dead. What only begins like one is the user's.
 pub(super) fn litter(layout: &Layout) -> Result<Vec<PathBuf>, Error> {
     let mut folders = vec![layout.root().to_owned(), layout.state(), layout.locks(), layout.skills()];
     folders.extend(entries(&layout.rendered())?.iter().map(|target| layout.rendered().join(target)));
     let mut litter = Vec::new();
     for folder in folders {
         for entry in entries(&folder)? {
-            if entry.as_encoded_bytes().starts_with(fs::OUR_PREFIX.as_bytes()) {
+            if entry.to_str().is_some_and(fs::is_abandoned_temporary) {
                 litter.push(folder.join(entry));
             }
         }

@@ -43,13 +43,19 @@ fn mend(world: &World, diagnosis: &Diagnosis) -> Result<(), Error> {
         fs::make_dir(&folder)?;
     }
     write(&store, |writing, index| {
-        let layout = store.layout();
+        let layout = writing.store().layout();
         for path in litter(layout)? {
-            fs::remove_file(&path)?;
+            // A file or link is half of what was to replace another; a folder was on its way somewhere.
+            if fs::lstat(&path)?.is_some_and(|m| m.is_dir()) {
+                writing.store().trash().put(&path, "recovered")?;
+            } else {
+                fs::remove_file(&path)?;
+            }
         }
         for entry in fs::entries(&layout.locks())?.unwrap_or_default() {
             let path = layout.locks().join(entry);
-            if is_open_to_others(&path)? {
+            let is_lease = path.extension().is_some_and(|ext| ext == "lock");
+            if is_lease && is_open_to_others(&path)? {
                 fs::set_mode(&path, fs::Mode::Private)?;
             }
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use skillsync_store::config::Target;
 use skillsync_store::fs;
-use skillsync_store::render::Mark;
+use skillsync_store::render::{self, Condition, Mark};
 use skillsync_store::store::Store;
 use skillsync_store::targets::{Occupant, occupant};
 use skillsync_store::tools::{Mode, Tools};
@@ -70,7 +70,7 @@ fn folder(target: &Target, dir: &Path, findings: &mut Findings) -> Result<(), Er
 fn entries(store: &Store, target: &Target, dir: &Path, findings: &mut Findings) -> Result<(), Error> {
     for entry in fs::optional(fs::entries(dir))?.flatten().unwrap_or_default() {
         let at = dir.join(&entry);
-        if entry.as_encoded_bytes().starts_with(fs::OUR_PREFIX.as_bytes()) {
+        if entry.to_str().is_some_and(fs::is_abandoned_temporary) {
             let message = "a temporary that a killed command left";
             findings.add(Finding::info("litter", &at, message).fixable());
             continue;
@@ -86,10 +86,20 @@ fn entries(store: &Store, target: &Target, dir: &Path, findings: &mut Findings) 
                     Finding::info("foreign-link-broken", &at, message).fix("remove it if it is not needed"),
                 );
             }
-            Occupant::Folder if target.mode == Mode::Symlink && Mark::load(&at)?.is_some() => {
+            Occupant::Folder if target.mode == Mode::Symlink => {
+                let Some(mark) = Mark::load(&at)?.filter(|mark| *mark.name.as_str() == *entry) else {
+                    continue;
+                };
+                let intact = render::read(&at, None)? == Condition::Intact;
                 let message = format!("a copy of ours, from when `{}` had copies", target.id);
-                let fix = "move it away, then skillsync sync";
-                findings.add(Finding::warning("copy-in-link-target", &at, message).fix(fix));
+                let finding = if intact && !render::has_additions(&at, &mark)? {
+                    Finding::warning("copy-in-link-target", &at, message).fix("skillsync sync").fixable()
+                } else {
+                    let message = format!("{message}; somebody went on with it");
+                    let fix = "move it away, then skillsync sync";
+                    Finding::warning("copy-in-link-target", &at, message).fix(fix)
+                };
+                findings.add(finding);
             }
             _ => {}
         }
@@ -113,6 +123,15 @@ fn work(world: &World, outcome: &TargetOutcome, findings: &mut Findings) {
         let message =
             format!("`{}` is not up to date: {due} to link, change or take away", outcome.target.id);
         findings.add(Finding::warning("sync-due", &dir, message).fix("skillsync sync").fixable());
+    }
+    for added in &outcome.additions {
+        let message = format!(
+            "files were added beside `{}`, so that `{}` stays at its version",
+            added.skill, outcome.target.id
+        );
+        let (skill, id) = (&added.skill, &outcome.target.id);
+        let fix = format!("skillsync adopt {skill} --from {id} keeps them, with --discard drops them");
+        findings.add(Finding::warning("files-added", &added.path, message).of(skill).fix(fix));
     }
     for blocked in &outcome.blocked {
         let message =

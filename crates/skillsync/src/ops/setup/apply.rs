@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use skillsync_core::name::SkillName;
-use skillsync_store::config::{Config, Target};
+use skillsync_store::config::Target;
 use skillsync_store::fs;
 use skillsync_store::index::Index;
 use skillsync_store::store::{Store, Writing};
@@ -20,7 +20,7 @@ use super::survey::{LeftAlone, Original};
 use super::swap::{Swapper, Trashed};
 use crate::ops::sync::{self, Status, Synced};
 use crate::ops::target::{TargetLine, covered, tools};
-use crate::ops::{open, write};
+use crate::ops::write;
 use crate::ui::{Exit, Report};
 use crate::world::World;
 
@@ -102,11 +102,10 @@ pub fn apply(world: &World, plan: Plan, step: &(dyn Fn() + Sync)) -> Result<Done
     let adopted = write(&store, |writing, index| {
         note(writing, world, &plan)?;
         let adopted = adopt(writing, index, world, &plan, step, &mut failed)?;
-        add_targets(world, &store, &plan.added)?;
+        add_targets(world, writing.store(), &plan.added)?;
         Ok(adopted)
     })?;
-    // Opened anew: the targets that were added are in its settings now.
-    let store = open(world)?;
+    // Under a mutex of its own: the targets that were added are in its settings now.
     let (trashed, sync) = write(&store, |writing, index| link(writing, index, world, &plan, &mut failed))?;
     Ok(Done {
         dry_run: false,
@@ -204,8 +203,7 @@ fn add_targets(world: &World, store: &Store, added: &[Target]) -> Result<(), Err
     if added.is_empty() {
         return Ok(());
     }
-    // Read again under the mutex: another command may have changed the file since it was opened.
-    let mut config = Config::load(&store.layout().config())?;
+    let mut config = store.config().clone();
     for target in added {
         let dir = target.dir(&world.home);
         let missing = missing_folders(&dir)?;

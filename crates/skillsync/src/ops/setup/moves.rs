@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use skillsync_core::digest::TreeId;
+use skillsync_core::name::SkillName;
 use skillsync_store::index::{Index, Key};
-use skillsync_store::render::{self, Condition};
+use skillsync_store::render::{self, Condition, Mark};
 use skillsync_store::skills;
 use skillsync_store::store::{Store, Transaction, Writing};
 use skillsync_store::targets::{Occupant, occupant};
@@ -89,7 +90,7 @@ pub(super) fn give_back(
     let Moved { place, kept, .. } = moved;
     touched.add(place);
     touched.add(kept);
-    let now = Standing::at(layout, index, place)?;
+    let now = Standing::at(layout, index, place, &moved.name)?;
     let back = match (moved.is_kept(layout)?, now) {
         (true, Standing::Foreign) => return Ok(Back::InTheWay),
         (false, Standing::Foreign) => Back::WasThere,
@@ -122,13 +123,20 @@ enum Standing {
 }
 
 impl Standing {
-    fn at(layout: &Layout, index: &Index, place: &Path) -> Result<Self, Error> {
+    fn at(layout: &Layout, index: &Index, place: &Path, name: &SkillName) -> Result<Self, Error> {
         Ok(match occupant(layout, place)? {
             Occupant::Nothing => Standing::Nothing,
             Occupant::Ours(_) => Standing::OurLink,
             Occupant::Folder => {
+                let mark = Mark::load(place)?.filter(|mark| mark.name == *name);
                 let (condition, _) = render::condition(index, Key::Copy(""), place)?;
-                if condition == Condition::Intact { Standing::OurCopy } else { Standing::Foreign }
+                match mark {
+                    // With something added it is not what we put there any more.
+                    Some(mark) if condition == Condition::Intact && !render::has_additions(place, &mark)? => {
+                        Standing::OurCopy
+                    }
+                    _ => Standing::Foreign,
+                }
             }
             Occupant::ForeignLink(_) | Occupant::File => Standing::Foreign,
         })
@@ -144,15 +152,21 @@ fn swap(writing: &Writing<'_>, from: &Path, place: &Path, now: Standing) -> Resu
         return Ok(fs::relocate(from, place)?);
     }
     if fs::exchange(from, place)? == fs::Exchange::Unsupported {
-        match now {
-            Standing::OurLink => fs::remove_file(place)?,
-            _ => drop(writing.store().trash().put(place, "copy")?),
-        }
+        clear(writing, place)?;
         return Ok(fs::relocate(from, place)?);
     }
-    match now {
-        Standing::OurLink => fs::remove_file(from)?,
-        _ => fs::remove_tree(from)?,
+    // Looked at again, now that nobody finds it where it stood: what came in between is not ours to remove.
+    clear(writing, from)
+}
+
+/// Removes a link of ours; anything else goes to trash.
+fn clear(writing: &Writing<'_>, at: &Path) -> Result<(), Error> {
+    match occupant(writing.store().layout(), at)? {
+        Occupant::Nothing => {}
+        Occupant::Ours(_) => fs::remove_file(at)?,
+        Occupant::ForeignLink(_) | Occupant::Folder | Occupant::File => {
+            writing.store().trash().put(at, "copy")?;
+        }
     }
     Ok(())
 }

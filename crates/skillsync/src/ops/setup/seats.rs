@@ -35,13 +35,19 @@ pub(super) fn targets(
         if all.iter().any(is_known) {
             continue;
         }
-        if let Some(problem) = unusable(layout, &dir)? {
+        let path = path_text(&dir, &world.home);
+        let problem = match unusable(layout, &dir)? {
+            // A text that says another folder: `config.toml` cannot name this one.
+            None if path.contains(char::REPLACEMENT_CHARACTER) => Some("its path is not UTF-8"),
+            problem => problem,
+        };
+        if let Some(problem) = problem {
             left_alone.push(LeftAlone::new(&dir, "not-a-folder", problem, None));
             continue;
         }
         let target = Target {
             id: free_id(&tool.id, &all)?,
-            path: path_text(&dir, &world.home),
+            path,
             source: TargetSource::Tool,
             tool: Some(tool.id.to_string()),
             mode: tool.mode,
@@ -53,7 +59,7 @@ pub(super) fn targets(
 }
 
 fn unusable(layout: &Layout, dir: &Path) -> Result<Option<&'static str>, Error> {
-    if dir.starts_with(layout.root()) {
+    if fs::resolved(dir)?.starts_with(fs::resolved(layout.root())?) {
         return Ok(Some("inside the store"));
     }
     Ok(match fs::stat(dir)? {

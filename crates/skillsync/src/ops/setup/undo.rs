@@ -8,12 +8,13 @@ use std::path::Path;
 use serde::Serialize;
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::{SkillName, TargetId};
-use skillsync_store::config::{Config, Target};
+use skillsync_store::config::Target;
 use skillsync_store::index::{Index, Key};
 use skillsync_store::layout::Layout;
-use skillsync_store::render::{self, Condition};
 use skillsync_store::skills::{self, Standing};
 use skillsync_store::store::{Store, Writing};
+use skillsync_store::targets::Extent;
+use skillsync_store::tools::Mode;
 use skillsync_store::{fs, lease, targets};
 
 use super::moves::{Back, Touched, give_back};
@@ -141,44 +142,37 @@ fn ours<'s>(store: &'s Store, record: &'s Record) -> impl Iterator<Item = &'s Ta
     store.config().targets().iter().filter(is_ours)
 }
 
-/// An edit made through an agent's link lives in that link's tree alone: it is settled before links go.
+/// An edit made where an agent loads a skill lives there alone, and so does a file that was added: it is settled
+/// before links and copies go.
 fn refuse_edited(store: &Store, index: &Index, record: &Record) -> Result<(), Error> {
-    let layout = store.layout();
-    let names: BTreeSet<&SkillName> =
-        record.adopted.iter().map(|a| &a.name).chain(record.moved.iter().map(|m| &m.name)).collect();
-    let refuse = |name: &SkillName| -> Error {
-        Refusal {
+    let adopted = record.adopted.iter().map(|a| &a.name);
+    let mut names: BTreeSet<SkillName> =
+        adopted.chain(record.moved.iter().map(|m| &m.name)).cloned().collect();
+    // Targets that go lose the links to all skills, also to those that came later.
+    for target in ours(store, record) {
+        let linked = fs::entries(&store.layout().rendered_target(&target.id))?.unwrap_or_default();
+        names.extend(linked.iter().filter_map(|entry| SkillName::parse(entry.to_str()?).ok()));
+        if target.mode == Mode::Copy {
+            let entries = fs::optional(fs::entries(&target.dir(store.home())))?.flatten().unwrap_or_default();
+            names.extend(entries.iter().filter_map(|entry| SkillName::parse(entry.to_str()?).ok()));
+        }
+    }
+    for name in &names {
+        let Some(place) = targets::edits(store, index, name)?.into_iter().next() else { continue };
+        let what = match place.extent {
+            Extent::Changed => format!("what an agent loads of `{name}` was edited since setup"),
+            Extent::Added => format!("files were added beside what an agent loads of `{name}`"),
+        };
+        return Err(Refusal {
             kind: Kind::Conflict,
             code: "hand-edited",
-            message: format!("what an agent loads of `{name}` was edited since setup"),
+            message: format!("{what}: `{}`", place.root.display()),
             hint: Some(format!(
                 "`skillsync adopt {name}` keeps the edit as a version, `skillsync adopt {name} --discard` drops it; \
                  then undo again"
             )),
         }
-        .into()
-    };
-    for target in fs::entries(&layout.rendered())?.unwrap_or_default() {
-        for name in &names {
-            let link = layout.rendered().join(&target).join(name.as_str());
-            let Some(hex) = render::linked(layout, &link)? else { continue };
-            let (condition, _) = render::condition(index, Key::Tree(&hex), &layout.trees().join(&hex))?;
-            if matches!(condition, Condition::Edited(_) | Condition::Unmarked) {
-                return Err(refuse(name));
-            }
-        }
-    }
-    for target in store.config().targets() {
-        for name in &names {
-            let place = target.dir(store.home()).join(name.as_str());
-            let key = format!("{}/{name}", target.id);
-            let is_link = fs::lstat(&place)?.is_none_or(|m| !m.is_dir());
-            if !is_link
-                && matches!(render::condition(index, Key::Copy(&key), &place)?.0, Condition::Edited(_))
-            {
-                return Err(refuse(name));
-            }
-        }
+        .into());
     }
     Ok(())
 }
@@ -231,19 +225,19 @@ pub fn undo(world: &World) -> Result<Undone, Error> {
         sync: None,
     };
     write(&store, |writing, index| {
-        let record = load(&store)?;
-        refuse_edited(&store, index, &record)?;
+        let store = writing.store();
+        let record = load(store)?;
+        refuse_edited(store, index, &record)?;
         restore(writing, index, &record.moved, &mut undone)?;
         remove_targets(writing, index, &record, &mut undone)?;
         remove_skills(writing, index, &record, &mut undone)
     })?;
-    // Opened anew: the settings have changed.
-    let store = open(world)?;
+    // Under a mutex of its own: it works with the settings as they are now.
     write(&store, |writing, index| {
-        if !store.config().targets().is_empty() {
+        if !writing.store().config().targets().is_empty() {
             undone.sync = Some(sync::apply(world, writing, index)?);
         }
-        finish(store.layout(), &undone)
+        finish(writing.store().layout(), &undone)
     })?;
     Ok(undone)
 }
@@ -284,10 +278,13 @@ fn remove_targets(
 ) -> Result<(), Error> {
     let store = writing.store();
     let transaction = writing.transaction()?;
-    // Read again under the mutex: another command may have changed the file since it was opened.
-    let mut config = Config::load(&store.layout().config())?;
+    let mut config = store.config().clone();
     for target in ours(store, record) {
-        targets::clear(writing, &transaction, index, target)?;
+        let cleared = targets::clear(writing, &transaction, index, target)?;
+        if !cleared.held.is_empty() {
+            // Edited this very moment: it stays a target, and `sync` names the edit.
+            continue;
+        }
         config.remove_target(&target.id)?;
         undone.targets.push(target.id.clone());
     }
