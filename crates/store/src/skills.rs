@@ -19,8 +19,10 @@ use crate::scan::{self, Listing};
 use crate::store::{Store, Transaction, Writing};
 use crate::{layout::Layout, parallel};
 
+mod look;
 mod restore;
 
+pub use look::{Look, look};
 pub use restore::restore;
 
 /// Something about a canonical skill does not allow what was asked.
@@ -553,76 +555,6 @@ pub fn set_state(store: &Store, name: &SkillName, state: State) -> Result<Meta, 
         fs::replace(&store.layout().meta(name), meta.text().as_bytes(), fs::Mode::Plain)?;
     }
     Ok(meta)
-}
-
-/// What a sync needs to know of one skill.
-#[derive(Debug)]
-pub struct Look {
-    /// Its name.
-    pub name: SkillName,
-    /// In use, or marked for removal.
-    pub state: State,
-    /// Its head version's number.
-    pub version: u32,
-    /// Its head version's tree.
-    pub tree: TreeId,
-    /// Whether somebody changed its canonical folder by hand.
-    pub edited: bool,
-    /// What the index should remember, when it did not know.
-    fresh: Option<Fresh>,
-}
-
-#[derive(Debug)]
-struct Fresh {
-    meta: Meta,
-    meta_stamp: FileStamp,
-    listing: Listing,
-    settled_ns: i64,
-}
-
-/// Looks at every skill: the index answers where it can, the disk where it must. In the order of the names.
-pub fn look(store: &Store, index: &Index, names: &[SkillName]) -> Vec<Result<Look, Error>> {
-    parallel::map(names, |name| look_at(store, index, name))
-}
-
-fn look_at(store: &Store, index: &Index, name: &SkillName) -> Result<Look, Error> {
-    let root = store.layout().skill(name);
-    let meta_path = root.join(META);
-    if let Some(seen) = index.get::<SkillSeen<'_>>(Key::Skill(name.as_str())) {
-        let unchanged = |folder: Folder| {
-            seen.meta.is_settled(seen.meta_settled_ns)
-                && folder.file(META) == Some(seen.meta)
-                && seen.files.is_unchanged(&folder)
-        };
-        if Folder::open(&root).is_some_and(unchanged) {
-            let SkillSeen { state, version, tree, .. } = seen;
-            return Ok(Look { name: name.clone(), state, version, tree, edited: false, fresh: None });
-        }
-    }
-    let settled_ns = fs::clock_ns();
-    let meta = load(store, name)?;
-    let meta_stamp = stamp(&meta_path)?;
-    let head = meta.head();
-    let (state, version, tree) = (meta.state, head.number, head.tree);
-    match scan::read(&root) {
-        Ok((found, listing)) if found.id() == tree => {
-            let fresh = Some(Fresh { meta, meta_stamp, listing, settled_ns });
-            Ok(Look { name: name.clone(), state, version, tree, edited: false, fresh })
-        }
-        Err(e @ scan::Error::Fs(_)) => Err(e.into()),
-        Ok(_) | Err(_) => Ok(Look { name: name.clone(), state, version, tree, edited: true, fresh: None }),
-    }
-}
-
-impl Look {
-    /// Tells the index what it did not know.
-    pub fn remember(&self, index: &mut Index) {
-        match &self.fresh {
-            Some(f) => remember(index, &self.name, &f.meta, f.meta_stamp, &f.listing, f.settled_ns),
-            None if self.edited => index.remove(Key::Skill(self.name.as_str())),
-            None => {}
-        }
-    }
 }
 
 /// The text of a version's `SKILL.md`.

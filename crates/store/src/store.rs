@@ -241,7 +241,7 @@ fn refuse_foreign(layout: &Layout) -> Result<(), Error> {
         let at = root.join(&name);
         let text = name.to_string_lossy().into_owned();
         let is_file = matches!(&*text, ".gitignore" | ".gitattributes" | ".git" | "tools.toml" | "README.md");
-        let is_ours = is_file || ours.contains(&at) || text.starts_with(fs::OUR_PREFIX);
+        let is_ours = is_file || ours.contains(&at) || fs::is_abandoned_temporary(&text);
         let is_empty = || {
             Ok::<_, Error>(
                 fs::entries(&at)?.unwrap_or_default().iter().all(|inner| ours.contains(&at.join(inner))),
@@ -299,7 +299,8 @@ impl Writing<'_> {
             for name in fs::entries(&old)?.unwrap_or_default() {
                 self.put_back(&old.join(&name), name.to_str())?;
             }
-            fs::remove_tree(&transaction)?;
+            // What cannot be removed now (somebody else's file in it) is in nobody's way; the next command tries again.
+            let _ = fs::remove_tree(&transaction);
         }
         Ok(())
     }

@@ -10,10 +10,11 @@ use skillsync_core::skill::{State, Version};
 
 use crate::meta::Meta;
 use crate::objects::{self, Stored};
-use crate::render::{self, Condition};
+use crate::render::{self, Condition, Mark};
 use crate::scan;
 use crate::skills;
 use crate::store::Store;
+use crate::tools::Mode;
 use crate::{fs, parallel};
 
 /// What is wrong.
@@ -65,8 +66,8 @@ pub struct Verified {
 /// Reads the canonical folders, the rendered trees that links lead to and all objects of `names`.
 pub fn verify(store: &Store, names: &[SkillName]) -> Result<Verified, skills::Error> {
     let mut verified = Verified { skills: names.len(), ..Verified::default() };
-    let targets = rendered_folders(store)?;
-    for checked in parallel::map(names, |name| skill(store, &targets, name)) {
+    let folders = Folders { rendered: rendered_folders(store)?, copies: copy_folders(store) };
+    for checked in parallel::map(names, |name| skill(store, &folders, name)) {
         let checked = checked?;
         verified.trees += checked.trees;
         verified.objects += checked.objects;
@@ -77,13 +78,26 @@ pub fn verify(store: &Store, names: &[SkillName]) -> Result<Verified, skills::Er
     Ok(verified)
 }
 
+/// Where what agents load of a skill stands.
+struct Folders {
+    /// Folders of links to rendered trees.
+    rendered: Vec<PathBuf>,
+    /// Agents' folders that hold copies.
+    copies: Vec<PathBuf>,
+}
+
+fn copy_folders(store: &Store) -> Vec<PathBuf> {
+    let copies = store.config().targets().iter().filter(|target| target.mode == Mode::Copy);
+    copies.map(|target| target.dir(store.home())).collect()
+}
+
 fn rendered_folders(store: &Store) -> Result<Vec<PathBuf>, fs::Error> {
     let rendered = store.layout().rendered();
     Ok(fs::entries(&rendered)?.unwrap_or_default().iter().map(|target| rendered.join(target)).collect())
 }
 
 /// Checks all that belongs to one skill.
-fn skill(store: &Store, targets: &[PathBuf], name: &SkillName) -> Result<Verified, skills::Error> {
+fn skill(store: &Store, folders: &Folders, name: &SkillName) -> Result<Verified, skills::Error> {
     let mut verified = Verified::default();
     let meta = match skills::load(store, name) {
         Ok(meta) => meta,
@@ -105,7 +119,8 @@ fn skill(store: &Store, targets: &[PathBuf], name: &SkillName) -> Result<Verifie
     let head = store.objects().open(&meta.head().tree).ok();
     verified.findings.extend(canonical(store, name, &meta, head.as_ref())?);
     if meta.state == State::Active {
-        rendered(store, targets, name, head.as_ref(), &mut verified)?;
+        rendered(store, &folders.rendered, name, head.as_ref(), &mut verified)?;
+        copies(&folders.copies, name, head.as_ref(), &mut verified)?;
     }
     Ok(verified)
 }
@@ -193,13 +208,10 @@ fn rendered(
         let path = layout.trees().join(&hex);
         let (trouble, message, hint) = match render::read(&path, head)? {
             Condition::Intact => continue,
-            Condition::Edited(_) | Condition::Unmarked => (
-                Trouble::RenderedEdited,
-                "what agents load was edited".to_owned(),
-                format!(
-                    "`skillsync adopt {name}` keeps the edit, `skillsync adopt {name} --discard` drops it"
-                ),
-            ),
+            Condition::Edited(_) | Condition::Unmarked => {
+                verified.findings.push(edited(name, path));
+                continue;
+            }
             Condition::Missing => (
                 Trouble::RenderedMissing,
                 format!("`{}` leads nowhere", link.display()),
@@ -209,6 +221,37 @@ fn rendered(
         verified.findings.push(Finding { trouble, skill: Some(name.clone()), path, message, hint });
     }
     Ok(())
+}
+
+/// Checks the copies of the skill in agents' folders. What carries no mark of the skill is not ours.
+fn copies(
+    folders: &[PathBuf],
+    name: &SkillName,
+    head: Option<&Stored<'_>>,
+    verified: &mut Verified,
+) -> Result<(), skills::Error> {
+    for folder in folders {
+        let path = folder.join(name.as_str());
+        let is_folder = fs::lstat(&path)?.is_some_and(|metadata| metadata.is_dir());
+        if !is_folder || Mark::load(&path)?.is_none_or(|mark| mark.name != *name) {
+            continue;
+        }
+        verified.trees += 1;
+        if matches!(render::read(&path, head)?, Condition::Edited(_)) {
+            verified.findings.push(edited(name, path));
+        }
+    }
+    Ok(())
+}
+
+fn edited(name: &SkillName, path: PathBuf) -> Finding {
+    Finding {
+        trouble: Trouble::RenderedEdited,
+        skill: Some(name.clone()),
+        path,
+        message: format!("what agents load of `{name}` was edited"),
+        hint: format!("`skillsync adopt {name}` keeps the edit, `skillsync adopt {name} --discard` drops it"),
+    }
 }
 
 fn object_finding(error: &objects::Error, (name, version): (&SkillName, u32), path: PathBuf) -> Finding {

@@ -127,20 +127,20 @@ impl Show for Synced {
             writeln!(out, "{}: {what}", change.skill)?;
         }
         for target in &self.targets {
-            line(target, out)?;
+            line(target, self.dry_run, out)?;
         }
         Ok(())
     }
 }
 
-fn line(outcome: &TargetOutcome, out: &mut Screen<'_>) -> io::Result<()> {
+fn line(outcome: &TargetOutcome, dry_run: bool, out: &mut Screen<'_>) -> io::Result<()> {
     write!(out, "{}: ", outcome.target.id)?;
     match (&outcome.error, outcome.status) {
         (Some(error), Status::Failed) => {
-            out.tone(Tone::Bad, "failed")?;
+            out.tone(Tone::Bad, if dry_run { "would fail" } else { "failed" })?;
             return writeln!(out, ": {}", error.message);
         }
-        _ => out.tone(Tone::Good, "ok")?,
+        _ => out.tone(Tone::Good, if dry_run { "would be ok" } else { "ok" })?,
     }
     match &outcome.target.covered_by {
         Some(by) => writeln!(out, " (reads {by}'s folder)"),

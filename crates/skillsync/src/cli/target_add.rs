@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, ValueHint};
 use skillsync_core::name::TargetId;
 
-use crate::cli::Cx;
+use crate::cli::{Cx, complete};
 use crate::ops;
 use crate::ops::target::{Added, Adjust, Choice, apply_add, plan_add};
 use crate::ui::{Exit, Screen, Show, Stop};
@@ -15,7 +15,8 @@ use crate::ui::{Exit, Screen, Show, Stop};
 ///
 /// Give exactly one of `--tool`, `--path`, `--project` and `--detected`;
 /// `--tool` with `--project` says which agent's folder in the project is
-/// meant. Nothing is linked before the next `skillsync sync`.
+/// meant. The folder is made where it is missing; nothing is linked before
+/// the next `skillsync sync`.
 ///
 /// Examples:
 ///   skillsync target add --tool codex
@@ -26,7 +27,7 @@ use crate::ui::{Exit, Screen, Show, Stop};
 #[command(group(ArgGroup::new("place").required(true).multiple(true)))]
 pub(crate) struct TargetAddArgs {
     /// The folder of this agent for all projects, by the agent's id
-    #[arg(long, value_name = "NAME", group = "place")]
+    #[arg(long, value_name = "NAME", group = "place", add = complete::tools())]
     pub(crate) tool: Option<String>,
     /// Any folder
     #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath, group = "place", conflicts_with_all = ["tool", "project"])]
@@ -48,14 +49,17 @@ pub(crate) struct TargetAddArgs {
 pub(crate) fn run(cx: &mut Cx<'_>, args: &TargetAddArgs) -> Result<Exit, Stop> {
     let store = ops::open(cx.world)?;
     let choice = match (&args.tool, &args.path, &args.project) {
+        (tool, _, Some(project)) => {
+            Choice::Project(project.clone().unwrap_or_else(|| cx.world.cwd.clone()), tool.clone())
+        }
         (Some(tool), ..) => Choice::Tool(tool.clone()),
         (_, Some(path), _) => Choice::Path(path.clone()),
-        (_, _, Some(project)) => Choice::Project(project.clone().unwrap_or_else(|| cx.world.cwd.clone())),
         _ => Choice::Detected,
     };
     let mode = args.mode.as_deref().map(str::parse).transpose()?;
     let adjust = Adjust { id: args.id.clone(), mode };
-    let plan = plan_add(cx.world, &store, &choice, &adjust)?;
+    let mut plan = plan_add(cx.world, &store, &choice, &adjust)?;
+    plan.dry_run = cx.globals.dry_run;
     if !cx.globals.dry_run && !plan.added.is_empty() {
         ops::write(&store, |writing, _| {
             // Planned again under the mutex: another command may have come in between.
@@ -77,7 +81,8 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &TargetAddArgs) -> Result<Exit, Stop> {
 impl Show for Added {
     fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
         for target in &self.added {
-            writeln!(out, "{}: {}", target.id, target.path)?;
+            let would = if self.dry_run { "would be added: " } else { "" };
+            writeln!(out, "{}: {would}{}", target.id, target.path)?;
         }
         for target in &self.present {
             writeln!(out, "{}: {} (was there already)", target.id, target.path)?;

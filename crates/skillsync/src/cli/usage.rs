@@ -147,6 +147,24 @@ mod tests {
         "#]],
         );
         check(
+            "skillsync uninstal x",
+            Exit::Usage,
+            expect![[r#"
+            error: unrecognized subcommand 'uninstal'
+            hint: `skillsync help` lists the commands
+              usage: skillsync [OPTIONS] <COMMAND>
+        "#]],
+        );
+        check(
+            "skillsync help add nope",
+            Exit::Usage,
+            expect![[r#"
+            error: unrecognized subcommand 'nope'
+            hint: `skillsync add --help` says what it takes
+              usage: skillsync add [OPTIONS] <SOURCE>...
+        "#]],
+        );
+        check(
             "skillsync info",
             Exit::Usage,
             expect![[r#"
@@ -296,6 +314,18 @@ mod tests {
             hint: usage: skillsync target add <--tool <NAME>|--path <PATH>|--project [<DIR>]|--detected>
         "#]],
         );
+    }
+
+    #[test]
+    fn help_of_help_is_help() {
+        let said = |line: &str| {
+            let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+            crate::cli::parse(&args).expect_err(line).to_string()
+        };
+        for line in ["skillsync help --help", "skillsync help -h", "skillsync --json help --help"] {
+            assert_eq!(said(line), said("skillsync help"), "{line}");
+        }
+        assert_eq!(said("skillsync help target --help"), said("skillsync help target"));
     }
 
     #[test]

@@ -41,6 +41,10 @@ pub fn covered(
 ) -> Result<BTreeMap<TargetId, Option<TargetId>>, Error> {
     let mut seats = Vec::with_capacity(targets.len());
     for target in targets {
+        // What cannot be served serves nobody else.
+        if !can_be_served(&target.dir(&world.home))? {
+            continue;
+        }
         let scans = match target.tool.as_deref().map(|tool| tools.get(tool)) {
             Some(Ok(tool)) => scans(world, target, tool),
             // A tool that is not known reads nothing else as far as we know; `doctor` names it.
@@ -51,6 +55,12 @@ pub fn covered(
         seats.push(Seat { target: target.id.clone(), dir, scans });
     }
     Ok(coverage(&seats))
+}
+
+/// Whether a target's folder is there, or can be made because its agent's own folder is.
+fn can_be_served(dir: &Path) -> Result<bool, Error> {
+    let is_dir = |path: &Path| Ok::<_, Error>(fs::stat(path)?.is_some_and(|metadata| metadata.is_dir()));
+    Ok(is_dir(dir)? || (fs::lstat(dir)?.is_none() && is_dir(dir.parent().unwrap_or(dir))?))
 }
 
 /// The folders that a target's tool reads besides the target's own.
@@ -77,8 +87,8 @@ pub enum Choice {
     Tool(String),
     /// Any folder.
     Path(PathBuf),
-    /// The folders of a project's tools.
-    Project(PathBuf),
+    /// The folders of a project's tools, or of the one that is named.
+    Project(PathBuf, Option<String>),
     /// The folders of all tools found on this machine.
     Detected,
 }
@@ -99,6 +109,8 @@ pub struct Added {
     pub added: Vec<TargetLine>,
     /// Targets that were there already.
     pub present: Vec<TargetLine>,
+    /// Whether nothing was changed because only the plan was asked for.
+    pub dry_run: bool,
 }
 
 /// One target in a report.
@@ -144,7 +156,7 @@ pub fn plan_add(world: &World, store: &Store, choice: &Choice, adjust: &Adjust) 
     if let (Some(id), [only]) = (&adjust.id, found.as_mut_slice()) {
         only.id = id.clone();
     }
-    let mut report = Added { added: Vec::new(), present: Vec::new() };
+    let mut report = Added { added: Vec::new(), present: Vec::new(), dry_run: false };
     for mut target in found {
         if let Some(mode) = adjust.mode {
             target.mode = mode;
@@ -153,6 +165,12 @@ pub fn plan_add(world: &World, store: &Store, choice: &Choice, adjust: &Adjust) 
         check_folder(store, &dir)?;
         let same_folder = same_folder(world, store, &dir)?;
         if let Some(known) = same_folder.filter(|known| known.tool == target.tool || target.tool.is_none()) {
+            if let Some(mode) = adjust.mode.filter(|mode| *mode != known.mode) {
+                let id = &known.id;
+                let message = format!("there is a target `{id}` with mode {} already", known.mode);
+                return Err(refuse(Kind::Exists, "target-exists", message)
+                    .hint(&format!("`skillsync target remove {id}`, then add it again with --mode {mode}")));
+            }
             report.present.push(known.into());
             continue;
         }
@@ -222,7 +240,10 @@ fn candidates(world: &World, tools: &Tools, choice: &Choice) -> Result<Vec<Targe
                 Some(target(tool.id.clone(), &dir, TargetSource::Tool, Some(tool)))
             })
             .collect(),
-        Choice::Project(dir) => project_candidates(world, tools, dir, &target),
+        Choice::Project(dir, tool) => {
+            let only = tool.as_deref().map(|name| tools.get(name)).transpose()?;
+            project_candidates(world, tools, dir, only, &target)
+        }
     }
 }
 
@@ -239,11 +260,13 @@ pub fn detected<'t>(world: &World, tools: &'t Tools) -> Vec<&'t Tool> {
 /// Makes a target of an id, a folder, how it was named, and a tool.
 type MakeTarget<'a> = dyn Fn(TargetId, &Path, TargetSource, Option<&Tool>) -> Result<Target, Error> + 'a;
 
-/// The tools of a project: those whose folder is in it; without any, those found on this machine.
+/// The tools of a project: the one that was asked for; else those whose folder is in it; without any, those found on
+/// this machine.
 fn project_candidates(
     world: &World,
     tools: &Tools,
     dir: &Path,
+    only: Option<&Tool>,
     target: &MakeTarget<'_>,
 ) -> Result<Vec<Target>, Error> {
     let root = project_root(&world.resolve(dir))?;
@@ -257,7 +280,10 @@ fn project_candidates(
         let top = tool.project.as_str().split('/').next().unwrap_or_default();
         top.starts_with('.') && is_dir(&root.join(top))
     };
-    let mut chosen: Vec<&Tool> = tools.iter().filter(has_folder).collect();
+    let mut chosen: Vec<&Tool> = match only {
+        Some(tool) => vec![tool],
+        None => tools.iter().filter(has_folder).collect(),
+    };
     let here = detected(world, tools);
     if chosen.is_empty() {
         chosen = here.iter().copied().filter(|t| t.project.as_str().starts_with('.')).collect();
@@ -306,6 +332,12 @@ fn check_folder(store: &Store, dir: &Path) -> Result<(), Error> {
     let store_root = fs::resolved(store.layout().root())?;
     if dir.starts_with(store.layout().root()) || fs::resolved(dir)?.starts_with(&store_root) {
         return Err(targets::Error::InStore { path: dir.to_owned() }.into());
+    }
+    // Skills would lie among everything else that a user has.
+    if store.home().starts_with(dir) || store_root.starts_with(fs::resolved(dir)?) {
+        let message = format!("`{}` is not a folder for skills alone", dir.display());
+        return Err(refuse(Kind::Invalid, "target-too-wide", message)
+            .hint("give the folder that the agent reads skills from, for example ~/.claude/skills"));
     }
     match fs::stat(dir)? {
         Some(metadata) if !metadata.is_dir() => {

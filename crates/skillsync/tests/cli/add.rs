@@ -171,6 +171,44 @@ fn heads_that_agents_can_load_are_added_with_a_warning() {
 }
 
 #[test]
+fn a_warning_is_about_what_was_added_and_says_where() {
+    let machine = holding(&[]);
+    let head = "---\nname: Bad_Name\ndescription: Use when: asked\n---\nbody\n";
+    let key = format!("-----BEGIN {} KEY-----\n", "PRIVATE");
+    machine
+        .skill_folder("src/bad", &SkillBuilder::new("bad").skill_md(head).file("key.md", format!("\n{key}")));
+    let expected = "\
+warning: good: SKILL.md:3: the value of `description` is not valid YAML without quotes; it was read as if quoted
+warning: good: key.md:2: this looks like a private key
+";
+    for args in [&["add", "src/bad", "--name", "good", "-n"][..], &["add", "src/bad", "--name", "good", "-q"]]
+    {
+        assert_eq!(machine.run(args).ok().stderr, expected, "{args:?}");
+    }
+}
+
+#[test]
+fn a_plan_is_sorted_by_name() {
+    let machine = holding(&[]);
+    for (folder, name) in [("a", "zebra"), ("b", "ant")] {
+        machine.skill_folder(&format!("many/{folder}"), &SkillBuilder::new(name));
+    }
+    let plan = machine.run(&["add", "many", "--all", "-n"]).ok().stdout;
+    assert_eq!(plan, "ant: would be added\nzebra: would be added\n");
+}
+
+#[test]
+fn a_limit_is_named_with_what_is_over_it() {
+    let machine = holding(&[]);
+    machine.skill_folder("src/big", &SkillBuilder::new("big"));
+    std::fs::write(machine.path("src/big/SKILL.md"), vec![b'x'; 2 << 20]).unwrap();
+    let told = machine.run(&["add", "src/big"]).fails(1).stderr;
+    assert!(told.contains("it has 2097152 bytes; 1048576 are allowed"), "{told}");
+    let told = machine.run(&["add", "./missing"]).fails(1).stderr;
+    assert!(told.contains("missing` does not exist"), "{told}");
+}
+
+#[test]
 fn an_unreadable_file_is_an_error_never_skipped() {
     let machine = machine();
     // Root reads everything: only a folder that is a file's parent by mistake remains to try there.

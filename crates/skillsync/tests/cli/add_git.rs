@@ -127,6 +127,14 @@ fn one_skill_comes_with_its_record() {
     assert_eq!(added["content_hash"], skillsync_testkit::oracle::content_hash(&theirs).as_str());
     assert_eq!(fs::metadata(ours.join("scripts/run.sh")).unwrap().permissions().mode() & 0o111, 0o111);
     assert!(hub.machine.run(&["info", "pdf"]).ok().stdout.contains("source: git"));
+    let info = hub.machine.run(&["info", "pdf", "--json"]).ok().json();
+    let url = "https://github.com/owner/tools.git";
+    assert_eq!(
+        info["upstream"],
+        serde_json::json!({"url": url, "path": "skills/pdf", "ref": null, "commit": commit})
+    );
+    let history = hub.machine.run(&["history", "pdf", "--json"]).ok().json();
+    assert_eq!(history["versions"][0]["reason"], format!("{url} at {}", &commit[..12]));
 }
 
 #[test]

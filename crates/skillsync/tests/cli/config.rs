@@ -24,6 +24,16 @@ fn a_setting_is_changed_and_the_rest_of_the_file_stays() {
     assert_eq!((&json["changed"], &json["dry_run"]), (&true.into(), &false.into()));
     assert!(!machine.read(file).contains("mode ="));
 
+    let list = |args: &[&str]| machine.run(args).ok().stdout;
+    assert_eq!(
+        list(&["config", "set", "skillsync.without", "skillsync-new"]),
+        "skillsync.without: skillsync-new (config.toml), was empty\n"
+    );
+    assert_eq!(
+        list(&["config", "unset", "skillsync.without"]),
+        "skillsync.without: (default), was skillsync-new\n"
+    );
+
     let json = machine.run(&["config", "--json"]).ok().json();
     assert_eq!(json["path"], machine.store("config.toml").display().to_string());
     let threshold = json["settings"].as_array().unwrap().iter().find(|s| s["key"] == "observation.threshold");
@@ -39,6 +49,9 @@ fn a_wrong_setting_changes_nothing() {
     let machine = stocked();
     let told = refuses(&machine, &["config", "set", "observation.mode", "loud"], 1, "config-value");
     assert_eq!(told.json()["error"]["message"], "`observation.mode`: `loud` is not one of auto, remind, off");
+    let told =
+        refuses(&machine, &["config", "set", "skillsync.without", "skillsync-new,nope"], 1, "config-value");
+    assert_eq!(told.json()["error"]["message"], "`skillsync.without`: `nope` is not a built-in skill");
     refuses(&machine, &["config", "set", "observation.threshold", "-1"], 1, "config-value");
     refuses(&machine, &["config", "set", "observation.min_invocations", "many"], 1, "config-value");
     for args in [&["config", "get", "mode"][..], &["config", "set", "x.y", "1"], &["config", "unset", "mode"]]

@@ -58,6 +58,8 @@ fn a_new_skill_is_valid_at_once() {
     for bad in ["", "A", "a--b", "-a", "a_b", "../a", "a/b", &"x".repeat(65)] {
         let output = machine.run(&["new", "--json", "--", bad]).fails(2);
         assert!(output.stderr.contains("hint: "), "{bad}: {}", output.stderr);
+        let error = &output.json()["error"];
+        assert_eq!((&error["code"], &error["kind"]), (&"name-invalid".into(), &"invalid".into()), "{bad}");
     }
     let long = "x".repeat(1025);
     let output = machine.run(&["new", "long", "--description", &long, "--json"]).fails(1);
@@ -100,6 +102,10 @@ fn a_bad_line_in_a_log_is_skipped_with_a_warning() {
     let output = machine.run(&["log", "pdf", "--summary"]).ok();
     assert_eq!(output.stdout, "pdf: 1 invocations, 1 positive, 0 negative (100%)\n");
     assert!(output.stderr.contains("2 lines"), "{}", output.stderr);
+    machine.write(".skillsync/logs/pdf.jsonl", format!("garbage\n{log}"));
+    let output = machine.run(&["log", "pdf"]).ok();
+    assert!(output.stderr.contains("1 line of its log does not read"), "{}", output.stderr);
+    machine.write(".skillsync/logs/pdf.jsonl", format!("garbage\n{log}{{\"ts\":\"2026"));
     machine.run(&["observe", "pdf", "--signal", "negative"]).ok();
     let json = machine.run(&["log", "pdf", "--json"]).ok().json();
     assert_eq!((json["total_invocations"].as_u64(), json["bad_lines"].as_u64()), (Some(2), Some(2)));
@@ -199,6 +205,33 @@ fn a_working_copy_may_not_hold_what_is_reserved_or_break_the_head() {
 }
 
 #[test]
+fn a_working_copy_that_was_deleted_is_named() {
+    let machine = holding(&["pdf"]);
+    machine.run(&["edit", "pdf"]).ok();
+    skillsync_testkit::disk::remove(&machine.store("editing/pdf"));
+    for args in [&["diff", "pdf"][..], &["commit", "pdf", "--reason", "x"]] {
+        let error = &machine.run(&[args, &["--json"]].concat()).fails(1).json()["error"];
+        assert_eq!(error["code"], "working-copy-missing", "{args:?}");
+        assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("skillsync abort pdf")), "{error}");
+    }
+    machine.run(&["abort", "pdf"]).ok();
+}
+
+#[test]
+fn who_is_marked_already_is_said_so() {
+    let machine = holding(&["pdf", "xlsx"]);
+    assert_eq!(
+        machine.run(&["rm", "pdf", "-n"]).ok().stdout,
+        "pdf: would be marked for removal at the next sync\n"
+    );
+    machine.run(&["rm", "pdf"]).ok();
+    let said = machine.run(&["rm", "pdf", "xlsx"]).ok().stdout;
+    assert_eq!(said, "xlsx: marked for removal at the next sync\npdf: marked for removal already\n");
+    let json = machine.run(&["rm", "pdf", "--json"]).ok().json();
+    assert_eq!(json, serde_json::json!({"marked": [], "already_marked": ["pdf"], "dry_run": false}));
+}
+
+#[test]
 fn a_commit_of_nothing_is_an_error() {
     let machine = holding(&["pdf"]);
     machine.run(&["edit", "pdf"]).ok();
@@ -294,7 +327,7 @@ fn a_damaged_record_is_named_and_spares_the_others() {
     machine.write(".skillsync/skills/pdf/.meta.toml", "format = 1\n");
     assert_eq!(machine.run(&["info", "pdf", "--json"]).fails(1).json()["error"]["code"], "meta-damaged");
     let listing = machine.run(&["ls", "--json"]).fails(3).json();
-    assert_eq!(listing["failed"][0]["name"], "pdf");
+    assert_eq!(listing["failed"][0]["skill"], "pdf");
     assert!(listing["skills"].as_array().unwrap().iter().any(|s| s["name"] == "xlsx"));
 }
 

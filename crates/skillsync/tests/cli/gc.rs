@@ -53,7 +53,12 @@ fn all_of_trash_goes_only_when_that_is_meant() {
     commit(&machine, "First", "Second");
     machine.run(&["rm", "pdf"]).ok();
     machine.run(&["sync"]).ok();
-    refuses(&machine, &["gc", "--all"], 2, "usage");
+    let told = refuses(&machine, &["gc", "--all"], 2, "usage");
+    assert!(!told.stderr.contains("--undo"), "there was no setup: {told}");
+    machine.write(".skillsync/state/setup.json", "{}");
+    let told = refuses(&machine, &["gc", "--all"], 2, "usage");
+    assert!(told.stderr.contains("`skillsync setup --undo` will have to rebuild"), "{told}");
+    disk::remove(&machine.store("state/setup.json"));
     only_plans(&machine, &["gc", "--all"]);
     let with_history = objects(&machine);
     // A skill in trash can be taken out again with all its history.

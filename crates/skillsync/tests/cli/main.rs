@@ -4,6 +4,7 @@ mod add;
 mod add_git;
 mod adopt;
 mod builtin;
+mod completions;
 mod config;
 mod corpus;
 mod daily;

@@ -304,3 +304,55 @@ fn a_damaged_record_leaves_its_skill_as_it_is_at_the_agents() {
     assert_eq!(output["failed"][0]["skill"], "pdf");
     assert!(machine.path("agent/skills/pdf/SKILL.md").exists());
 }
+
+#[test]
+fn a_tools_folder_in_a_project_is_the_projects() {
+    let machine = holding(&["pdf"]);
+    std::fs::create_dir_all(machine.path("app/.git")).unwrap();
+    let added = machine.run(&["target", "add", "--project", "app", "--tool", "codex", "--json"]).ok().json();
+    assert_eq!(added["added"][0]["path"], "~/app/.agents/skills");
+    assert_eq!(added["dry_run"], false);
+}
+
+#[test]
+fn a_target_is_a_folder_for_skills_alone() {
+    let machine = holding(&["pdf"]);
+    let home = machine.home().display().to_string();
+    for path in ["/", "/tmp", home.as_str(), "~"] {
+        let output = machine.run(&["target", "add", "--path", path, "--json"]).fails(1);
+        assert_eq!(output.json()["error"]["code"], "target-too-wide", "{path}");
+    }
+}
+
+#[test]
+fn another_mode_for_a_target_that_is_there_is_refused() {
+    let machine = with_target(&["pdf"]);
+    let output = machine.run(&["target", "add", "--path", "agent/skills", "--mode", "copy"]).fails(1);
+    assert!(output.stderr.contains("target remove path-1"), "{}", output.stderr);
+}
+
+#[test]
+fn a_target_that_is_gone_serves_nobody_else() {
+    let machine = holding(&["pdf"]);
+    for agent in ["codex", "cursor"] {
+        machine.agent(agent);
+        machine.run(&["target", "add", "--tool", agent]).ok();
+    }
+    machine.run(&["sync"]).ok();
+    assert!(!machine.path(".cursor/skills/pdf").exists());
+    std::fs::remove_dir_all(machine.path(".agents")).unwrap();
+    machine.run(&["sync"]).fails(3);
+    assert!(machine.path(".cursor/skills/pdf/SKILL.md").exists());
+}
+
+#[test]
+fn an_edited_copy_is_found_by_verify() {
+    let machine = holding(&["pdf"]);
+    machine.run(&["target", "add", "--path", "agent/skills", "--mode", "copy"]).ok();
+    machine.run(&["sync"]).ok();
+    machine.run(&["verify"]).ok();
+    let text = machine.read("agent/skills/pdf/SKILL.md");
+    machine.write("agent/skills/pdf/SKILL.md", text + "mine\n");
+    let output = machine.run(&["verify", "--json"]).fails(1).json();
+    assert_eq!(output["findings"][0]["trouble"], "rendered-edited");
+}
