@@ -252,6 +252,9 @@ fn evidence(root: &Path, tree: &Tree, known: Option<&Stored<'_>>) -> Result<Opti
     Ok(Some(listing))
 }
 
+/// So many trees are made durable together: enough that the calls do not count, few enough to hold in memory.
+const TOGETHER: usize = 1_000;
+
 /// Renders every tree that is not there yet: staged, made durable together, then named. Trees that are there are
 /// left: callers have looked at their condition.
 pub fn write(
@@ -271,28 +274,24 @@ pub fn write(
         return Ok(Vec::new());
     }
     let staging = transaction.folder("trees")?;
-    let staged = parallel::map(&missing, |r| stage(store, &staging, r, ReadOnly::Yes));
-    sync(store, missing.len(), &staging)?;
     let mut failed = Vec::new();
-    for (rendering, staged) in missing.iter().zip(staged) {
-        let (dir, listing) = match staged {
-            Ok(staged) => staged,
-            Err(e) => {
-                failed.push((rendering.name.clone(), e));
-                continue;
+    for part in missing.chunks(TOGETHER) {
+        let staged = parallel::map(part, |rendering| stage(store, &staging, rendering, ReadOnly::Yes));
+        // One call for all of them: four single files cost as much.
+        fs::sync_file_system(store.layout().root())?;
+        for (rendering, staged) in part.iter().zip(staged) {
+            match staged {
+                Ok((dir, listing)) => {
+                    let settled_ns = fs::clock_ns();
+                    fs::rename_no_replace(&dir, &store.layout().tree(&rendering.id))?;
+                    Fresh { listing, settled_ns }.remember(index, Key::Tree(&rendering.id.hex()));
+                }
+                Err(e) => failed.push((rendering.name.clone(), e)),
             }
-        };
-        let settled_ns = fs::clock_ns();
-        fs::rename_no_replace(&dir, &store.layout().tree(&rendering.id))?;
-        Fresh { listing, settled_ns }.remember(index, Key::Tree(&rendering.id.hex()));
+        }
     }
     fs::sync_dir(&store.layout().trees())?;
     Ok(failed)
-}
-
-fn sync(store: &Store, count: usize, staging: &Path) -> Result<(), fs::Error> {
-    // One skill's files are few enough to sync them one by one only in theory: a syncfs costs less than four.
-    if count > 0 { fs::sync_file_system(store.layout().root()) } else { fs::sync_dir(staging) }
 }
 
 /// Whether the files of a rendered tree can be written to.

@@ -509,10 +509,11 @@ fn swap(
 
 /// Whether the folder at `root` holds this tree; the index answers where it can.
 fn is_tree(index: &Index, name: &SkillName, root: &Path, tree: &TreeId) -> bool {
-    if let Some(seen) = index.get::<SkillSeen<'_>>(Key::Skill(name.as_str())) {
-        if seen.tree == *tree && Folder::open(root).is_some_and(|folder| seen.files.is_unchanged(&folder)) {
-            return true;
-        }
+    if let Some(seen) = index.get::<SkillSeen<'_>>(Key::Skill(name.as_str()))
+        && seen.tree == *tree
+        && Folder::open(root).is_some_and(|folder| seen.files.is_unchanged(&folder))
+    {
+        return true;
     }
     scan::read(root).is_ok_and(|(found, _)| found.id() == *tree)
 }

@@ -33,7 +33,8 @@ fn spelt_out(mut command: clap::Command) -> clap::Command {
         for alias in aliases {
             command = command.subcommand(sub.clone().name(alias));
         }
-        command = command.mut_subcommand(sub.get_name().to_owned(), |_| sub);
+        let name = sub.get_name().to_owned();
+        command = command.mut_subcommand(&name, |_| sub);
     }
     command
 }

@@ -126,25 +126,28 @@ pub fn apply(
             Err(e) => report.failed.push(failed(candidate, Some(&name), &e)),
         }
     }
-    if !wanted.is_empty() {
-        add(writing, index, wanted, provenance, progress, &mut report)?;
+    for part in wanted.chunks(TOGETHER) {
+        add(writing, index, part, provenance, progress, &mut report)?;
     }
     report.added.sort_by(|a, b| a.skill.cmp(&b.skill));
     Ok(report)
 }
 
+/// So many skills are made durable together: enough that the calls do not count, few enough to hold in memory.
+const TOGETHER: usize = 1_000;
+
 /// Stages what is wanted and makes versions of it.
 fn add(
     writing: &Writing<'_>,
     index: &mut Index,
-    wanted: Vec<(&Candidate, SkillName, Status)>,
+    wanted: &[(&Candidate, SkillName, Status)],
     provenance: &Provenance,
     progress: &Progress,
     report: &mut AddReport,
 ) -> Result<(), Error> {
     let transaction = writing.transaction()?;
     let batch = Batch::new(writing.store().layout(), transaction.dir())?;
-    let staged = parallel::map(&wanted, |(candidate, name, _)| {
+    let staged = parallel::map(wanted, |(candidate, name, _)| {
         let staged = stage(&transaction, &batch, candidate, name);
         let staged = staged.map(|staged| (staged, secrets_in(&candidate.dir)));
         progress.step();
@@ -152,7 +155,7 @@ fn add(
     });
     let mut changes = Vec::new();
     let mut pending = Vec::new();
-    for ((candidate, name, status), staged) in wanted.into_iter().zip(staged) {
+    for ((candidate, name, status), staged) in wanted.iter().zip(staged) {
         match staged {
             Ok((staged, secrets)) => {
                 let mut added = line(candidate, &name, status, None, &staged.tree);
@@ -160,7 +163,7 @@ fn add(
                 pending.push(added);
                 changes.push(change(staged, candidate, provenance));
             }
-            Err(e) => report.failed.push(failed(candidate, Some(&name), &e)),
+            Err(e) => report.failed.push(failed(candidate, Some(name), &e)),
         }
     }
     let advanced = skills::advance(writing, &transaction, batch, index, changes)?;
