@@ -158,7 +158,7 @@ fn add(
     for ((candidate, name, status), staged) in wanted.iter().zip(staged) {
         match staged {
             Ok((staged, secrets)) => {
-                let mut added = line(candidate, &name, status, None, &staged.tree);
+                let mut added = line(candidate, name, *status, None, &staged.tree);
                 added.warnings.extend(secrets);
                 pending.push(added);
                 changes.push(change(staged, candidate, provenance));
