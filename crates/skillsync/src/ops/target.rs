@@ -123,12 +123,10 @@ pub struct TargetLine {
     /// `tool`, `project` or `path`.
     pub source: TargetSource,
     /// The tool whose folder it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
     /// `symlink` or `copy`.
     pub mode: Mode,
     /// The target whose folder its tool reads anyway, so that it gets no links of its own.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub covered_by: Option<TargetId>,
 }
 
@@ -405,6 +403,8 @@ pub struct Removed {
     pub removed: TargetLine,
     /// Entries of ours that were taken out of its folder.
     pub pruned: Vec<String>,
+    /// Always false: a plan is shown in words.
+    pub dry_run: bool,
 }
 
 /// Takes our entries out of a target's folder and the target out of `config.toml`. A target that holds an edit of
@@ -423,7 +423,7 @@ pub fn remove(writing: &Writing<'_>, index: &mut Index, id: &TargetId) -> Result
     let mut config = store.config().clone();
     config.remove_target(id)?;
     config.save()?;
-    Ok(Removed { removed: (&target).into(), pruned: cleared.pruned })
+    Ok(Removed { removed: (&target).into(), pruned: cleared.pruned, dry_run: false })
 }
 
 /// The target with this id.

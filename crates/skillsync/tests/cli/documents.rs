@@ -121,7 +121,7 @@ fn every_document_has_the_keys_of_its_page() {
     changes(&m, "gc", "", &["gc"]);
     changes(&m, "man", "`--dir`", &["man", "--dir", "man1"]);
     changes(&m, "target", "`add`", &["target", "add", "--path", "more"]);
-    check(&m, "target", "`remove`", &["target", "remove", "path-1"]);
+    changes(&m, "target", "`remove`", &["target", "remove", "path-1"]);
 }
 
 #[test]
