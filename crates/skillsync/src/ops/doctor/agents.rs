@@ -34,7 +34,6 @@ pub struct AgentListing {
     /// The other folders that it reads and that are there.
     pub also_reads: Vec<String>,
     /// The target whose folder it reads anyway, so that it gets no links of its own.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub covered_by: Option<TargetId>,
     /// Entries of its own folder that are not ours.
     pub foreign: usize,

@@ -29,14 +29,12 @@ pub struct Finding {
     /// A stable identifier in kebab-case, listed in `docs/commands.md`.
     pub code: &'static str,
     /// The skill it is about.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub skill: Option<SkillName>,
     /// The path it is about.
     pub place: String,
     /// What is wrong.
     pub message: String,
     /// What mends it: a command where there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
     /// Whether `--fix` may mend it.
     pub fixable: bool,

@@ -69,7 +69,6 @@ pub struct Agent {
     /// How many skills of the user's stand there now.
     pub skills: usize,
     /// The agent whose folder it reads anyway, so that it gets no links of its own.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub covered_by: Option<TargetId>,
 }
 
@@ -83,7 +82,6 @@ pub struct Adopt {
     /// Its content hash.
     pub content_hash: ContentHash,
     /// Set when its folder has another name, which it loses.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub folder_name: Option<String>,
 }
 

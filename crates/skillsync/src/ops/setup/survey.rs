@@ -67,7 +67,6 @@ pub struct LeftAlone {
     /// Why, in words.
     pub message: String,
     /// What can be done about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
 

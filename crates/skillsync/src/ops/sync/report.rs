@@ -52,7 +52,6 @@ pub struct TargetOutcome {
     /// What killed commands left in the folder and is in trash now.
     pub recovered: Vec<Recovered>,
     /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Report>,
 }
 
