@@ -50,8 +50,11 @@ struct DiagnosisView<'a> {
 impl Show for DiagnosisView<'_> {
     fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
         let d = self.diagnosis;
-        let (skills, targets) = (count(d.skills, "skill"), count(d.agents.len(), "target"));
-        writeln!(out, "{}: {skills}, {targets}", self.path(&d.home))?;
+        // Without a store that reads there is nothing to count.
+        if let Some(skills) = d.skills {
+            let (skills, targets) = (count(skills, "skill"), count(d.agents.len(), "target"));
+            writeln!(out, "{}: {skills}, {targets}", self.path(&d.home))?;
+        }
         if !d.agents.is_empty() {
             writeln!(out)?;
             out.tone(Tone::Strong, "What agents list")?;

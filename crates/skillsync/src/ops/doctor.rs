@@ -29,8 +29,8 @@ pub struct Diagnosis {
     pub dry_run: bool,
     /// The store.
     pub home: String,
-    /// How many skills it holds.
-    pub skills: usize,
+    /// How many skills it holds; null when that cannot be told.
+    pub skills: Option<usize>,
     /// What each agent really lists.
     pub agents: Vec<AgentListing>,
     /// What is not as it should be: errors first.
@@ -61,7 +61,7 @@ pub fn diagnose(world: &World) -> Diagnosis {
     let mut diagnosis = Diagnosis {
         dry_run: false,
         home: world.store.display().to_string(),
-        skills: 0,
+        skills: None,
         agents: Vec::new(),
         findings: Vec::new(),
         fixed: Vec::new(),
@@ -83,8 +83,12 @@ pub fn diagnose(world: &World) -> Diagnosis {
 
 fn look(world: &World, store: &Store, diagnosis: &mut Diagnosis, findings: &mut Findings) {
     let layout = store.layout();
-    let names = skills::names(layout).unwrap_or_default();
-    diagnosis.skills = names.len();
+    let names = match skills::names(layout) {
+        Ok(names) => names,
+        // Nothing that is said below would be true of a store whose skills are out of sight.
+        Err(e) => return findings.failure(Severity::Error, &layout.skills(), &Error::from(e)),
+    };
+    diagnosis.skills = Some(names.len());
     let run = |findings: &mut Findings, checked: Result<(), Error>| {
         if let Err(e) = checked {
             findings.failure(Severity::Error, layout.root(), &e);

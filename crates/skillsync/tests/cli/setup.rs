@@ -105,8 +105,8 @@ fn the_plan_says_everything_and_changes_nothing() {
 
         Same name, different content (1)
           xlsx
-            2026-10-01  ~/.codex/skills/xlsx: current
-            2026-01-01  ~/.claude/skills/xlsx: an earlier version
+            2026-10-01 00:00  ~/.codex/skills/xlsx: current
+            2026-01-01 00:00  ~/.claude/skills/xlsx: an earlier version
 
         Folders of another name (1)
           Draw Things  says in its SKILL.md that it is draw-things
@@ -123,7 +123,8 @@ fn the_plan_says_everything_and_changes_nothing() {
           ~/.cursor/skills/skillsync
               `skillsync` is the name of a skill that comes with skillsync
 
-        The store is made at ~/.skillsync.
+        The store is made at ~/.skillsync, with the skills that teach agents to use it:
+          skillsync, skillsync-new, skillsync-refine
         Every skill is linked for 3 new targets:
           claude-code, codex, cursor
         8 folders make way for links and go to trash; nothing is deleted.

@@ -30,7 +30,8 @@ impl Words<'_> {
 
     /// One content of a name, as a choice.
     pub(super) fn content(&self, content: &Content) -> String {
-        let day = content.modified.get(..10).unwrap_or_default();
+        // Two of one day need their time to be told apart.
+        let day = content.modified.get(..16).unwrap_or_default().replace('T', " ");
         let place = match content.from.split_first() {
             None => "in the store now".to_owned(),
             Some((first, [])) => self.path(first),
@@ -209,7 +210,8 @@ impl PlanView<'_> {
         }
         let home = words.path(&plan.home);
         if plan.creates_store {
-            writeln!(out, "The store is made at {home}.")?;
+            writeln!(out, "The store is made at {home}, with the skills that teach agents to use it:")?;
+            words.names(out, crate::ops::builtin::names())?;
         }
         if !plan.targets.is_empty() {
             let ids: Vec<&str> = plan.targets.iter().map(|target| target.id.as_str()).collect();

@@ -39,6 +39,11 @@ pub(super) fn check(
         folder(target, &dir, findings)?;
         entries(store, target, &dir, findings)?;
     }
+    if store.config().targets().is_empty() {
+        let message = "there is no target, so no agent sees a skill";
+        let fix = "skillsync target add --detected";
+        findings.add(Finding::info("no-target", &store.layout().config(), message).fix(fix));
+    }
     for outcome in preview(world, store)?.targets {
         work(world, &outcome, findings);
     }
