@@ -38,3 +38,9 @@ pub trait Fault: std::error::Error + Send + Sync + 'static {
         None
     }
 }
+
+/// An error with all its causes as one line, for reports that have one line for each thing.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+}

@@ -197,27 +197,25 @@ pub fn sync_file(path: &Path) -> Result<()> {
 
 /// Replaces a file as one step: readers see the old bytes or the new ones, and so does the machine after a crash.
 pub fn replace(path: &Path, bytes: &[u8], mode: Mode) -> Result<()> {
-    let temporary = parent(path).join(unique_name(OUR_PREFIX) + ".tmp");
-    let written = (|| {
-        create(&temporary, bytes, mode)?;
-        sync_file(&temporary)?;
-        rename(&temporary, path)
-    })();
-    if written.is_err() {
-        discard_file(&temporary);
-    }
-    written?;
-    sync_dir(parent(path))
+    written_beside(path, bytes, mode, rename)
 }
 
 /// Publishes a complete file under a name that must be free, as one step. Fails with `AlreadyExists` when taken.
 pub fn publish(path: &Path, bytes: &[u8], mode: Mode) -> Result<()> {
+    written_beside(path, bytes, mode, rename_no_replace)
+}
+
+/// Writes a temporary in the same folder, durably, and gives it its name by `name_it`.
+fn written_beside(
+    path: &Path,
+    bytes: &[u8],
+    mode: Mode,
+    name_it: fn(&Path, &Path) -> Result<()>,
+) -> Result<()> {
     let temporary = parent(path).join(unique_name(OUR_PREFIX) + ".tmp");
-    let written = (|| {
-        create(&temporary, bytes, mode)?;
-        sync_file(&temporary)?;
-        rename_no_replace(&temporary, path)
-    })();
+    let written = create(&temporary, bytes, mode)
+        .and_then(|()| sync_file(&temporary))
+        .and_then(|()| name_it(&temporary, path));
     if written.is_err() {
         discard_file(&temporary);
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
 use skillsync_core::digest::{FileDigest, TreeId};
-use skillsync_core::fault::{Fault, Kind};
+use skillsync_core::fault::{Fault, Kind, with_causes};
 use skillsync_core::limits;
 use skillsync_core::name::SkillName;
 
@@ -83,17 +83,6 @@ fn find(store: &Store, index: &mut Index, keep: Keep) -> Result<Plan, Error> {
     }
     plan.litter = litter(store)?;
     Ok(plan)
-}
-
-fn with_causes(error: &dyn Fault) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }
 
 /// Removes what was planned. Trees are renamed into trash before their files are removed one by one.

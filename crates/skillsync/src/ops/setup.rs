@@ -70,15 +70,3 @@ pub fn clear_up(world: &World) -> Result<(), Error> {
 fn refuse(kind: Kind, code: &'static str, message: String, hint: &str) -> Error {
     Refusal { kind, code, message, hint: Some(hint.to_owned()) }.into()
 }
-
-/// An error with all its causes as one line: what is found has one line for each thing.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
-}

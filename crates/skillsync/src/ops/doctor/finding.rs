@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use serde::Serialize;
-use skillsync_core::fault::Fault;
+use skillsync_core::fault::{Fault, with_causes};
 use skillsync_core::name::SkillName;
 
 use crate::ops::Error;
-use crate::ops::setup::with_causes;
 
 /// How much a finding weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use skillsync_core::fault::{Fault, Kind};
+use skillsync_core::fault::{Fault, Kind, with_causes};
 use skillsync_core::frontmatter;
 use skillsync_core::limits;
 use skillsync_core::name::{self, SkillName};
@@ -17,7 +17,7 @@ use skillsync_store::targets::{Occupant, occupant};
 use skillsync_store::tools::{Tool, Tools};
 use skillsync_store::{fs, parallel, scan};
 
-use super::{Error, with_causes};
+use super::Error;
 use crate::ops::target::{detected, with_places};
 use crate::world::World;
 

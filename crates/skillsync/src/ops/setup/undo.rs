@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Serialize;
-use skillsync_core::fault::{Fault, Kind};
+use skillsync_core::fault::{Fault, Kind, with_causes};
 use skillsync_core::name::{SkillName, TargetId};
 use skillsync_store::config::Target;
 use skillsync_store::index::{Index, Key};
@@ -19,7 +19,7 @@ use skillsync_store::{fs, lease, targets};
 
 use super::moves::{Back, Touched, give_back};
 use super::record::{Adopted, Moved, Record};
-use super::{Error, Refusal, with_causes};
+use super::{Error, Refusal};
 use crate::ops::sync::{self, Synced};
 use crate::ops::{open, write};
 use crate::ui::Exit;
