@@ -17,7 +17,8 @@ use skillsync_store::layout::Layout;
 use skillsync_store::store::{self, Store};
 
 pub use adopt::AdoptedSkill;
-pub use apply::{Done, Failure, apply};
+pub use adopt::Failure;
+pub use apply::{Done, apply};
 pub use plan::{Adopt, Agent, Conflict, Content, Folded, Plan};
 pub use survey::LeftAlone;
 pub use swap::Trashed;

@@ -13,11 +13,21 @@ use skillsync_store::skills::{self, Change, HandEdit, Staged};
 use skillsync_store::store::{Store, Transaction, Writing};
 use skillsync_store::{fs, parallel};
 
-use super::apply::Failure;
 use super::plan::{Plan, Skill, Variant};
 use super::{Error, refuse};
 use crate::ui::Report;
 use crate::world::World;
+
+/// One thing that did not work.
+#[derive(Debug, Serialize)]
+pub struct Failure {
+    /// The skill.
+    pub skill: SkillName,
+    /// Where it stands.
+    pub path: String,
+    /// Why.
+    pub error: Report,
+}
 
 /// A skill that was taken.
 #[derive(Debug, Serialize)]

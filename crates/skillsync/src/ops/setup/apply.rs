@@ -12,7 +12,7 @@ use skillsync_store::index::Index;
 use skillsync_store::store::{Store, Writing};
 
 use super::Error;
-use super::adopt::{AdoptedSkill, adopt};
+use super::adopt::{AdoptedSkill, Failure, adopt};
 use super::plan::{Agent, Plan};
 use super::record::{AddedTarget, Adopted, Moved, Record};
 use super::seats::Servers;
@@ -47,17 +47,6 @@ pub struct Done {
     pub failed: Vec<Failure>,
     /// The sync at its end; none when everything was as it should be.
     pub sync: Option<Synced>,
-}
-
-/// One thing that did not work.
-#[derive(Debug, Serialize)]
-pub struct Failure {
-    /// The skill.
-    pub skill: SkillName,
-    /// Where it stands.
-    pub path: String,
-    /// Why.
-    pub error: Report,
 }
 
 impl Done {
