@@ -374,12 +374,21 @@ fn swap(
             return Err(Error::HandEdited { name, path: live });
         }
     }
+    let mut replaced = None;
+    if let Some(old) = old {
+        match store.trash().put(&old, name.as_str()) {
+            Ok(kept) => {
+                keep_repositories(&kept, &live);
+                replaced = Some(kept);
+            }
+            // What cannot be kept is not replaced: an error here means that nothing was changed.
+            Err(e) => {
+                transaction.swap_back(&old, &live)?;
+                return Err(e.into());
+            }
+        }
+    }
     remember(index, &name, &meta, meta_stamp, &listing, settled_ns);
-    let replaced = old.and_then(|old| {
-        keep_repositories(&old, &live);
-        // The version is made. What cannot be brought to trash now waits in staging, where the next command finds it.
-        store.trash().put(&old, name.as_str()).ok()
-    });
     Ok(Advanced { name, version: meta.head().clone(), replaced })
 }
 
