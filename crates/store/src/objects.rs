@@ -5,6 +5,7 @@
 //! The shape is in `docs/formats/store.md`.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs::File;
@@ -281,31 +282,38 @@ fn read_at(file: &File, range: Range<u64>, path: &Path) -> Result<Vec<u8>, fs::E
     Ok(bytes)
 }
 
-/// Feeds a file's bytes to `take` piece by piece, up to the largest file a skill may have.
+thread_local! {
+    /// What is read into: thousands of small files need no buffer of their own each.
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Feeds a file's bytes to `take` piece by piece, up to the largest file a skill may have. `take` reads no file itself.
 fn pump(
     input: &mut File,
     expected_bytes: u64,
     path: &Path,
     mut take: impl FnMut(&[u8]) -> Result<(), fs::Error>,
 ) -> Result<u64, fs::Error> {
-    // One byte more than expected: a short read is the end then, and needs no second look.
-    let mut buffer = vec![0; CHUNK_BYTES.min(expected_bytes as usize + 1)];
-    let mut total = 0;
-    loop {
-        let count = fs::Context::on(input.read(&mut buffer), "read", path)?;
-        total += count as u64;
-        if total > limits::FILE_BYTES {
-            let error =
-                io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than a file of a skill may be");
-            return Err(fs::Error::new("read", path, error));
+    BUFFER.with_borrow_mut(|buffer| {
+        buffer.resize(CHUNK_BYTES, 0);
+        let mut total = 0;
+        loop {
+            let count = fs::Context::on(input.read(buffer), "read", path)?;
+            total += count as u64;
+            if total > limits::FILE_BYTES {
+                let error =
+                    io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than a file of a skill may be");
+                return Err(fs::Error::new("read", path, error));
+            }
+            if count > 0 {
+                take(&buffer[..count])?;
+            }
+            // A short read that ends where the file should end needs no second look.
+            if count == 0 || (count < buffer.len() && total == expected_bytes) {
+                return Ok(total);
+            }
         }
-        if count > 0 {
-            take(&buffer[..count])?;
-        }
-        if count == 0 || (count < buffer.len() && total == expected_bytes) {
-            return Ok(total);
-        }
-    }
+    })
 }
 
 /// The digest of the bytes of an open file.
