@@ -303,7 +303,8 @@ fn end(store: &Store, name: &SkillName) -> Result<(), Error> {
     lease::end(store.layout(), name)?;
     let path = store.layout().working_copy(name);
     if fs::lstat(&path)?.is_some() {
-        store.trash().put(&path, &format!("{name}-working-copy"))?;
+        // The version is made: a copy that cannot be moved now is moved by the next `edit`.
+        let _ = store.trash().put(&path, &format!("{name}-working-copy"));
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The edit lease: the right to commit one skill, held for hours (`docs/formats/lease.md`, decision 13).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use skillsync_core::digest::TreeId;
@@ -34,15 +34,11 @@ pub enum Error {
         /// The skill.
         name: SkillName,
     },
-    /// Another editor has taken over since.
-    #[error(
-        "the lease of `{name}` was taken over: yours was {token}, the current one is {current} ({holder})"
-    )]
+    /// It was taken over, and the caller is not known to be who holds it now.
+    #[error("the lease of `{name}` was taken over ({holder}); its token is {current}")]
     TakenOver {
         /// The skill.
         name: SkillName,
-        /// What the caller holds.
-        token: u64,
         /// What is current.
         current: u64,
         /// Who holds it now.
@@ -90,8 +86,8 @@ impl Fault for Error {
                 "`skillsync edit {name} --force` takes over and keeps the working copy in trash"
             )),
             Error::NotHeld { name } => Some(format!("`skillsync edit {name}` begins")),
-            Error::TakenOver { name, .. } => Some(format!(
-                "your working copy is in trash; `skillsync edit {name}` after the other has ended"
+            Error::TakenOver { current, .. } => Some(format!(
+                "if that edit is yours, add `--token {current}`; if you held the lease before, your working copy is in trash"
             )),
             Error::Fs(e) => e.hint(),
         }
@@ -188,9 +184,10 @@ pub struct Claim<'a> {
 
 impl Holder {
     /// Whether this is the same user at the same place; the process is another one with every command.
-    fn is_same(&self, other: &Holder) -> bool {
-        (&self.host, &self.user, &self.cwd, &self.agent)
-            == (&other.host, &other.user, &other.cwd, &other.agent)
+    /// Who works from inside the working copy is at the place that only its holder was told.
+    fn is_same(&self, other: &Holder, working_copy: &Path) -> bool {
+        let is_here = other.cwd == self.cwd || Path::new(&other.cwd).starts_with(working_copy);
+        is_here && (&self.host, &self.user, &self.agent) == (&other.host, &other.user, &other.agent)
     }
 }
 
@@ -198,15 +195,15 @@ impl Holder {
 /// that was taken over serves its own holder alone: who held it before must notice (decision 13).
 pub fn claim(layout: &Layout, name: &SkillName, claim: Claim<'_>) -> Result<Lease, Error> {
     let lease = held(layout, name)?;
-    let taken_over = |token| {
-        let holder = lease.describe();
-        Err(Error::TakenOver { name: name.clone(), token, current: lease.token, holder })
+    let may = match claim.token {
+        Some(token) => token == lease.token,
+        None => !lease.taken_over || lease.holder.is_same(claim.holder, &layout.working_copy(name)),
     };
-    match claim.token {
-        Some(token) if token != lease.token => taken_over(token),
-        None if lease.taken_over && !lease.holder.is_same(claim.holder) => taken_over(lease.token - 1),
-        _ => Ok(lease),
+    if may {
+        return Ok(lease);
     }
+    let holder = lease.describe();
+    Err(Error::TakenOver { name: name.clone(), current: lease.token, holder })
 }
 
 /// The lease of `name`; fails when nobody holds it.

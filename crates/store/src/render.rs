@@ -166,6 +166,10 @@ pub fn has_additions(root: &Path, mark: &Mark) -> Result<bool, fs::Error> {
         for entry in entries {
             // A name that no skill can have is none of ours.
             let Some(name) = entry.to_str() else { return Ok(true) };
+            // A repository is somebody's work, though it is no content of a skill.
+            if matches!(name, ".git" | ".hg" | ".svn") {
+                return Ok(true);
+            }
             if !tree::is_payload(name) || (folder.is_empty() && CACHES.contains(&name)) {
                 continue;
             }

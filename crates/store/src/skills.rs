@@ -15,7 +15,7 @@ use crate::layout::META;
 use crate::meta::{self, Meta, Upstream};
 use crate::objects::{self, Batch, Stored};
 use crate::scan::{self, Listing};
-use crate::store::{Store, Transaction, Writing};
+use crate::store::{Store, Transaction, Writing, keep_repositories};
 use crate::{layout::Layout, parallel};
 
 mod look;
@@ -125,26 +125,22 @@ impl Fault for Error {
 }
 
 /// The names of all canonical skills, sorted. Folders that are no skills are `doctor`'s business. A `skills/` that is
-/// not there, or empty though agents are served from it, is an error: a disk that is not mounted must not look like
-/// a user who removed everything.
+/// not there, or has no skill though it had some, is an error: a disk that is not mounted must not look like a user who
+/// removed everything.
 pub fn names(layout: &Layout) -> Result<Vec<SkillName>, fs::Error> {
     let folder = layout.skills();
     let missing = || fs::Error::new("list", &folder, std::io::ErrorKind::NotFound.into());
     let entries = fs::entries(&folder)?.ok_or_else(missing)?;
-    if entries.is_empty() && serves_somebody(layout)? {
-        let error = std::io::Error::other("it is empty, though agents have skills of it; is its disk there?");
+    let names: Vec<SkillName> =
+        entries.iter().filter_map(|entry| SkillName::parse(entry.to_str()?).ok()).collect();
+    // `sync` forgets a skill that it removes; what is remembered and not there vanished some other way.
+    if names.is_empty() && !Index::load(layout).names(Key::Skill("")).is_empty() {
+        let error = std::io::Error::other(
+            "it holds no skill, though it did; is its disk there? If you emptied it yourself, remove state/index",
+        );
         return Err(fs::Error::new("use", &folder, error));
     }
-    Ok(entries.iter().filter_map(|entry| SkillName::parse(entry.to_str()?).ok()).collect())
-}
-
-fn serves_somebody(layout: &Layout) -> Result<bool, fs::Error> {
-    for target in fs::entries(&layout.rendered())?.unwrap_or_default() {
-        if fs::entries(&layout.rendered().join(target))?.is_some_and(|links| !links.is_empty()) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    Ok(names)
 }
 
 /// The record of a skill.
@@ -401,16 +397,6 @@ fn is_tree(index: &Index, name: &SkillName, root: &Path, tree: &TreeId) -> bool 
         return true;
     }
     scan::read(root).is_ok_and(|(found, _)| found.id() == *tree)
-}
-
-/// A canonical folder may be a user's own repository: that is no content, and moves on with the skill.
-fn keep_repositories(old: &Path, live: &Path) {
-    for name in [".git", ".hg", ".svn"] {
-        if matches!(fs::lstat(&old.join(name)), Ok(Some(_))) {
-            // Where it cannot be moved it stays with the old folder, which goes to trash as it is.
-            let _ = fs::rename_no_replace(&old.join(name), &live.join(name));
-        }
-    }
 }
 
 /// Notes in the index that the canonical folder of `name` holds its head version.

@@ -11,7 +11,7 @@ use skillsync_core::name::SkillName;
 
 use crate::fs;
 use crate::index::{Index, Key};
-use crate::layout::META;
+use crate::layout::{META, TREE_MARK};
 use crate::lease;
 use crate::meta::{self, Meta};
 use crate::render::{self, Condition};
@@ -109,7 +109,7 @@ pub fn apply(writing: &Writing<'_>, index: &mut Index, plan: &Plan) -> Result<()
             // `trees/ab/cd..` waits as `trees-ab-cd..`.
             let kept = path.strip_prefix(store.layout().objects()).unwrap_or(path);
             let flat = kept.to_string_lossy().replace('/', "-");
-            fs::rename_no_replace(path, &entry.join(flat))?;
+            fs::relocate(path, &entry.join(flat))?;
         }
         fs::sync_dir(&entry)?;
     }
@@ -188,11 +188,26 @@ fn trees(store: &Store, index: &mut Index, keep: Keep, plan: &mut Plan) -> Resul
     Ok(())
 }
 
-/// Whether a rendered tree holds nothing beside what was rendered and known litter.
+/// Whether a rendered tree holds nothing beside what was rendered and litter that programs make again.
 fn has_only_ours(root: &Path) -> Result<bool, Error> {
     let Some(mark) = render::Mark::load(root)? else { return Ok(false) };
-    Ok(crate::scan::list(root)
-        .is_ok_and(|listing| listing.files.iter().all(|file| mark.tree.get(&file.path).is_some())))
+    let files: BTreeSet<&str> = mark.tree.files().map(|(path, _)| path.as_str()).collect();
+    let folders: BTreeSet<&str> = mark.tree.files().flat_map(|(path, _)| path.folders()).collect();
+    let mut waiting = vec![String::new()];
+    while let Some(folder) = waiting.pop() {
+        for entry in fs::entries(&root.join(&folder))?.unwrap_or_default() {
+            let Some(name) = entry.to_str() else { return Ok(false) };
+            let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+            let is_litter =
+                matches!(name, ".DS_Store" | "__pycache__") || name.ends_with(".pyc") || path == TREE_MARK;
+            if folders.contains(&*path) {
+                waiting.push(path);
+            } else if !is_litter && !files.contains(&*path) {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
 }
 
 /// Every object that something names.
@@ -202,7 +217,11 @@ fn named_objects(store: &Store, leaving: &[PathBuf]) -> Result<Named, Error> {
     // Every folder with a record counts, also one that somebody renamed so that it is no skill for now.
     skills::names(layout)?;
     for entry in fs::entries(&layout.skills())?.unwrap_or_default() {
-        match Meta::load(&layout.skills().join(entry).join(META)) {
+        let folder = layout.skills().join(entry);
+        if !fs::stat(&folder)?.is_some_and(|metadata| metadata.is_dir()) {
+            continue;
+        }
+        match Meta::load(&folder.join(META)) {
             Ok(meta) => named.add_versions(store, &meta)?,
             Err(meta::Error::Fs(e)) if e.kind() == Kind::NotFound => {}
             Err(e) => return Err(e.into()),
@@ -268,10 +287,14 @@ fn unnamed(store: &Store, named: &Named) -> Result<Vec<PathBuf>, Error> {
     for kind in ["blobs", "trees"] {
         let folder = layout.objects().join(kind);
         for fan in fs::entries(&folder)?.unwrap_or_default() {
-            let fan = folder.join(fan);
-            for object in fs::optional(fs::entries(&fan))?.flatten().unwrap_or_default() {
-                let object = fan.join(object);
-                if !keep.contains(&object) {
+            let fan_folder = folder.join(&fan);
+            for object in fs::optional(fs::entries(&fan_folder))?.flatten().unwrap_or_default() {
+                let hex = format!("{}{}", fan.to_string_lossy(), object.to_string_lossy());
+                let object = fan_folder.join(object);
+                // What is not named like an object is none of ours.
+                let is_object =
+                    FileDigest::from_hex(&hex).is_ok() && fs::lstat(&object)?.is_some_and(|m| m.is_file());
+                if is_object && !keep.contains(&object) {
                     unnamed.push(object);
                 }
             }

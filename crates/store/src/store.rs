@@ -221,7 +221,10 @@ fn make_root(root: &Path) -> Result<(), Error> {
     }
     let parent = root.parent().unwrap_or(root);
     fs::make_dirs(parent)?;
-    fs::make_private_dir(root)?;
+    match fs::make_private_dir(root) {
+        Err(e) if e.io_kind() == std::io::ErrorKind::AlreadyExists => {}
+        made => made?,
+    }
     Ok(fs::sync_dir(parent)?)
 }
 
@@ -229,6 +232,10 @@ fn make_root(root: &Path) -> Result<(), Error> {
 fn refuse_foreign(layout: &Layout) -> Result<(), Error> {
     let root = layout.root();
     let ours = layout.folders();
+    // A store that lost its `config.toml` is one all the same.
+    if fs::lstat(&layout.mutex())?.is_some() && fs::lstat(&layout.objects().join("trees"))?.is_some() {
+        return Ok(());
+    }
     // What a store out of git has; the rest is of one machine, and empty before `init`.
     let carried = [
         layout.skills(),
@@ -241,7 +248,9 @@ fn refuse_foreign(layout: &Layout) -> Result<(), Error> {
         let at = root.join(&name);
         let text = name.to_string_lossy().into_owned();
         let is_file = matches!(&*text, ".gitignore" | ".gitattributes" | ".git" | "tools.toml" | "README.md");
-        let is_ours = is_file || ours.contains(&at) || fs::is_abandoned_temporary(&text);
+        // Another `init` may be at work beside this one.
+        let is_temporary = text.starts_with(fs::OUR_PREFIX) && text.ends_with(".tmp");
+        let is_ours = is_file || ours.contains(&at) || is_temporary || text == "config.toml";
         let is_empty = || {
             Ok::<_, Error>(
                 fs::entries(&at)?.unwrap_or_default().iter().all(|inner| ours.contains(&at.join(inner))),
@@ -313,12 +322,27 @@ impl Writing<'_> {
         // Killed between the two renames of a swap: the skill has no folder until its old one is back.
         let live = self.store.layout.skill(&name);
         if fs::lstat(&live)?.is_none() {
-            fs::rename_no_replace(old, &live)?;
+            fs::relocate(old, &live)?;
             fs::sync_dir(&self.store.layout.skills())?;
         } else {
+            keep_repositories(old, &live);
             self.store.trash().put(old, name.as_str())?;
         }
         Ok(())
+    }
+}
+
+/// A canonical folder may hold a user's own repositories: they are no content, and move on with the skill.
+pub(crate) fn keep_repositories(old: &Path, live: &Path) {
+    for name in fs::entries(old).ok().flatten().unwrap_or_default() {
+        let (from, to) = (old.join(&name), live.join(&name));
+        let is_dir = |path: &Path| matches!(fs::lstat(path), Ok(Some(metadata)) if metadata.is_dir());
+        if [".git", ".hg", ".svn"].iter().any(|known| name == *known) {
+            // Where it cannot be moved it stays with the old folder, which goes to trash as it is.
+            let _ = fs::rename_no_replace(&from, &to);
+        } else if is_dir(&from) && is_dir(&to) {
+            keep_repositories(&from, &to);
+        }
     }
 }
 
@@ -352,7 +376,7 @@ impl Transaction {
     /// old one is now, if there was one. Both must be durable; the caller syncs the parent of `live`.
     pub fn swap_in(&self, new: &Path, live: &Path) -> Result<Option<PathBuf>, fs::Error> {
         if fs::lstat(live)?.is_none() {
-            fs::rename_no_replace(new, live)?;
+            fs::relocate(new, live)?;
             return Ok(None);
         }
         let name = live.file_name().unwrap_or(std::ffi::OsStr::new("it"));
@@ -362,9 +386,12 @@ impl Transaction {
         fs::rename_no_replace(new, &slot)?;
         if fs::exchange(&slot, live)? == fs::Exchange::Unsupported {
             fs::rename_no_replace(&slot, new)?;
-            // A folder of an overlay's lower layer cannot be renamed, only copied and removed.
+            // A folder of an overlay's lower layer, or on another file system, can only be copied and removed.
             fs::relocate(live, &slot)?;
-            fs::rename_no_replace(new, live)?;
+            if let Err(e) = fs::relocate(new, live) {
+                fs::relocate(&slot, live)?;
+                return Err(e);
+            }
         }
         Ok(Some(slot))
     }
@@ -383,8 +410,8 @@ impl Transaction {
     pub fn swap_back(&self, old: &Path, live: &Path) -> Result<(), fs::Error> {
         if fs::exchange(old, live)? == fs::Exchange::Unsupported {
             let beside = self.dir.join(fs::unique_name("back-"));
-            fs::rename_no_replace(live, &beside)?;
-            fs::rename_no_replace(old, live)?;
+            fs::relocate(live, &beside)?;
+            fs::relocate(old, live)?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use skillsync_core::fault::Fault;
+use skillsync_core::fault::{Fault, with_causes};
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::{State, Version};
 
@@ -27,6 +27,8 @@ pub enum Trouble {
     HandEdited,
     /// A rendered tree is not what was written.
     RenderedEdited,
+    /// What agents load cannot be read.
+    Unreadable,
     /// A link leads to no rendered tree.
     RenderedMissing,
     /// An object is missing.
@@ -120,7 +122,7 @@ fn skill(store: &Store, folders: &Folders, name: &SkillName) -> Result<Verified,
     verified.findings.extend(canonical(store, name, &meta, head.as_ref())?);
     if meta.state == State::Active {
         rendered(store, &folders.rendered, name, head.as_ref(), &mut verified)?;
-        copies(&folders.copies, name, head.as_ref(), &mut verified)?;
+        copies(&folders.copies, name, head.as_ref(), &mut verified);
     }
     Ok(verified)
 }
@@ -206,7 +208,14 @@ fn rendered(
         }
         verified.trees += 1;
         let path = layout.trees().join(&hex);
-        let (trouble, message, hint) = match render::read(&path, head)? {
+        let condition = match render::read(&path, head) {
+            Ok(condition) => condition,
+            Err(e) => {
+                verified.findings.push(unreadable(name, path, &e));
+                continue;
+            }
+        };
+        let (trouble, message, hint) = match condition {
             Condition::Intact => continue,
             Condition::Edited(_) | Condition::Unmarked => {
                 verified.findings.push(edited(name, path));
@@ -224,24 +233,40 @@ fn rendered(
 }
 
 /// Checks the copies of the skill in agents' folders. What carries no mark of the skill is not ours.
-fn copies(
-    folders: &[PathBuf],
-    name: &SkillName,
-    head: Option<&Stored<'_>>,
-    verified: &mut Verified,
-) -> Result<(), skills::Error> {
+fn copies(folders: &[PathBuf], name: &SkillName, head: Option<&Stored<'_>>, verified: &mut Verified) {
     for folder in folders {
         let path = folder.join(name.as_str());
-        let is_folder = fs::lstat(&path)?.is_some_and(|metadata| metadata.is_dir());
-        if !is_folder || Mark::load(&path)?.is_none_or(|mark| mark.name != *name) {
-            continue;
+        match copy(&path, name, head) {
+            Ok(None) => continue,
+            Ok(Some(Condition::Edited(_))) => verified.findings.push(edited(name, path)),
+            Ok(Some(_)) => {}
+            Err(e) => verified.findings.push(unreadable(name, path, &e)),
         }
         verified.trees += 1;
-        if matches!(render::read(&path, head)?, Condition::Edited(_)) {
-            verified.findings.push(edited(name, path));
-        }
     }
-    Ok(())
+}
+
+/// How the copy at `path` is; `None` when there is none of ours.
+fn copy(
+    path: &Path,
+    name: &SkillName,
+    head: Option<&Stored<'_>>,
+) -> Result<Option<Condition>, skills::Error> {
+    let is_folder = fs::lstat(path)?.is_some_and(|metadata| metadata.is_dir());
+    if !is_folder || Mark::load(path)?.is_none_or(|mark| mark.name != *name) {
+        return Ok(None);
+    }
+    Ok(Some(render::read(path, head)?))
+}
+
+fn unreadable(name: &SkillName, path: PathBuf, error: &skills::Error) -> Finding {
+    Finding {
+        trouble: Trouble::Unreadable,
+        skill: Some(name.clone()),
+        path,
+        message: with_causes(error),
+        hint: error.hint().unwrap_or_else(|| "look at its owner and permissions".to_owned()),
+    }
 }
 
 fn edited(name: &SkillName, path: PathBuf) -> Finding {

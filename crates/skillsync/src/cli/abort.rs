@@ -19,6 +19,9 @@ pub(crate) struct AbortArgs {
     /// Name of the skill
     #[arg(add = complete::edited_skills())]
     pub(crate) name: SkillName,
+    /// The lease's token, as `edit --json` gives it: another's edit is then not ended
+    #[arg(long, value_name = "N")]
+    pub(crate) token: Option<u64>,
 }
 
 pub(crate) fn run(cx: &mut Cx<'_>, args: &AbortArgs) -> Result<Exit, Stop> {
@@ -28,7 +31,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &AbortArgs) -> Result<Exit, Stop> {
         cx.ui.show(&Planned::new([format!("move the working copy of {} to trash", args.name)]))?;
         return Ok(Exit::Done);
     }
-    cx.ui.show(&abort(cx.world, &store, &args.name)?)?;
+    cx.ui.show(&abort(cx.world, &store, &args.name, args.token)?)?;
     Ok(Exit::Done)
 }
 

@@ -1,5 +1,6 @@
 //! `skillsync add SOURCE...`
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -51,8 +52,15 @@ pub(crate) struct AddArgs {
 pub(crate) fn run(cx: &mut Cx<'_>, args: &AddArgs) -> Result<Exit, Stop> {
     let store = ops::open(cx.world)?;
     let mut report = AddReport { dry_run: cx.globals.dry_run, ..AddReport::default() };
+    if args.name.is_some() && args.sources.len() > 1 {
+        return Err(Stop::usage(
+            "--name renames one skill; there are several sources",
+            "add them one by one",
+        ));
+    }
+    let mut met = Met::default();
     for source in &args.sources {
-        match from(cx, args, &store, source) {
+        match from(cx, args, &store, source, &mut met) {
             Ok(part) => {
                 report.added.extend(part.added);
                 report.failed.extend(part.failed);
@@ -65,17 +73,62 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &AddArgs) -> Result<Exit, Stop> {
             Err(stop) => return Err(stop),
         }
     }
+    for name in args.skills.iter().filter(|name| args.sources.len() > 1 && !met.asked_for.contains(name)) {
+        let error = Report::of(&no_such_skill(name, "any of the sources", None));
+        report.failed.push(Failed { path: PathBuf::from(name.as_str()), skill: Some(name.clone()), error });
+    }
     finish(cx, report)
 }
 
+/// What the sources before this one had.
+#[derive(Debug, Default)]
+struct Met {
+    /// Skills that were taken from one of them.
+    taken: BTreeSet<SkillName>,
+    /// Those of `--skill` that were found.
+    asked_for: BTreeSet<SkillName>,
+}
+
+impl Met {
+    /// Takes out the candidates whose name an earlier source had: two skills must not become versions of one.
+    fn sort(&mut self, candidates: Vec<Candidate>) -> (Vec<Candidate>, Vec<Failed>) {
+        let (mut new, mut twice) = (Vec::new(), Vec::new());
+        let before = self.taken.clone();
+        for candidate in candidates {
+            self.taken.extend(candidate.name.as_ref().ok().cloned());
+            match &candidate.name {
+                Ok(name) if before.contains(name) => {
+                    let error = ops::Refusal {
+                        kind: Kind::Exists,
+                        code: "skill-twice",
+                        message: format!("`{name}` is in more than one of the sources"),
+                        hint: Some("add them one by one, one of them with --name".to_owned()),
+                    };
+                    let (path, skill) = (candidate.dir.clone(), Some(name.clone()));
+                    twice.push(Failed { path, skill, error: Report::of(&error) });
+                }
+                _ => new.push(candidate),
+            }
+        }
+        (new, twice)
+    }
+}
+
 /// Adds from one source.
-fn from(cx: &mut Cx<'_>, args: &AddArgs, store: &Store, source: &str) -> Result<AddReport, Stop> {
+fn from(
+    cx: &mut Cx<'_>,
+    args: &AddArgs,
+    store: &Store,
+    source: &str,
+    met: &mut Met,
+) -> Result<AddReport, Stop> {
     let existing = if args.force { Existing::Update } else { Existing::Refuse };
     let network = if cx.globals.offline { Network::Off } else { Network::Allowed };
     let looking = cx.ui.progress("looking for skills", None);
     let mut located = locate(cx.world, network, source, args.name.as_ref(), &looking)?;
     drop(looking);
-    let candidates = chosen(cx, args, std::mem::take(&mut located.candidates), source)?;
+    let candidates = chosen(cx, args, std::mem::take(&mut located.candidates), source, met)?;
+    let (candidates, twice) = met.sort(candidates);
     let mut part = if cx.globals.dry_run {
         preview(store, &candidates, existing)?
     } else {
@@ -85,6 +138,7 @@ fn from(cx: &mut Cx<'_>, args: &AddArgs, store: &Store, source: &str) -> Result<
         })?
     };
     located.settle(&mut part);
+    part.failed.extend(twice);
     Ok(part)
 }
 
@@ -94,16 +148,16 @@ fn chosen(
     args: &AddArgs,
     mut candidates: Vec<Candidate>,
     source: &str,
+    met: &mut Met,
 ) -> Result<Vec<Candidate>, Stop> {
-    if let Some(missing) = args.skills.iter().find(|name| !candidates.iter().any(|c| c.is_called(name))) {
-        let there: Vec<String> = candidates.iter().map(Candidate::label).collect();
-        return Err(ops::Error::from(ops::Refusal {
-            kind: Kind::NotFound,
-            code: "skill-not-found",
-            message: format!("there is no skill `{missing}` in `{source}`"),
-            hint: Some(format!("it has: {}", there.join(", "))),
-        })
-        .into());
+    for name in &args.skills {
+        if candidates.iter().any(|candidate| candidate.is_called(name)) {
+            met.asked_for.insert(name.clone());
+        } else if args.sources.len() == 1 {
+            let there: Vec<String> = candidates.iter().map(Candidate::label).collect();
+            let hint = format!("it has: {}", there.join(", "));
+            return Err(ops::Error::from(no_such_skill(name, &format!("`{source}`"), Some(hint))).into());
+        }
     }
     if !args.skills.is_empty() {
         candidates.retain(|candidate| args.skills.iter().any(|name| candidate.is_called(name)));
@@ -128,6 +182,11 @@ fn chosen(
         }
     }
     Ok(candidates)
+}
+
+fn no_such_skill(name: &SkillName, place: &str, hint: Option<String>) -> ops::Refusal {
+    let message = format!("there is no skill `{name}` in {place}");
+    ops::Refusal { kind: Kind::NotFound, code: "skill-not-found", message, hint }
 }
 
 fn finish(cx: &mut Cx<'_>, report: AddReport) -> Result<Exit, Stop> {

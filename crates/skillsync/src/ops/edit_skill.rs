@@ -212,10 +212,10 @@ pub struct Aborted {
 }
 
 /// Discards the working copy of `name` and ends the lease.
-pub fn abort(world: &World, store: &Store, name: &SkillName) -> Result<Aborted, Error> {
+pub fn abort(world: &World, store: &Store, name: &SkillName, token: Option<u64>) -> Result<Aborted, Error> {
     let holder = holder(world);
     write(store, |writing, _| {
-        let trash = edit::abort(writing, name, Claim { holder: &holder, token: None })?;
+        let trash = edit::abort(writing, name, Claim { holder: &holder, token })?;
         Ok(Aborted { name: name.clone(), trash, dry_run: false })
     })
 }

@@ -121,7 +121,13 @@ fn report(plan: &Plan, dry_run: DryRun) -> Result<Collected, Error> {
     add(RemovedKind::EditedTree, &plan.edited_trees)?;
     add(RemovedKind::Object, &plan.objects)?;
     add(RemovedKind::Litter, &plan.litter)?;
-    let deleted = removed.iter().filter(|removed| removed.kind != RemovedKind::EditedTree);
+    // What is moved to trash frees nothing yet.
+    let is_moved = |kind| match kind {
+        RemovedKind::EditedTree => true,
+        RemovedKind::Object => plan.keep != Keep::InUse,
+        RemovedKind::Trash | RemovedKind::Tree | RemovedKind::Litter => false,
+    };
+    let deleted = removed.iter().filter(|removed| !is_moved(removed.kind));
     Ok(Collected {
         freed_bytes: deleted.map(|removed| removed.size_bytes).sum(),
         removed,

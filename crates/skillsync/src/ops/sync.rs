@@ -1,9 +1,10 @@
 //! `sync`: every target is brought to what the store holds (checklist D20, decision 2).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use skillsync_core::fault::Fault;
-use skillsync_core::name::SkillName;
+use skillsync_core::fault::{Fault, Kind};
+use skillsync_core::name::{SkillName, TargetId};
 use skillsync_core::skill::State;
 use skillsync_store::config::Target;
 use skillsync_store::index::{Index, Key};
@@ -12,10 +13,11 @@ use skillsync_store::skills::{self, Look};
 use skillsync_store::store::{Store, Transaction, Writing};
 use skillsync_store::targets::{self, Extent, Installed, Occupant, Wanted};
 
+use skillsync_store::tools::Mode;
 use skillsync_store::{fs, lease, observe, parallel};
 
 use super::target::{TargetLine, covered, tools};
-use super::{Error, write};
+use super::{Error, Refusal, write};
 use crate::ui::Report;
 use crate::world::World;
 use housekeeping::housekeeping;
@@ -183,7 +185,13 @@ impl Present {
             let edit = self.report.hand_edits.iter().find(|edit| edit.skill == name).map(|e| e.path.clone());
             let edit = match edit {
                 Some(path) => Some(path),
-                None => targets::edits(store, index, &name)?.into_iter().next().map(|place| place.root),
+                None => match targets::edits(store, index, &name) {
+                    Ok(edits) => edits.into_iter().next().map(|place| place.root),
+                    Err(e) => {
+                        self.fail(&name, &e);
+                        continue;
+                    }
+                },
             };
             if let Some(path) = edit {
                 let edited = skills::Error::HandEdited { name: name.clone(), path };
@@ -297,14 +305,40 @@ fn outcome(target: TargetLine, done: Result<Installed, targets::Error>) -> Targe
     }
 }
 
-/// Removes what is marked: the links are gone, now the canonical folder and its log go to trash, together.
+/// Removes what is marked and no target serves any more: the canonical folder and its log go to trash, together.
 fn remove_marked(writing: &Writing<'_>, index: &mut Index, state: &mut Present) {
     for name in std::mem::take(&mut state.marked) {
+        if let Some(target) = served_by(writing.store(), &state.report.targets, &name) {
+            let served = Refusal {
+                kind: Kind::Conflict,
+                code: "still-served",
+                message: format!("`{name}` stays: the target `{target}` still has it"),
+                hint: Some(format!(
+                    "mend that target, or `skillsync target remove {target}`; then sync again"
+                )),
+            };
+            state.fail(&name, &served);
+            continue;
+        }
         match remove(writing, index, &name) {
             Ok(()) => state.report.removed.push(name),
             Err(e) => state.report.failed.push(SkillFailure { skill: name, error: Report::of(&e) }),
         }
     }
+}
+
+/// The target that agents still load the skill from, because it could not be worked on.
+fn served_by(store: &Store, targets: &[TargetOutcome], name: &SkillName) -> Option<TargetId> {
+    let is_there = |path: &Path| !matches!(fs::lstat(path), Ok(None));
+    let serves = |target: &&TargetOutcome| {
+        let id = &target.target.id;
+        let failed_copy = || {
+            let known = store.config().target(id).filter(|_| target.status == Status::Failed);
+            known.is_some_and(|t| t.mode == Mode::Copy && is_there(&t.dir(store.home()).join(name.as_str())))
+        };
+        is_there(&store.layout().rendered_skill(id, name.as_str())) || failed_copy()
+    };
+    targets.iter().find(serves).map(|target| target.target.id.clone())
 }
 
 fn remove(writing: &Writing<'_>, index: &mut Index, name: &SkillName) -> Result<(), Error> {

@@ -253,3 +253,20 @@ fn a_folder_that_is_too_large_is_refused_before_it_is_copied() {
     let output = machine.run(&["add", "./src/big", "--json"]).fails(1).json();
     assert_eq!(output["failed"][0]["error"]["code"], "skill-too-large");
 }
+
+#[test]
+fn two_sources_never_become_versions_of_one_skill() {
+    let machine = holding(&[]);
+    for (place, body) in [("a", "one\n"), ("b", "two\n")] {
+        machine.skill_folder(&format!("{place}/pdf"), &SkillBuilder::new("pdf").body(body));
+    }
+    machine.run(&["add", "./a/pdf", "./b/pdf", "--name", "zeta"]).fails(2);
+    let output = machine.run(&["add", "./a/pdf", "./b/pdf", "--force", "--json"]).fails(3).json();
+    assert_eq!(output["failed"][0]["error"]["code"], "skill-twice");
+    assert_eq!(machine.run(&["info", "pdf", "--json"]).ok().json()["version"], 1);
+    machine.skill_folder("c/xlsx", &SkillBuilder::new("xlsx"));
+    let output = machine.run(&["add", "./a", "./c", "--skill", "xlsx", "--json"]).ok().json();
+    assert_eq!(output["added"][0]["skill"], "xlsx");
+    let output = machine.run(&["add", "./a", "./c", "--skill", "nope", "--json"]).fails(1).json();
+    assert_eq!(output["failed"][0]["error"]["code"], "skill-not-found");
+}

@@ -365,9 +365,11 @@ fn a_skills_folder_that_is_gone_is_not_a_user_who_removed_everything() {
     machine.run(&["target", "add", "--path", "agent/skills"]).ok();
     machine.run(&["sync"]).ok();
     std::fs::rename(machine.store("skills"), machine.path("unmounted")).unwrap();
-    for make_empty in [false, true] {
-        if make_empty {
-            std::fs::create_dir(machine.store("skills")).unwrap();
+    for spoil in ["missing", "empty", "a mount point"] {
+        match spoil {
+            "missing" => {}
+            "empty" => std::fs::create_dir(machine.store("skills")).unwrap(),
+            _ => std::fs::create_dir(machine.store("skills/lost+found")).unwrap(),
         }
         for args in [&["sync"][..], &["gc"], &["gc", "--all", "--yes"]] {
             let output = machine.run(args).either();
@@ -375,7 +377,7 @@ fn a_skills_folder_that_is_gone_is_not_a_user_who_removed_everything() {
         }
         assert!(machine.path("agent/skills/pdf/SKILL.md").exists());
     }
-    std::fs::remove_dir(machine.store("skills")).unwrap();
+    std::fs::remove_dir_all(machine.store("skills")).unwrap();
     std::fs::rename(machine.path("unmounted"), machine.store("skills")).unwrap();
     machine.run(&["verify"]).ok();
 }
@@ -443,4 +445,41 @@ fn a_log_that_does_not_read_keeps_nobody_from_committing() {
     machine.run(&["edit", "pdf"]).ok();
     machine.write(".skillsync/editing/pdf/new.md", "new");
     machine.run(&["commit", "pdf", "--reason", "x"]).ok();
+}
+
+#[test]
+fn a_store_that_lost_its_settings_is_still_one() {
+    let machine = holding(&["pdf"]);
+    std::fs::remove_file(machine.store("config.toml")).unwrap();
+    machine.run(&["init"]).ok();
+    machine.run(&["info", "pdf"]).ok();
+}
+
+#[test]
+fn skills_on_another_disk_are_committed_all_the_same() {
+    let shm = std::path::Path::new("/dev/shm");
+    let machine = holding(&["pdf"]);
+    let other = match tempfile::tempdir_in(shm) {
+        Ok(dir) => dir,
+        Err(_) => return skillsync_testkit::say("SKIPPED skills on another disk: /dev/shm takes no folder"),
+    };
+    let skills = other.path().join("skills");
+    skillsync_testkit::disk::copy(&machine.store("skills"), &skills);
+    std::fs::remove_dir_all(machine.store("skills")).unwrap();
+    std::os::unix::fs::symlink(&skills, machine.store("skills")).unwrap();
+    machine.run(&["edit", "pdf"]).ok();
+    machine.write(".skillsync/editing/pdf/new.md", "new");
+    machine.run(&["commit", "pdf", "--reason", "x"]).ok();
+    assert!(skills.join("pdf/new.md").exists());
+    machine.run(&["verify"]).ok();
+}
+
+#[test]
+fn who_works_inside_the_working_copy_holds_its_lease() {
+    let machine = holding(&["pdf"]);
+    machine.run(&["edit", "pdf"]).ok();
+    machine.run(&["edit", "pdf", "--force"]).ok();
+    machine.write(".skillsync/editing/pdf/new.md", "new");
+    let inside = machine.store("editing/pdf");
+    machine.command(&["commit", "pdf", "--reason", "x"]).cwd(&inside).run().ok();
 }

@@ -356,3 +356,31 @@ fn an_edited_copy_is_found_by_verify() {
     let output = machine.run(&["verify", "--json"]).fails(1).json();
     assert_eq!(output["findings"][0]["trouble"], "rendered-edited");
 }
+
+#[test]
+fn a_marked_skill_stays_while_an_agent_still_has_it() {
+    let machine = with_target(&["pdf", "xlsx"]);
+    machine.run(&["sync"]).ok();
+    machine.run(&["rm", "pdf"]).ok();
+    std::fs::rename(machine.path("agent"), machine.path("elsewhere")).unwrap();
+    let output = machine.run(&["sync", "--json"]).fails(3).json();
+    assert_eq!(output["failed"][0]["error"]["code"], "still-served");
+    assert!(machine.store("skills/pdf/SKILL.md").exists());
+    std::fs::rename(machine.path("elsewhere"), machine.path("agent")).unwrap();
+    assert!(machine.run(&["sync"]).ok().stdout.contains("pdf: removed"));
+    assert!(machine.path("agent/skills/pdf").symlink_metadata().is_err());
+}
+
+#[test]
+fn a_repository_in_what_an_agent_loads_is_an_edit() {
+    for mode in ["symlink", "copy"] {
+        let machine = holding(&["pdf"]);
+        machine.run(&["target", "add", "--path", "agent/skills", "--mode", mode]).ok();
+        machine.run(&["sync"]).ok();
+        machine.write("agent/skills/pdf/.git/HEAD", "mine");
+        version(&machine, "pdf", "second\n");
+        let output = machine.run(&["sync", "--json"]).fails(3).json();
+        assert_eq!(output["targets"][0]["held"][0], "pdf", "{mode}");
+        assert!(machine.path("agent/skills/pdf/.git/HEAD").exists());
+    }
+}

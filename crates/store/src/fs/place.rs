@@ -19,6 +19,40 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
 /// Renames to a name that must be free. Where the file system cannot promise that in one step, it is checked first
 /// (callers hold the store's mutex).
 pub fn rename_no_replace(from: &Path, to: &Path) -> Result<()> {
+    match rename_no_replace_once(from, to) {
+        Err(e) if e.io_kind() == io::ErrorKind::PermissionDenied => {
+            opened_up(&[(from, to)], || rename_no_replace_once(from, to)).unwrap_or(Err(e))
+        }
+        result => result,
+    }
+}
+
+/// A folder that its owner closed to writing cannot be moved to another parent: it is opened for the moment of `work`
+/// and closed again where it is then. `folders` are pairs of a path now and the path after; `None` when none of them
+/// is such a folder.
+fn opened_up<T>(folders: &[(&Path, &Path)], work: impl FnOnce() -> Result<T>) -> Option<Result<T>> {
+    let mut opened = Vec::new();
+    for (now, after) in folders {
+        let metadata = lstat(now).ok().flatten()?;
+        let mode = metadata.permissions().mode() & 0o7777;
+        if metadata.is_dir() && mode & 0o200 == 0 {
+            rustix::fs::chmod(*now, rustix::fs::Mode::from_raw_mode(mode | 0o200)).ok()?;
+            opened.push((*now, *after, mode));
+        }
+    }
+    if opened.is_empty() {
+        return None;
+    }
+    let done = work();
+    for (now, after, mode) in opened {
+        let at = if done.is_ok() { after } else { now };
+        // Back as it was; where that fails the folder is only more open to its own user.
+        let _ = rustix::fs::chmod(at, rustix::fs::Mode::from_raw_mode(mode));
+    }
+    Some(done)
+}
+
+fn rename_no_replace_once(from: &Path, to: &Path) -> Result<()> {
     match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
             if lstat(to)?.is_some() {
@@ -42,6 +76,15 @@ pub enum Exchange {
 
 /// Swaps what two names lead to, in one step where the system can.
 pub fn exchange(a: &Path, b: &Path) -> Result<Exchange> {
+    match exchange_once(a, b) {
+        Err(e) if e.io_kind() == io::ErrorKind::PermissionDenied => {
+            opened_up(&[(a, b), (b, a)], || exchange_once(a, b)).unwrap_or(Err(e))
+        }
+        result => result,
+    }
+}
+
+fn exchange_once(a: &Path, b: &Path) -> Result<Exchange> {
     use rustix::io::Errno;
     match rustix::fs::renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE) {
         Ok(()) => Ok(Exchange::Done),

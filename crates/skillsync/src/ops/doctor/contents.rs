@@ -22,6 +22,7 @@ pub(super) fn check(store: &Store, names: &[SkillName], findings: &mut Findings)
             Trouble::Record => (Severity::Error, "record-damaged", false),
             Trouble::HandEdited => (Severity::Warning, "hand-edited", false),
             Trouble::RenderedEdited => (Severity::Warning, "rendered-edited", false),
+            Trouble::Unreadable => (Severity::Error, "unreadable", false),
             Trouble::RenderedMissing => (Severity::Error, "rendered-missing", true),
             Trouble::ObjectMissing => (Severity::Error, "object-missing", true),
             Trouble::ObjectDamaged => (Severity::Error, "object-damaged", true),
