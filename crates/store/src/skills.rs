@@ -145,15 +145,20 @@ pub fn names(layout: &Layout) -> Result<Vec<SkillName>, fs::Error> {
 
 /// The record of a skill.
 pub fn load(store: &Store, name: &SkillName) -> Result<Meta, Error> {
+    find(store, name)?.ok_or_else(|| not_found(store, name))
+}
+
+/// The record of a skill, if there is one: for who makes new ones, and needs no name that looks alike.
+pub fn find(store: &Store, name: &SkillName) -> Result<Option<Meta>, Error> {
     match Meta::load(&store.layout().meta(name)) {
         Err(meta::Error::Fs(e)) if e.kind() == Kind::NotFound => {
             if fs::lstat(&store.layout().skill(name))?.is_some() {
                 let path = store.layout().meta(name);
                 return Err(meta::Error::Damaged { path, problem: "it is missing".to_owned() }.into());
             }
-            Err(not_found(store, name))
+            Ok(None)
         }
-        meta => Ok(meta?),
+        meta => Ok(Some(meta?)),
     }
 }
 
@@ -304,9 +309,8 @@ struct Prepared {
 fn prepare(store: &Store, index: &Index, change: Change) -> Result<Result<Prepared, Error>, Error> {
     let Change { staged, origin, reason, source, upstream, stats, hand_edit } = change;
     let Staged { name, tree, dir } = staged;
-    let known = match load(store, &name) {
-        Ok(meta) => Some(meta),
-        Err(Error::NotFound { .. }) => None,
+    let known = match find(store, &name) {
+        Ok(known) => known,
         Err(e) => return Ok(Err(e)),
     };
     if let (Some(meta), HandEdit::Refuse) = (&known, hand_edit)

@@ -266,11 +266,7 @@ fn standing(
     name: &SkillName,
     existing: Existing,
 ) -> Result<Standing, Error> {
-    let meta = match skills::load(store, name) {
-        Ok(meta) => meta,
-        Err(skills::Error::NotFound { .. }) => return Ok(Standing::New),
-        Err(e) => return Err(e.into()),
-    };
+    let Some(meta) = skills::find(store, name)? else { return Ok(Standing::New) };
     let tree = tree_of(candidate)?;
     let head = meta.head();
     let marked = meta.state == State::PendingRemove;

@@ -252,9 +252,9 @@ struct Known {
 }
 
 fn known(store: &Store, name: &SkillName) -> Result<Result<Option<Known>, String>, Error> {
-    let meta = match skills::load(store, name) {
-        Ok(meta) => meta,
-        Err(skills::Error::NotFound { .. }) => return Ok(Ok(None)),
+    let meta = match skills::find(store, name) {
+        Ok(Some(meta)) => meta,
+        Ok(None) => return Ok(Ok(None)),
         Err(e) => return Ok(Err(e.to_string())),
     };
     if meta.state == State::PendingRemove {
