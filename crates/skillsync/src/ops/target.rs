@@ -332,7 +332,8 @@ fn check_folder(store: &Store, dir: &Path) -> Result<(), Error> {
         return Err(targets::Error::InStore { path: dir.to_owned() }.into());
     }
     // Skills would lie among everything else that a user has.
-    if store.home().starts_with(dir) || store_root.starts_with(fs::resolved(dir)?) {
+    let real = fs::resolved(dir)?;
+    if fs::resolved(store.home())?.starts_with(&real) || store_root.starts_with(&real) {
         let message = format!("`{}` is not a folder for skills alone", dir.display());
         return Err(refuse(Kind::Invalid, "target-too-wide", message)
             .hint("give the folder that the agent reads skills from, for example ~/.claude/skills"));

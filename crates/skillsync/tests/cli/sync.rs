@@ -318,7 +318,8 @@ fn a_tools_folder_in_a_project_is_the_projects() {
 fn a_target_is_a_folder_for_skills_alone() {
     let machine = holding(&["pdf"]);
     let home = machine.home().display().to_string();
-    for path in ["/", "/tmp", home.as_str(), "~"] {
+    symlink(machine.home(), machine.path("home-again")).unwrap();
+    for path in ["/", "/tmp", home.as_str(), "~", "home-again"] {
         let output = machine.run(&["target", "add", "--path", path, "--json"]).fails(1);
         assert_eq!(output.json()["error"]["code"], "target-too-wide", "{path}");
     }
