@@ -161,11 +161,6 @@ impl Store {
         &self.config
     }
 
-    /// Replaces the settings this command works with. The caller saves them.
-    pub fn set_config(&mut self, config: Config) {
-        self.config = config;
-    }
-
     /// The object store.
     pub fn objects(&self) -> Objects<'_> {
         Objects::new(&self.layout)

@@ -483,3 +483,14 @@ fn who_works_inside_the_working_copy_holds_its_lease() {
     let inside = machine.store("editing/pdf");
     machine.command(&["commit", "pdf", "--reason", "x"]).cwd(&inside).run().ok();
 }
+
+#[test]
+fn a_repository_comes_back_when_a_commit_was_killed_after_its_swap() {
+    let machine = holding(&["pdf"]);
+    machine.write(".skillsync/staging/tx-1/old/pdf/.git/HEAD", "mine");
+    machine.write(".skillsync/staging/tx-1/old/pdf/vendor/x", "kept in trash");
+    machine.run(&["sync"]).ok();
+    assert_eq!(machine.read(".skillsync/skills/pdf/.git/HEAD"), "mine");
+    let trash = machine.snapshot().only(".skillsync/trash");
+    assert!(trash.iter().any(|(path, _)| path.ends_with("pdf/vendor/x")));
+}

@@ -385,3 +385,15 @@ fn a_repository_in_what_an_agent_loads_is_an_edit() {
         assert!(machine.path("agent/skills/pdf/.git/HEAD").exists());
     }
 }
+
+#[test]
+fn what_lies_in_a_cache_of_an_old_tree_is_moved_to_trash_not_deleted() {
+    let machine = with_target(&["pdf"]);
+    machine.run(&["sync"]).ok();
+    machine.write("agent/skills/pdf/tmp/notes.md", "mine");
+    version(&machine, "pdf", "second\n");
+    machine.run(&["sync"]).ok();
+    machine.run(&["gc", "--all", "--yes"]).ok();
+    let trash = machine.snapshot().only(".skillsync/trash");
+    assert!(trash.iter().any(|(path, _)| path.ends_with("tmp/notes.md")));
+}
