@@ -94,11 +94,6 @@ impl SkillMd {
     pub fn compatibility(&self) -> Option<&str> {
         self.text("compatibility")
     }
-
-    /// The `allowed-tools` field, trimmed; `None` when it is missing, blank or not one text.
-    pub fn allowed_tools(&self) -> Option<&str> {
-        self.text("allowed-tools")
-    }
 }
 
 /// Reads the frontmatter of `bytes`, a whole `SKILL.md`, as agents load it: a byte order mark, CRLF, unknown fields

@@ -233,71 +233,6 @@ mod tests {
         "#]],
         );
         check(
-            "skillsync",
-            Exit::Usage,
-            expect![[r#"
-            One home for your agents' skills: verified, versioned, in every agent's folder
-
-            Usage: skillsync [OPTIONS] <COMMAND>
-
-            Start:
-              setup        Set everything up: find agents, adopt their skills, link, sync
-              init         Make the store and its config.toml
-              doctor       Find what is wrong and say what mends it
-
-            Skills:
-              new          Make a new skill
-              add          Add skills from a folder or a git repository
-              rm           Remove skills at the next sync [also: remove]
-              ls           List skills [also: list]
-              info         Show what a skill is and its state
-              show         Show what an agent loads of a skill, with token counts
-              export       Copy a skill to a folder
-
-            Editing:
-              edit         Take a working copy of a skill and print its path
-              diff         Compare a working copy with its skill, as JSON
-              commit       Make the working copy the skill's next version
-              abort        Throw a working copy away and end the edit
-              adopt        Keep or discard an edit made outside `edit`
-              history      List the versions of a skill
-              rollback     Go back to an earlier version of a skill
-
-            Quality:
-              validate     Check skills against the Agent Skills specification
-              observe      Record how one use of a skill went
-              log          Show how the uses of a skill went
-
-            Agents:
-              target       Choose the agent folders that sync links skills into
-              sync         Bring every target up to date
-
-            Store:
-              config       Read and change the settings
-              verify       Check every stored byte against its digest
-              gc           Free the space of what nothing needs any more
-
-            Program:
-              completions  Print the completion script of a shell
-              man          Print or write the man pages
-              version      Print the version
-              help         Explain a command
-
-            Global options:
-                  --json          Print one JSON document on stdout
-              -y, --yes           Answer yes to every question
-              -n, --dry-run       Show what would be done and change nothing
-              -q, --quiet         Say nothing on stderr but warnings and errors
-              -v, --verbose       Say more on stderr
-                  --color <WHEN>  When to use colours: auto, always, never
-                  --offline       Use no network
-              -h, --help          Print help
-              -V, --version       Print version
-
-            `skillsync help COMMAND` explains a command. With no skills yet, begin with `skillsync setup`.
-        "#]],
-        );
-        check(
             "skillsync --json info \u{1b}[2J",
             Exit::Usage,
             expect![[r#"
@@ -326,6 +261,18 @@ mod tests {
             assert_eq!(said(line), said("skillsync help"), "{line}");
         }
         assert_eq!(said("skillsync help target --help"), said("skillsync help target"));
+    }
+
+    #[test]
+    fn a_line_without_a_command_gets_the_help_and_fails() {
+        let said = |line: &str| {
+            let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+            let (mut ui, seen) = Ui::by_hand(manner(&args));
+            let exit = answer(&mut ui, &crate::cli::parse(&args).expect_err(line), &args);
+            (exit, seen.out(), seen.err())
+        };
+        let (_, help, _) = said("skillsync --help");
+        assert_eq!(said("skillsync"), (Exit::Usage, String::new(), help));
     }
 
     #[test]
