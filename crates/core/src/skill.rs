@@ -1,10 +1,12 @@
-//! What is recorded of a skill beside its files: where it came from, its versions, how its uses went.
+//! What is recorded of a skill beside its files: its type, where it came from, its versions, how its uses went.
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{ContentHash, TreeId};
 use crate::fault::{Fault, Kind};
 use crate::footer;
+use crate::name::SkillName;
+use crate::tree::SKILL_MD;
 
 /// A text is none of the words that a field allows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +76,32 @@ macro_rules! words {
 pub use words;
 
 words!(
+    /// What an agent takes a thing of the store for (checklist Q5). The store keeps all types alike, under one set of
+    /// names: in an agent a command and a skill of one name would be the same slash command.
+    ArtifactType, "type of artifact", "skill, command, agent", {
+        /// A folder with a `SKILL.md`.
+        Skill = "skill",
+        /// One Markdown file, a slash command.
+        Command = "command",
+        /// One Markdown file, a subagent.
+        Agent = "agent",
+    }
+);
+
+impl ArtifactType {
+    /// Every type.
+    pub const ALL: [ArtifactType; 3] = [ArtifactType::Skill, ArtifactType::Command, ArtifactType::Agent];
+
+    /// The file that makes an artifact of this type what it is: `SKILL.md`, or the one file that it consists of.
+    pub fn main_file(self, name: &SkillName) -> String {
+        match self {
+            ArtifactType::Skill => SKILL_MD.to_owned(),
+            ArtifactType::Command | ArtifactType::Agent => format!("{name}.md"),
+        }
+    }
+}
+
+words!(
     /// Whether a skill is in use (checklist D18).
     State, "state of a skill", "active, pending_remove", {
         /// Rendered and linked at every sync.
@@ -99,7 +127,7 @@ words!(
 
 words!(
     /// Which act made a version.
-    Origin, "origin of a version", "new, add, commit, adopt, rollback, built-in", {
+    Origin, "origin of a version", "new, add, commit, adopt, pull, rollback, built-in", {
         /// `new`.
         New = "new",
         /// `add` or `setup`.
@@ -108,6 +136,8 @@ words!(
         Commit = "commit",
         /// `adopt` of a hand edit.
         Adopt = "adopt",
+        /// `sync pull` of what was edited in a project.
+        Pull = "pull",
         /// `rollback` to an earlier version.
         Rollback = "rollback",
         /// A newer program brought a newer built-in skill.
@@ -138,6 +168,9 @@ pub struct Version {
     pub reason: Option<String>,
     /// Which act made it.
     pub origin: Origin,
+    /// The contents it was merged from: the version before, and what was merged into it. Empty where nothing was
+    /// merged.
+    pub parents: Vec<ContentHash>,
     /// When, as RFC 3339 with `Z`.
     pub at: String,
 }
@@ -188,7 +221,7 @@ mod tests {
 
     #[test]
     fn words_read_back() {
-        for word in ["new", "add", "commit", "adopt", "rollback", "built-in"] {
+        for word in ["new", "add", "commit", "adopt", "pull", "rollback", "built-in"] {
             assert_eq!(word.parse::<Origin>().unwrap().as_str(), word);
         }
         assert!("Active".parse::<State>().is_err());

@@ -18,7 +18,7 @@ use crate::lease::{self, Claim, Holder, Lease};
 use crate::meta::Meta;
 use crate::objects::{self, Batch, Stored};
 use crate::scan;
-use crate::skills::{self, Advanced, Change, HandEdit};
+use crate::skills::{self, Advanced, Change};
 use crate::store::{Store, Writing};
 
 /// A working copy cannot be made or committed.
@@ -275,15 +275,8 @@ pub fn commit(
     let skill_md = fs::read(&staged.dir.join(tree::SKILL_MD), skillsync_core::limits::SKILL_MD_BYTES);
     staged.tree.require_skill_md()?;
     check_skill_md(name, &skill_md?)?;
-    let change = Change {
-        staged,
-        origin: Origin::Commit,
-        reason: Some(reason.to_owned()),
-        source: meta.source,
-        upstream: None,
-        stats,
-        hand_edit: HandEdit::Refuse,
-    };
+    let change =
+        Change { reason: Some(reason.to_owned()), stats, ..Change::new(staged, Origin::Commit, meta.source) };
     let advanced = one(skills::advance(writing, &transaction, batch, index, vec![change])?)?;
     end(store, name)?;
     transaction.finish()?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use skillsync_core::digest::{ContentHash, TreeId};
 use skillsync_core::fault::{Fault, Kind};
-use skillsync_core::skill::{Origin, Source, State, Stats, Version};
+use skillsync_core::skill::{ArtifactType, Origin, Source, State, Stats, Version};
 
 use crate::fs;
 
@@ -80,6 +80,8 @@ pub struct Upstream {
 pub struct Meta {
     /// When it came into the store, RFC 3339 with `Z`.
     pub created: String,
+    /// What it is.
+    pub artifact_type: ArtifactType,
     /// Where from.
     pub source: Source,
     /// Whether it is in use.
@@ -93,10 +95,11 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// The record of a new skill.
-    pub fn new(source: Source, first: Version) -> Self {
+    /// The record of a new skill, or of another artifact.
+    pub fn new(artifact_type: ArtifactType, source: Source, first: Version) -> Self {
         Self {
             created: first.at.clone(),
+            artifact_type,
             source,
             state: State::Active,
             stats: Stats::default(),
@@ -171,10 +174,20 @@ struct Record {
 #[serde(rename_all = "kebab-case")]
 struct SkillRecord {
     created: String,
+    #[serde(rename = "type", default = "skill", skip_serializing_if = "is_skill")]
+    artifact_type: ArtifactType,
     source: Source,
     version: u32,
     content_hash: ContentHash,
     state: State,
+}
+
+fn skill() -> ArtifactType {
+    ArtifactType::Skill
+}
+
+fn is_skill(artifact_type: &ArtifactType) -> bool {
+    *artifact_type == ArtifactType::Skill
 }
 
 #[derive(Serialize, Deserialize)]
@@ -192,6 +205,8 @@ struct VersionRecord {
     content_hash: ContentHash,
     tree: TreeId,
     origin: Origin,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    parents: Vec<ContentHash>,
     at: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -204,6 +219,7 @@ impl From<&Meta> for Record {
             format: FORMAT,
             skill: SkillRecord {
                 created: meta.created.clone(),
+                artifact_type: meta.artifact_type,
                 source: meta.source,
                 version: head.number,
                 content_hash: head.content_hash,
@@ -223,6 +239,7 @@ impl From<&Meta> for Record {
                     content_hash: v.content_hash,
                     tree: v.tree,
                     origin: v.origin,
+                    parents: v.parents.clone(),
                     at: v.at.clone(),
                     reason: v.reason.clone(),
                 })
@@ -244,6 +261,7 @@ impl TryFrom<Record> for Meta {
                 tree: v.tree,
                 reason: v.reason,
                 origin: v.origin,
+                parents: v.parents,
                 at: v.at,
             })
             .collect();
@@ -256,6 +274,7 @@ impl TryFrom<Record> for Meta {
         }
         Ok(Meta {
             created: record.skill.created,
+            artifact_type: record.skill.artifact_type,
             source: record.skill.source,
             state: record.skill.state,
             stats: Stats { positive: record.stats.positive, negative: record.stats.negative },
@@ -276,16 +295,17 @@ mod tests {
             tree: TreeId::of(b"1"),
             reason: Some("because \"x\"\nand y".to_owned()),
             origin: Origin::Add,
+            parents: Vec::new(),
             at: "2026-02-06T00:00:00Z".to_owned(),
         };
-        let mut meta = Meta::new(Source::Git, version.clone());
+        let mut meta = Meta::new(ArtifactType::Command, Source::Git, version.clone());
         meta.upstream = Some(Upstream {
             url: "https://example.test/x.git".to_owned(),
             path: "skills/pdf".to_owned(),
             reference: None,
             commit: "0".repeat(40),
         });
-        meta.push(version);
+        meta.push(Version { parents: vec![ContentHash::of(b"1"), ContentHash::of(b"2")], ..version });
         meta
     }
 

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use skillsync_core::digest::{FileDigest, TreeId};
+use skillsync_core::digest::{ContentHash, FileDigest, TreeId};
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::SkillName;
 use skillsync_core::nearest::nearest;
-use skillsync_core::skill::{Origin, Source, State, Stats, Version};
+use skillsync_core::skill::{ArtifactType, Origin, Source, State, Stats, Version};
 use skillsync_core::tree::{self, Tree};
 
 use crate::fs::{self, FileStamp, Folder};
@@ -233,8 +233,12 @@ pub struct Change {
     pub staged: Staged,
     /// Which act makes it.
     pub origin: Origin,
+    /// What it was merged from, where it was.
+    pub parents: Vec<ContentHash>,
     /// Why.
     pub reason: Option<String>,
+    /// What it is, if this is its first version.
+    pub artifact_type: ArtifactType,
     /// Where the skill comes from, if this is its first version.
     pub source: Source,
     /// Where it comes from in git; `None` leaves what is recorded.
@@ -243,6 +247,23 @@ pub struct Change {
     pub stats: Option<Stats>,
     /// Whether a hand edit in the canonical folder is what is being committed or dropped.
     pub hand_edit: HandEdit,
+}
+
+impl Change {
+    /// A change with no more to say than this; `source` counts if it is the first version.
+    pub fn new(staged: Staged, origin: Origin, source: Source) -> Self {
+        Self {
+            staged,
+            origin,
+            parents: Vec::new(),
+            reason: None,
+            artifact_type: ArtifactType::Skill,
+            source,
+            upstream: None,
+            stats: None,
+            hand_edit: HandEdit::Refuse,
+        }
+    }
 }
 
 /// What a change does about a hand edit in the canonical folder.
@@ -307,7 +328,8 @@ struct Prepared {
 
 /// Checks one change and writes its record beside its payload. The inner error spares the others, the outer not.
 fn prepare(store: &Store, index: &Index, change: Change) -> Result<Result<Prepared, Error>, Error> {
-    let Change { staged, origin, reason, source, upstream, stats, hand_edit } = change;
+    let Change { staged, origin, parents, reason, artifact_type, source, upstream, stats, hand_edit } =
+        change;
     let Staged { name, tree, dir } = staged;
     let known = match find(store, &name) {
         Ok(known) => known,
@@ -328,6 +350,7 @@ fn prepare(store: &Store, index: &Index, change: Change) -> Result<Result<Prepar
         tree: tree.id(),
         reason,
         origin,
+        parents,
         at: store.now_text(),
     };
     let mut meta = match known {
@@ -336,7 +359,7 @@ fn prepare(store: &Store, index: &Index, change: Change) -> Result<Result<Prepar
             meta.state = State::Active;
             meta
         }
-        None => Meta::new(source, version),
+        None => Meta::new(artifact_type, source, version),
     };
     if upstream.is_some() {
         meta.upstream = upstream;

@@ -13,7 +13,7 @@ use skillsync_core::{limits, tree};
 use skillsync_store::index::Index;
 use skillsync_store::meta::Upstream;
 use skillsync_store::objects::Batch;
-use skillsync_store::skills::{self, Change, HandEdit, Staged};
+use skillsync_store::skills::{self, Change, Staged};
 use skillsync_store::store::{Store, Transaction, Writing};
 use skillsync_store::{fs, parallel, scan};
 
@@ -314,7 +314,7 @@ fn change(staged: Staged, candidate: &Candidate, provenance: &Provenance) -> Cha
             (Source::Git, Some(upstream), Some(reason))
         }
     };
-    Change { staged, origin: Origin::Add, reason, source, upstream, stats: None, hand_edit: HandEdit::Refuse }
+    Change { reason, upstream, ..Change::new(staged, Origin::Add, source) }
 }
 
 fn line(

@@ -292,13 +292,10 @@ impl Case {
         let staged = skills::stage_bytes(transaction, &batch, &self.name, &new.payload.contents())?;
         let told = || format!("hand edit in {}", labels(&self.sites).join(", "));
         let change = Change {
-            staged,
-            origin: Origin::Adopt,
             reason: Some(reason.clone().unwrap_or_else(told)),
-            source: meta.source,
-            upstream: None,
             stats: observe::stats(store.layout(), index, &self.name).ok(),
             hand_edit: if survey::has_canonical(&self.sites) { HandEdit::Replace } else { HandEdit::Refuse },
+            ..Change::new(staged, Origin::Adopt, meta.source)
         };
         let advanced = edit::one(skills::advance(writing, transaction, batch, index, vec![change])?)?;
         settled.version = Some(advanced.version.number);

@@ -12,7 +12,7 @@ use skillsync_store::fs;
 use skillsync_store::index::{Index, Key};
 use skillsync_store::meta::Meta;
 use skillsync_store::objects::Batch;
-use skillsync_store::skills::{self, Change, HandEdit, Standing};
+use skillsync_store::skills::{self, Change, Standing};
 use skillsync_store::store::{Store, Writing};
 
 use super::Error;
@@ -111,13 +111,8 @@ pub fn ensure(writing: &Writing<'_>, index: &mut Index) -> Result<Vec<BuiltinCha
             let staged =
                 skills::stage_bytes(&transaction, &batch, &step.change.skill, &step.shipped.contents()?)?;
             wanted.push(Change {
-                staged,
-                origin: Origin::BuiltIn,
                 reason: Some(format!("shipped with skillsync {}", env!("CARGO_PKG_VERSION"))),
-                source: Source::BuiltIn,
-                upstream: None,
-                stats: None,
-                hand_edit: HandEdit::Refuse,
+                ..Change::new(staged, Origin::BuiltIn, Source::BuiltIn)
             });
         }
         for advanced in skills::advance(writing, &transaction, batch, index, wanted)? {

@@ -37,6 +37,8 @@ pub struct Entry {
     pub reason: Option<String>,
     /// Content hash of its files.
     pub content_hash: ContentHash,
+    /// What it was merged from, the version before first; empty where nothing was merged.
+    pub parents: Vec<ContentHash>,
     /// Digest of its list of files, executable bits included.
     pub tree: TreeId,
 }
@@ -52,6 +54,7 @@ pub fn history(store: &Store, name: &SkillName) -> Result<History, Error> {
         origin: version.origin,
         reason: version.reason.clone(),
         content_hash: version.content_hash,
+        parents: version.parents.clone(),
         tree: version.tree,
     };
     let versions = meta.versions().iter().rev().map(entry).collect();

@@ -12,7 +12,7 @@ use skillsync_core::{frontmatter, limits, tree};
 use skillsync_store::edit::one;
 use skillsync_store::fs;
 use skillsync_store::objects::Batch;
-use skillsync_store::skills::{self, Change, HandEdit};
+use skillsync_store::skills::{self, Change};
 use skillsync_store::store::Store;
 
 use super::{Error, Refusal, write};
@@ -93,15 +93,7 @@ pub fn new(store: &Store, name: &SkillName, description: Option<&str>) -> Result
         let contents =
             [(SkillPath::parse(tree::SKILL_MD).map_err(tree::Error::from)?, text.into_bytes(), false)];
         let staged = skills::stage_bytes(&transaction, &batch, name, &contents)?;
-        let change = Change {
-            staged,
-            origin: Origin::New,
-            reason: None,
-            source: Source::HandAuthored,
-            upstream: None,
-            stats: None,
-            hand_edit: HandEdit::Refuse,
-        };
+        let change = Change::new(staged, Origin::New, Source::HandAuthored);
         let made = one(skills::advance(writing, &transaction, batch, index, vec![change])?)?;
         transaction.finish()?;
         Ok(Created {

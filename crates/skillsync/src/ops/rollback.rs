@@ -8,7 +8,7 @@ use skillsync_core::skill::{Origin, State, Version};
 use skillsync_store::index::Index;
 use skillsync_store::meta::Meta;
 use skillsync_store::objects::Batch;
-use skillsync_store::skills::{self, Change, HandEdit};
+use skillsync_store::skills::{self, Change};
 use skillsync_store::store::Store;
 use skillsync_store::{edit, observe};
 
@@ -83,14 +83,11 @@ pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledB
         let tree = store.objects().tree(&target.tree)?;
         let transaction = writing.transaction()?;
         let batch = Batch::new(store.layout(), transaction.dir())?;
+        let staged = skills::stage_tree(&transaction, store.objects(), name, &tree)?;
         let change = Change {
-            staged: skills::stage_tree(&transaction, store.objects(), name, &tree)?,
-            origin: Origin::Rollback,
             reason: Some(format!("back to version {}", target.number)),
-            source: meta.source,
-            upstream: None,
             stats: observe::stats(store.layout(), index, name).ok(),
-            hand_edit: HandEdit::Refuse,
+            ..Change::new(staged, Origin::Rollback, meta.source)
         };
         let advanced = edit::one(skills::advance(writing, &transaction, batch, index, vec![change])?)?;
         transaction.finish()?;

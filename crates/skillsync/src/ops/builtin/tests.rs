@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use skillsync_core::skill::Version;
+use skillsync_core::skill::{ArtifactType, Version};
 use skillsync_core::{frontmatter, limits, tokens};
 use skillsync_store::scan;
 
@@ -47,10 +47,11 @@ fn what_the_user_did_decides() {
             },
             reason: None,
             origin: *origin,
+            parents: Vec::new(),
             at: String::new(),
         });
         let mut versions = versions.collect::<Vec<_>>().into_iter();
-        let mut meta = Meta::new(Source::BuiltIn, versions.next().unwrap());
+        let mut meta = Meta::new(ArtifactType::Skill, Source::BuiltIn, versions.next().unwrap());
         versions.for_each(|version| meta.push(version));
         meta.state = state;
         assert_eq!(decide(&meta, &ours), expected, "{:?}", meta.versions());
@@ -90,8 +91,7 @@ fn an_older_one_is_upgraded_and_nothing_is_done_twice() {
         let batch = Batch::new(writing.store().layout(), transaction.dir())?;
         let contents = [(SkillPath::parse(tree::SKILL_MD).unwrap(), b"old".to_vec(), false)];
         let staged = skills::stage_bytes(&transaction, &batch, &name, &contents)?;
-        let (origin, source, hand_edit) = (Origin::BuiltIn, Source::BuiltIn, HandEdit::Refuse);
-        let change = Change { staged, origin, reason: None, source, upstream: None, stats: None, hand_edit };
+        let change = Change::new(staged, Origin::BuiltIn, Source::BuiltIn);
         for advanced in skills::advance(writing, &transaction, batch, index, vec![change])? {
             advanced?;
         }

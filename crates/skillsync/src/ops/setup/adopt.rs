@@ -9,7 +9,7 @@ use skillsync_core::skill::{Origin, Source};
 use skillsync_store::config::path_text;
 use skillsync_store::index::Index;
 use skillsync_store::objects::Batch;
-use skillsync_store::skills::{self, Change, HandEdit, Staged};
+use skillsync_store::skills::{self, Change, Staged};
 use skillsync_store::store::{Store, Transaction, Writing};
 use skillsync_store::{fs, parallel};
 
@@ -140,13 +140,5 @@ fn change(world: &World, skill: &Skill, variant: &Variant, staged: Staged) -> Ch
         Some(_) => (Origin::Add, format!("found in {}", folders.join(", "))),
         None => (Origin::Rollback, "stays current: chosen in setup".to_owned()),
     };
-    Change {
-        staged,
-        origin,
-        reason: Some(reason),
-        source: Source::Imported,
-        upstream: None,
-        stats: None,
-        hand_edit: HandEdit::Refuse,
-    }
+    Change { reason: Some(reason), ..Change::new(staged, origin, Source::Imported) }
 }
