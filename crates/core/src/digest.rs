@@ -133,6 +133,19 @@ digest_type!(
     ContentHash
 );
 digest_type!(
+    /// The content hash with the line ends of texts folded: what drift compares (decision 7). Where no text has CRLF
+    /// the two are the same bytes.
+    DriftHash
+);
+
+impl From<ContentHash> for DriftHash {
+    /// The drift hash of a content whose texts have no CRLF.
+    fn from(hash: ContentHash) -> Self {
+        Self(hash.0)
+    }
+}
+
+digest_type!(
     /// Names a tree exactly, executable bits included: the key of a version in the object store and of a rendered
     /// tree. Never shown to users, never compared with a content hash.
     TreeId

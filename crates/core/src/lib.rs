@@ -16,3 +16,4 @@ pub mod footer;
 pub mod skill;
 pub mod diff;
 pub mod merge;
+pub mod drift;

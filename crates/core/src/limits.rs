@@ -29,6 +29,10 @@ pub const BODY_TOKENS: usize = 5_000;
 pub const BODY_LINES: usize = 500;
 /// Largest `config.toml` and `tools.toml` we read.
 pub const CONFIG_BYTES: u64 = 1024 * 1024;
+/// Largest deployment file we read: room for ten thousand artifacts.
+pub const DEPLOYMENTS_BYTES: u64 = 16 * 1024 * 1024;
+/// How many contents a deployment's lineage names: enough for years, and still a block that a person can read past.
+pub const LINEAGE: usize = 50;
 /// Longest note of an observation, in characters: one line of a log stays one short append.
 pub const NOTE_CHARS: usize = 1_000;
 /// Largest log of observations that is read whole.

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use skillsync_core::digest::TreeId;
@@ -90,6 +91,21 @@ pub struct TargetSeen {
     pub wanted: [u8; 32],
 }
 
+/// What is remembered of an artifact's copy in a project.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CopySeen<'a> {
+    /// Its content hash.
+    pub content: [u8; 32],
+    /// Its drift hash.
+    pub drift: [u8; 32],
+    /// Its tree.
+    #[serde(with = "tree_bytes")]
+    pub tree: TreeId,
+    /// Its files.
+    #[serde(borrow)]
+    pub files: Seen<'a>,
+}
+
 /// What is remembered of a log of observations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogSeen {
@@ -135,6 +151,8 @@ pub enum Key<'a> {
     Rendered(&'a str),
     /// The [`Seen`] files of a copy in a target, by `<target>/<skill>`.
     Copy(&'a str),
+    /// A [`CopySeen`], by its path in the project.
+    InProject(&'a str),
     /// A [`TargetSeen`].
     Target(&'a str),
     /// A [`LogSeen`].
@@ -153,6 +171,7 @@ impl Key<'_> {
             Key::Retired(name) => ('r', name),
             Key::Rendered(name) => ('m', name),
             Key::Copy(name) => ('c', name),
+            Key::InProject(name) => ('p', name),
             Key::Target(name) => ('g', name),
             Key::Log(name) => ('l', name),
             Key::Housekeeping => ('h', ""),
@@ -163,9 +182,14 @@ impl Key<'_> {
 }
 
 impl Index {
-    /// Reads the index; an empty one when there is none that can be used.
+    /// Reads the store's index; an empty one when there is none that can be used.
     pub fn load(layout: &Layout) -> Self {
-        fs::read(&layout.index(), INDEX_BYTES).ok().and_then(Self::parse).unwrap_or_default()
+        Self::load_at(&layout.index())
+    }
+
+    /// Reads the index at `path`: each project has one of its own.
+    pub fn load_at(path: &Path) -> Self {
+        fs::read(path, INDEX_BYTES).ok().and_then(Self::parse).unwrap_or_default()
     }
 
     fn parse(buffer: Vec<u8>) -> Option<Self> {
@@ -226,8 +250,13 @@ impl Index {
         !self.changes.is_empty()
     }
 
-    /// Writes it back if it changed. The caller holds the store's mutex.
+    /// Writes the store's index back if it changed. The caller holds the store's mutex.
     pub fn save(&self, layout: &Layout) -> Result<(), fs::Error> {
+        self.save_at(layout, &layout.index())
+    }
+
+    /// Writes it to `path` if it changed. Of two writers at once the last one's is there, whole.
+    pub fn save_at(&self, layout: &Layout, path: &Path) -> Result<(), fs::Error> {
         if !self.is_changed() {
             return Ok(());
         }
@@ -255,7 +284,7 @@ impl Index {
         // What a kill leaves of it in staging, the next command clears.
         let temporary = layout.staging().join(fs::unique_name("index-"));
         let written = fs::create(&temporary, &file, fs::Mode::Private)
-            .and_then(|()| fs::rename(&temporary, &layout.index()));
+            .and_then(|()| fs::rename(&temporary, path));
         if written.is_err() {
             let _ = fs::remove_file(&temporary);
         }

@@ -149,6 +149,21 @@ impl Layout {
         self.state().join("lease-counter")
     }
 
+    /// What is known of projects with deployments, a ledger and a cache for each.
+    pub fn projects(&self) -> PathBuf {
+        self.state().join("projects")
+    }
+
+    /// The ledger of the project at `root`, its real path.
+    pub fn ledger(&self, root: &Path) -> PathBuf {
+        self.projects().join(format!("{}.json", project_id(root)))
+    }
+
+    /// The cache of what was seen in the project at `root`, its real path.
+    pub fn project_index(&self, root: &Path) -> PathBuf {
+        self.projects().join(format!("{}.index", project_id(root)))
+    }
+
     /// What the last `setup` did, for its undo.
     pub fn setup_record(&self) -> PathBuf {
         self.state().join("setup.json")
@@ -192,6 +207,11 @@ impl Layout {
             self.trash(),
         ]
     }
+}
+
+/// A short name for a project on this machine: its path may hold anything.
+fn project_id(root: &Path) -> String {
+    FileDigest::of(root.as_os_str().as_encoded_bytes()).hex()[..16].to_owned()
 }
 
 fn fanned(base: PathBuf, hex: &str) -> PathBuf {

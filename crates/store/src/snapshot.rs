@@ -12,6 +12,7 @@ use skillsync_core::name::SkillName;
 use crate::fs;
 use crate::index::{Index, Key};
 use crate::layout::{META, TREE_MARK};
+use crate::ledger;
 use crate::lease;
 use crate::meta::{self, Meta};
 use crate::render::{self, Condition};
@@ -76,10 +77,14 @@ fn find(store: &Store, index: &mut Index, keep: Keep) -> Result<Plan, Error> {
     if keep == Keep::Day {
         return Ok(plan);
     }
-    match named_objects(store, &plan.trash) {
+    let kept = ledger::kept_trees(store.layout()).map_err(|e| with_causes(&e));
+    let named = kept.and_then(|kept| {
+        named_objects(store, &plan.trash, &kept).map_err(|e| with_causes(&e))
+    });
+    match named {
         Ok(named) => plan.objects = unnamed(store, &named)?,
         // Without every record nobody can say what is still named: nothing is removed then.
-        Err(e) => plan.objects_kept_because = Some(with_causes(&e)),
+        Err(why) => plan.objects_kept_because = Some(why),
     }
     plan.litter = litter(store)?;
     Ok(plan)
@@ -210,8 +215,9 @@ fn has_only_ours(root: &Path) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// Every object that something names.
-fn named_objects(store: &Store, leaving: &[PathBuf]) -> Result<Named, Error> {
+/// Every object that something names; `kept` are the trees that ledgers of projects do: bases of merges, also of a
+/// skill that is no more.
+fn named_objects(store: &Store, leaving: &[PathBuf], kept: &[TreeId]) -> Result<Named, Error> {
     let layout = store.layout();
     let mut named = Named::default();
     // Every folder with a record counts, also one that somebody renamed so that it is no skill for now.
@@ -235,6 +241,9 @@ fn named_objects(store: &Store, leaving: &[PathBuf]) -> Result<Named, Error> {
         if let Ok(Some(lease)) = lease::get(layout, &name) {
             named.add_tree(store, &lease.base)?;
         }
+    }
+    for id in kept {
+        named.add_tree(store, id)?;
     }
     // A removed skill can be taken out of trash with all its history.
     for entry in store.trash().list()?.into_iter().filter(|e| !leaving.contains(&e.path)) {

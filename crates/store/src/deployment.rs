@@ -1,0 +1,348 @@
+//! The deployment file of one agent's folder in a project: what was deployed into it, of which content, when
+//! (`docs/formats/deployment.md`, checklist Q5, Q11; decision 17). It is shared through the project's repository, so it
+//! names no path of a machine, keeps one order, and has one block for each artifact.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Deserializer, Serialize};
+use skillsync_core::digest::{ContentHash, DriftHash, TreeId};
+use skillsync_core::fault::{Fault, Kind};
+use skillsync_core::limits;
+use skillsync_core::name::SkillName;
+use skillsync_core::path::SkillPath;
+use skillsync_core::skill::ArtifactType;
+
+use crate::fs;
+
+pub mod skillmeat;
+
+/// The file, in an agent's folder of a project.
+pub const FILE: &str = ".skillsync-deployed.toml";
+
+/// The format of the file that this program writes.
+const FORMAT: u32 = 1;
+
+/// What the file says of itself to whoever opens it.
+const HEAD: &str = "\
+# What skillsync deployed here, of which content. Keep it in the repository, and let skillsync write it.
+";
+
+/// A deployment file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The disk refused.
+    #[error(transparent)]
+    Fs(#[from] fs::Error),
+    /// A merge of the repository left its markers in it.
+    #[error("`{}` has git's conflict markers in it, line {line}", .path.display())]
+    Unmerged {
+        /// The file.
+        path: PathBuf,
+        /// Line of the first marker, from 1.
+        line: usize,
+    },
+    /// It does not read.
+    #[error("`{}` is damaged, line {line}: {problem}", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Line of what is wrong, from 1.
+        line: usize,
+        /// What is wrong, one line.
+        problem: String,
+    },
+    /// It has two records of one artifact.
+    #[error("`{}` has two records of the {artifact_type} `{name}`, the second in line {line}", .path.display())]
+    Twice {
+        /// The file.
+        path: PathBuf,
+        /// The artifact's type.
+        artifact_type: ArtifactType,
+        /// The artifact's name.
+        name: SkillName,
+        /// Line of the second one's name, from 1.
+        line: usize,
+    },
+    /// A newer program wrote it.
+    #[error("`{}` has format {found}; this skillsync knows format {FORMAT} only", .path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        found: u32,
+    },
+}
+
+impl Fault for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Error::Fs(e) => e.kind(),
+            Error::Unmerged { .. } => Kind::Conflict,
+            _ => Kind::Invalid,
+        }
+    }
+    fn code(&self) -> &'static str {
+        match self {
+            Error::Fs(e) => e.code(),
+            Error::Unmerged { .. } => "deployments-unmerged",
+            Error::Damaged { .. } => "deployments-damaged",
+            Error::Twice { .. } => "deployment-twice",
+            Error::Newer { .. } => "deployments-newer",
+        }
+    }
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Fs(e) => e.hint(),
+            Error::Unmerged { .. } => Some(
+                "every [[deployed]] block stands for itself: keep the blocks of both sides, of two with one \
+                 artifact_name the one whose files are in the project, and take the markers out"
+                    .to_owned(),
+            ),
+            Error::Damaged { path, .. } => Some(format!(
+                "mend that line, or take the file as it was: git checkout -- '{}'",
+                path.file_name().unwrap_or_default().display()
+            )),
+            Error::Twice { .. } => {
+                Some("remove the block whose content_hash is not that of the files".to_owned())
+            }
+            Error::Newer { .. } => Some("install the newest skillsync".to_owned()),
+        }
+    }
+}
+
+/// One artifact that was deployed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its name in the store.
+    pub artifact_name: SkillName,
+    /// What it is.
+    pub artifact_type: ArtifactType,
+    /// The collection it came from: a store has one, `default`.
+    pub from_collection: String,
+    /// When it was deployed last, RFC 3339 with `Z`. A time without an offset is read as UTC.
+    #[serde(deserialize_with = "utc")]
+    pub deployed_at: String,
+    /// Where it is, below the agent's folder: `skills/pdf`.
+    pub artifact_path: SkillPath,
+    /// Content that was deployed: the baseline.
+    pub content_hash: ContentHash,
+    /// The same with line ends folded; absent where that changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift_hash: Option<DriftHash>,
+    /// The exact tree that was deployed, executable bits included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<TreeId>,
+    /// Whether the project's copy was found edited when it was last recorded.
+    #[serde(default)]
+    pub local_modifications: bool,
+    /// The content that was deployed before this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_hash: Option<ContentHash>,
+    /// All contents that were deployed here, the newest first, at most [`limits::LINEAGE`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub version_lineage: Vec<ContentHash>,
+    /// When its drift was last recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_utc")]
+    pub last_modified_check: Option<String>,
+    /// When the edit that is there now was first recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_utc")]
+    pub modification_detected_at: Option<String>,
+    /// `content_hash` again, under the name that older readers know (checklist Q11).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    collection_sha: Option<ContentHash>,
+}
+
+/// What exactly is deployed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Content {
+    /// Its content hash.
+    pub content_hash: ContentHash,
+    /// Its drift hash.
+    pub drift_hash: DriftHash,
+    /// Its tree.
+    pub tree: TreeId,
+}
+
+impl Record {
+    /// The record of a first deployment.
+    pub fn new(name: SkillName, artifact_type: ArtifactType, path: SkillPath, at: String, of: Content) -> Self {
+        let mut record = Self {
+            artifact_name: name,
+            artifact_type,
+            from_collection: "default".to_owned(),
+            deployed_at: at,
+            artifact_path: path,
+            content_hash: of.content_hash,
+            drift_hash: None,
+            tree: None,
+            local_modifications: false,
+            parent_hash: None,
+            version_lineage: vec![of.content_hash],
+            last_modified_check: None,
+            modification_detected_at: None,
+            collection_sha: None,
+        };
+        record.set_content(of);
+        record
+    }
+
+    fn set_content(&mut self, of: Content) {
+        self.content_hash = of.content_hash;
+        self.collection_sha = Some(of.content_hash);
+        self.drift_hash = Some(of.drift_hash).filter(|hash| *hash != DriftHash::from(of.content_hash));
+        self.tree = Some(of.tree);
+    }
+
+    /// The record after another deployment (checklist Q12): the content before is its parent. A redeployment of the
+    /// same content leaves the lineage as it is.
+    pub fn redeployed(self, at: String, of: Content) -> Self {
+        let before = self.content_hash;
+        let mut record = Self {
+            deployed_at: at,
+            local_modifications: false,
+            modification_detected_at: None,
+            last_modified_check: None,
+            ..self
+        };
+        record.set_content(of);
+        if before != of.content_hash {
+            record.parent_hash = Some(before);
+            // A file by another program may lack the newest one.
+            if record.version_lineage.first() != Some(&before) {
+                record.version_lineage.insert(0, before);
+            }
+            record.version_lineage.insert(0, of.content_hash);
+            record.version_lineage.truncate(limits::LINEAGE);
+        }
+        record
+    }
+
+    /// The record after its drift was looked at.
+    pub fn checked(mut self, at: String, is_modified: bool) -> Self {
+        self.modification_detected_at = match (is_modified, self.modification_detected_at) {
+            (false, _) => None,
+            (true, Some(since)) => Some(since),
+            (true, None) => Some(at.clone()),
+        };
+        self.local_modifications = is_modified;
+        self.last_modified_check = Some(at);
+        self
+    }
+
+    /// The drift hash of what was deployed.
+    pub fn drift_hash(&self) -> DriftHash {
+        self.drift_hash.unwrap_or(DriftHash::from(self.content_hash))
+    }
+
+    /// What there is one record for.
+    pub fn key(&self) -> (ArtifactType, &SkillName) {
+        (self.artifact_type, &self.artifact_name)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    format: u32,
+    #[serde(default)]
+    deployed: Vec<Record>,
+}
+
+#[derive(Deserialize)]
+struct Probe {
+    #[serde(default)]
+    format: u32,
+}
+
+/// Reads the deployment file at `path`, sorted by type and name; `None` when there is none.
+pub fn read(path: &Path) -> Result<Option<Vec<Record>>, Error> {
+    let Some(text) = text(path)? else { return Ok(None) };
+    let probe: Probe = toml_edit::de::from_str(&text).map_err(|e| damaged(path, &text, &e))?;
+    if probe.format > FORMAT {
+        return Err(Error::Newer { path: path.to_owned(), found: probe.format });
+    }
+    let file: File = toml_edit::de::from_str(&text).map_err(|e| damaged(path, &text, &e))?;
+    let mut records = file.deployed;
+    records.sort_by(|a, b| a.key().cmp(&b.key()));
+    if let Some(pair) = records.windows(2).find(|pair| pair[0].key() == pair[1].key()) {
+        let (artifact_type, name) = pair[1].key();
+        let name = name.clone();
+        let line = second_line(&text, &format!("artifact_name = \"{name}\""));
+        return Err(Error::Twice { path: path.to_owned(), artifact_type, name, line });
+    }
+    Ok(Some(records))
+}
+
+/// The text of a deployment file of any shape, without markers of a merge; `None` when there is none.
+fn text(path: &Path) -> Result<Option<String>, Error> {
+    let Some(bytes) = fs::optional(fs::read(path, limits::DEPLOYMENTS_BYTES))? else { return Ok(None) };
+    let text = String::from_utf8(bytes).map_err(|e| {
+        let line = lines_before(&e.as_bytes()[..e.utf8_error().valid_up_to()]);
+        Error::Damaged { path: path.to_owned(), line, problem: "it is not UTF-8".to_owned() }
+    })?;
+    let is_marker = |line: &str| line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ");
+    match text.lines().position(is_marker) {
+        Some(at) => Err(Error::Unmerged { path: path.to_owned(), line: at + 1 }),
+        None => Ok(Some(text)),
+    }
+}
+
+fn lines_before(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+fn damaged(path: &Path, text: &str, error: &toml_edit::de::Error) -> Error {
+    let before = error.span().and_then(|span| text.as_bytes().get(..span.start)).unwrap_or_default();
+    let problem = error.message().trim().replace('\n', ", ");
+    Error::Damaged { path: path.to_owned(), line: lines_before(before), problem }
+}
+
+fn second_line(text: &str, wanted: &str) -> usize {
+    text.lines().enumerate().filter(|(_, line)| line.trim() == wanted).nth(1).map_or(1, |(at, _)| at + 1)
+}
+
+/// Writes the deployment file at `path` in its one order; without records there is no file.
+pub fn write(path: &Path, mut records: Vec<Record>) -> Result<(), fs::Error> {
+    if records.is_empty() {
+        fs::remove_file(path)?;
+        return fs::sync_dir(path.parent().unwrap_or(path));
+    }
+    records.sort_by(|a, b| a.key().cmp(&b.key()));
+    let file = File { format: FORMAT, deployed: records };
+    // The records have no type that TOML cannot hold.
+    let text = toml_edit::ser::to_string_pretty(&file).unwrap_or_default();
+    fs::replace(path, format!("{HEAD}{text}").as_bytes(), fs::Mode::Plain)
+}
+
+/// A time as records keep it: RFC 3339, whole seconds, `Z`. One without an offset is UTC (decision 17).
+fn normalized(text: &str) -> Option<String> {
+    let at = text.parse::<Timestamp>().ok().or_else(|| {
+        let naive: DateTime = text.parse().ok()?;
+        Some(naive.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    })?;
+    Some(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+fn utc<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    // A hand may have written a bare TOML time.
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Time {
+        Text(String),
+        Bare(toml_edit::Datetime),
+    }
+    let text = match Time::deserialize(deserializer)? {
+        Time::Text(text) => text,
+        Time::Bare(bare) => bare.to_string(),
+    };
+    normalized(&text).ok_or_else(|| serde::de::Error::custom(format!("`{}` is no time", text.escape_debug())))
+}
+
+fn optional_utc<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    utc(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,350 @@
+//! A project: a folder, mostly a repository, with agents' folders that copies of the store's artifacts are deployed
+//! into. What is there is looked at here, and copies are put in and taken out; what should be there is decided above.
+//!
+//! Others commit to a project: nothing put here is a link or names a path of this machine, nothing outside the project
+//! is touched through a link in it, and what is replaced or taken out goes to trash.
+
+use std::path::{Path, PathBuf};
+
+use skillsync_core::digest::{ContentHash, DriftHash};
+use skillsync_core::fault::{Fault, Kind};
+use skillsync_core::name::SkillName;
+use skillsync_core::path::SkillPath;
+use skillsync_core::skill::ArtifactType;
+
+use crate::deployment::{self, Content};
+use crate::fs;
+use crate::index::{CopySeen, Index, Key, Seen};
+use crate::objects;
+use crate::scan;
+use crate::skills;
+use crate::store::Store;
+use crate::tools::Tools;
+
+mod place;
+mod read;
+
+pub use place::{Entering, Replaced, enter, recover, take_out};
+pub use read::{Contents, read};
+
+/// A project, or a copy in it, does not allow what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is nothing.
+    #[error("project path does not exist: `{}`", .path.display())]
+    Missing {
+        /// What was given.
+        path: PathBuf,
+    },
+    /// It is no folder.
+    #[error("project path is not a folder: `{}`", .path.display())]
+    NotAFolder {
+        /// What was given.
+        path: PathBuf,
+    },
+    /// It is the user's home, where agents keep what is for all projects.
+    #[error("your home is not a project: `{}`", .path.display())]
+    Home {
+        /// What was given.
+        path: PathBuf,
+    },
+    /// It lies in the store, or the store in it.
+    #[error("project `{}` and store `{}` lie in each other", .path.display(), .store.display())]
+    Store {
+        /// What was given.
+        path: PathBuf,
+        /// The store.
+        store: PathBuf,
+    },
+    /// No agent's folder in it has a deployment file.
+    #[error("no deployment metadata found in `{}`", .path.display())]
+    NoDeployments {
+        /// The project.
+        path: PathBuf,
+    },
+    /// A link on the way to a copy leads out of the project.
+    #[error("`{}` leads out of the project, to `{}`", .path.display(), .to.display())]
+    Outside {
+        /// Where the link is.
+        path: PathBuf,
+        /// Where it leads.
+        to: PathBuf,
+    },
+    /// Something that is no copy stands where one should.
+    #[error("`{}` is a {what}, not a copy of `{name}`", .path.display())]
+    InTheWay {
+        /// Where.
+        path: PathBuf,
+        /// What stands there.
+        what: &'static str,
+        /// The artifact.
+        name: SkillName,
+    },
+    /// A copy changed while it was being replaced.
+    #[error("`{}` was changed just now, by another hand", .path.display())]
+    Changed {
+        /// The copy.
+        path: PathBuf,
+    },
+    /// A copy is no payload.
+    #[error(transparent)]
+    Scan(#[from] scan::Error),
+    /// A deployment file does not read.
+    #[error(transparent)]
+    Deployment(#[from] deployment::Error),
+    /// What is to be put in cannot be had.
+    #[error(transparent)]
+    Skill(#[from] skills::Error),
+    /// The disk refused.
+    #[error(transparent)]
+    Fs(#[from] fs::Error),
+}
+
+impl From<objects::Error> for Error {
+    fn from(e: objects::Error) -> Self {
+        Error::Skill(e.into())
+    }
+}
+
+impl Fault for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Error::Missing { .. } | Error::NotAFolder { .. } | Error::NoDeployments { .. } => Kind::NotFound,
+            Error::Home { .. } | Error::Store { .. } | Error::Outside { .. } => Kind::Invalid,
+            Error::InTheWay { .. } => Kind::Exists,
+            Error::Changed { .. } => Kind::Conflict,
+            Error::Scan(e) => e.kind(),
+            Error::Deployment(e) => e.kind(),
+            Error::Skill(e) => e.kind(),
+            Error::Fs(e) => e.kind(),
+        }
+    }
+    fn code(&self) -> &'static str {
+        match self {
+            Error::Missing { .. } => "project-not-found",
+            Error::NotAFolder { .. } => "project-not-a-folder",
+            Error::Home { .. } => "project-is-home",
+            Error::Store { .. } => "project-and-store",
+            Error::NoDeployments { .. } => "no-deployments",
+            Error::Outside { .. } => "outside-project",
+            Error::InTheWay { .. } => "copy-blocked",
+            Error::Changed { .. } => "copy-changed",
+            Error::Scan(e) => e.code(),
+            Error::Deployment(e) => e.code(),
+            Error::Skill(e) => e.code(),
+            Error::Fs(e) => e.code(),
+        }
+    }
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Missing { .. } | Error::NotAFolder { .. } => {
+                Some("give the folder of the project; look at how it is spelt".to_owned())
+            }
+            Error::Home { .. } => {
+                Some("for your own agents add targets: skillsync target add --detected".to_owned())
+            }
+            Error::Store { .. } => Some("keep projects outside the store, and the store outside them".to_owned()),
+            Error::NoDeployments { path } => {
+                Some(format!("deploy something first: skillsync deploy NAME '{}'", path.display()))
+            }
+            Error::Outside { .. } => {
+                Some("replace the link by a folder of the project; nothing is written through it".to_owned())
+            }
+            Error::InTheWay { .. } => Some("move it away, or deploy to another agent with --tool".to_owned()),
+            Error::Changed { .. } => Some("nothing was replaced; run the same command again".to_owned()),
+            Error::Scan(e) => e.hint(),
+            Error::Deployment(e) => e.hint(),
+            Error::Skill(e) => e.hint(),
+            Error::Fs(e) => e.hint(),
+        }
+    }
+}
+
+/// A project that is there.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// As it was given: what the user is shown.
+    path: PathBuf,
+    /// Its real path: what it is known by.
+    root: PathBuf,
+}
+
+/// An agent's folder of a project, whether it is there or not.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AgentFolder {
+    /// Relative to the project, `/` separators; empty for the project itself.
+    pub name: String,
+    /// Where it is.
+    pub dir: PathBuf,
+    /// What its folder of skills is called, mostly `skills`.
+    skills: String,
+}
+
+/// Where one copy is, or would be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The artifact.
+    pub name: SkillName,
+    /// What it is.
+    pub artifact_type: ArtifactType,
+    /// Below the agent's folder, as the deployment file says it.
+    pub below: SkillPath,
+    /// On the disk.
+    pub path: PathBuf,
+    /// Below the project: its key in the cache.
+    key: String,
+}
+
+impl Project {
+    /// The project at `path`, an absolute one.
+    pub fn open(store: &Store, path: &Path) -> Result<Self, Error> {
+        let Some(root) = fs::real_path(path)? else { return Err(Error::Missing { path: path.to_owned() }) };
+        if !fs::stat(&root)?.is_some_and(|metadata| metadata.is_dir()) {
+            return Err(Error::NotAFolder { path: path.to_owned() });
+        }
+        let of_store = fs::resolved(store.layout().root())?;
+        if root == fs::resolved(store.home())? {
+            return Err(Error::Home { path: path.to_owned() });
+        }
+        if root.starts_with(&of_store) || of_store.starts_with(&root) {
+            return Err(Error::Store { path: path.to_owned(), store: store.layout().root().to_owned() });
+        }
+        Ok(Self { path: path.to_owned(), root })
+    }
+
+    /// As it was given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its real path.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of the tool whose skills of a project are in `skills`: `.claude` for `.claude/skills`.
+    pub fn agent_folder(&self, skills: &str) -> AgentFolder {
+        let (name, skills) = skills.rsplit_once('/').unwrap_or(("", skills));
+        let dir = if name.is_empty() { self.root.clone() } else { self.root.join(name) };
+        AgentFolder { name: name.to_owned(), dir, skills: skills.to_owned() }
+    }
+
+    /// The agents' folders that can hold deployments: of all known tools, and every hidden folder of the project. Two
+    /// that are one by a link count once.
+    pub fn agent_folders(&self, tools: &Tools) -> Result<Vec<AgentFolder>, Error> {
+        let mut folders: Vec<AgentFolder> =
+            tools.iter().map(|tool| self.agent_folder(tool.project.as_str())).collect();
+        for entry in fs::entries(&self.root)?.unwrap_or_default() {
+            if let Some(name) = entry.to_str().filter(|name| name.starts_with('.') && *name != ".git") {
+                folders.push(self.agent_folder(&format!("{name}/skills")));
+            }
+        }
+        folders.sort();
+        folders.dedup_by(|a, b| a.dir == b.dir);
+        let mut real = Vec::new();
+        let mut found = Vec::new();
+        for folder in folders {
+            match fs::real_path(&folder.dir)? {
+                Some(at) if at.starts_with(&self.root) && !real.contains(&at) => {
+                    real.push(at);
+                    found.push(folder);
+                }
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// The place of an artifact in `folder` by the rule: `skills/NAME`, `commands/NAME.md`, `agents/NAME.md`.
+    pub fn place(
+        &self,
+        folder: &AgentFolder,
+        artifact_type: ArtifactType,
+        name: &SkillName,
+    ) -> Result<Place, Error> {
+        let below = match artifact_type {
+            ArtifactType::Skill => format!("{}/{name}", folder.skills),
+            ArtifactType::Command => format!("commands/{name}.md"),
+            ArtifactType::Agent => format!("agents/{name}.md"),
+        };
+        let below = SkillPath::parse(&below)
+            .map_err(|source| scan::Error::Name { root: folder.dir.clone(), source })?;
+        Ok(self.place_at(folder, artifact_type, name, &below))
+    }
+
+    /// The place of an artifact in `folder` where its record says it is.
+    pub fn place_at(
+        &self,
+        folder: &AgentFolder,
+        artifact_type: ArtifactType,
+        name: &SkillName,
+        below: &SkillPath,
+    ) -> Place {
+        let key = if folder.name.is_empty() { below.to_string() } else { format!("{}/{below}", folder.name) };
+        Place {
+            name: name.clone(),
+            artifact_type,
+            below: below.clone(),
+            path: folder.dir.join(below.as_str()),
+            key,
+        }
+    }
+
+    /// Fails when a link on the way to `path` leads out of the project.
+    fn require_inside(&self, path: &Path) -> Result<(), Error> {
+        let to = fs::resolved(path)?;
+        if to.starts_with(&self.root) {
+            return Ok(());
+        }
+        Err(Error::Outside { path: path.to_owned(), to })
+    }
+}
+
+/// What is at `place`: its content, or nothing. The cache answers where it can and learns what it did not know.
+pub fn look(project: &Project, index: &Index, place: &Place) -> Result<Looked, Error> {
+    if let Some(seen) = index.get::<CopySeen<'_>>(Key::InProject(&place.key)) {
+        let root = match place.artifact_type {
+            ArtifactType::Skill => Some(place.path.as_path()),
+            ArtifactType::Command | ArtifactType::Agent => place.path.parent(),
+        };
+        let folder = root.and_then(fs::Folder::open);
+        if folder.is_some_and(|folder| seen.files.is_unchanged(&folder)) {
+            let content = Content {
+                content_hash: ContentHash::from_bytes(seen.content),
+                drift_hash: DriftHash::from_bytes(seen.drift),
+                tree: seen.tree,
+            };
+            return Ok(Looked { content: Some(content), fresh: None });
+        }
+    }
+    let settled_ns = fs::clock_ns();
+    let Some(contents) = read(project, place)? else { return Ok(Looked { content: None, fresh: None }) };
+    Ok(Looked { content: Some(contents.content), fresh: Some((contents.listing, settled_ns)) })
+}
+
+/// What a look at a place found.
+#[derive(Debug)]
+pub struct Looked {
+    /// What is there.
+    pub content: Option<Content>,
+    fresh: Option<(scan::Listing, i64)>,
+}
+
+impl Looked {
+    /// Tells the cache what it did not know.
+    pub fn remember(&self, index: &mut Index, place: &Place) {
+        match (&self.content, &self.fresh) {
+            (Some(content), Some((listing, settled_ns))) => {
+                let seen = CopySeen {
+                    content: *content.content_hash.as_bytes(),
+                    drift: *content.drift_hash.as_bytes(),
+                    tree: content.tree,
+                    files: Seen::new(listing, *settled_ns),
+                };
+                index.set(Key::InProject(&place.key), &seen);
+            }
+            (Some(_), None) => {}
+            (None, _) => index.remove(Key::InProject(&place.key)),
+        }
+    }
+}

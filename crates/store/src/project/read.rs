@@ -1,0 +1,86 @@
+//! Reading a copy in a project: its files, its hashes, the observation footer taken off.
+
+use std::collections::BTreeMap;
+
+use skillsync_core::digest::{DriftHash, FileDigest};
+use skillsync_core::drift::folded;
+use skillsync_core::footer;
+use skillsync_core::limits;
+use skillsync_core::path::SkillPath;
+use skillsync_core::skill::ArtifactType;
+use skillsync_core::tree::{File, SKILL_MD, Tree};
+
+use super::{Error, Place, Project};
+use crate::deployment::Content;
+use crate::fs::{self, FileStamp};
+use crate::scan::{self, Found, Listing};
+
+/// A copy that was read.
+#[derive(Debug)]
+pub struct Contents {
+    /// Its hashes.
+    pub content: Content,
+    /// Its files.
+    pub tree: Tree,
+    /// Their bytes, without an observation footer, and whether their owner may execute them.
+    pub files: BTreeMap<SkillPath, (Vec<u8>, bool)>,
+    pub(super) listing: Listing,
+}
+
+/// Reads the copy at `place`; none when nothing is there. A file that cannot be part of an artifact, or that cannot be
+/// read, is an error: never left out in silence.
+pub fn read(project: &Project, place: &Place) -> Result<Option<Contents>, Error> {
+    let Some(metadata) = fs::lstat(&place.path)? else { return Ok(None) };
+    project.require_inside(&place.path)?;
+    let is_dir = fs::stat(&place.path)?.is_some_and(|metadata| metadata.is_dir());
+    let in_the_way = |what| Error::InTheWay { path: place.path.clone(), what, name: place.name.clone() };
+    let listing = match place.artifact_type {
+        ArtifactType::Skill if is_dir => scan::list(&place.path)?,
+        ArtifactType::Skill => return Err(in_the_way("file")),
+        ArtifactType::Command | ArtifactType::Agent if is_dir => return Err(in_the_way("folder")),
+        ArtifactType::Command | ArtifactType::Agent => {
+            // A link's evidence is that of another file.
+            Listing { has_links: metadata.is_symlink(), ..single(place)? }
+        }
+    };
+    let root = &place.path;
+    let mut files = BTreeMap::new();
+    let (mut exact, mut drift) = (Vec::new(), Vec::new());
+    for found in &listing.files {
+        scan::check_size(root, found)?;
+        let mut bytes = fs::read(&found.at, limits::FILE_BYTES)?;
+        if place.artifact_type == ArtifactType::Skill && found.path.as_str() == SKILL_MD {
+            bytes = footer::strip(&bytes).into_owned();
+        }
+        let file = |bytes: &[u8]| File {
+            digest: FileDigest::of(bytes),
+            size_bytes: bytes.len() as u64,
+            executable: found.executable,
+        };
+        exact.push((found.path.clone(), file(&bytes)));
+        drift.push((found.path.clone(), file(&folded(&bytes))));
+        files.insert(found.path.clone(), (bytes, found.executable));
+    }
+    let tree = scan::tree_of(root, exact)?;
+    let drift_hash = DriftHash::from(scan::tree_of(root, drift)?.content_hash());
+    let content = Content { content_hash: tree.content_hash(), drift_hash, tree: tree.id() };
+    Ok(Some(Contents { content, tree, files, listing }))
+}
+
+/// The listing of an artifact that is one file.
+fn single(place: &Place) -> Result<Listing, Error> {
+    let name = place.artifact_type.main_file(&place.name);
+    let path = SkillPath::parse(&name)
+        .map_err(|source| scan::Error::Name { root: place.path.clone(), source })?;
+    let Some(metadata) = fs::stat(&place.path)? else {
+        return Err(scan::no_folder(&place.path).into());
+    };
+    let found = Found {
+        path,
+        at: place.path.clone(),
+        size_bytes: metadata.len(),
+        executable: fs::is_executable(&metadata),
+        stamp: FileStamp::of(&metadata),
+    };
+    Ok(Listing { files: vec![found], ..Listing::default() })
+}
