@@ -16,6 +16,7 @@ use skillsync_core::path::SkillPath;
 use skillsync_core::skill::ArtifactType;
 
 use crate::fs;
+use crate::payload::Payload;
 
 pub mod skillmeat;
 
@@ -166,9 +167,24 @@ pub struct Content {
     pub tree: TreeId,
 }
 
+impl Content {
+    /// The hashes of a payload.
+    pub fn of(payload: &Payload) -> Self {
+        let tree = payload.tree();
+        let (content_hash, tree) = (tree.content_hash(), tree.id());
+        Self { content_hash, drift_hash: payload.drift_hash(), tree }
+    }
+}
+
 impl Record {
     /// The record of a first deployment.
-    pub fn new(name: SkillName, artifact_type: ArtifactType, path: SkillPath, at: String, of: Content) -> Self {
+    pub fn new(
+        name: SkillName,
+        artifact_type: ArtifactType,
+        path: SkillPath,
+        at: String,
+        of: Content,
+    ) -> Self {
         let mut record = Self {
             artifact_name: name,
             artifact_type,

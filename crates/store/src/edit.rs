@@ -1,11 +1,10 @@
 //! Editing under a lease: working copies, what they change, and how they become versions (checklist D8-D11).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use skillsync_core::digest::FileDigest;
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::frontmatter;
-use skillsync_core::merge::{self, Content, Labels, ShowBase, TreeMerge};
+use skillsync_core::merge::{self, Labels, ShowBase, TreeMerge};
 use skillsync_core::name::SkillName;
 use skillsync_core::path::SkillPath;
 use skillsync_core::skill::{Origin, Stats};
@@ -14,9 +13,11 @@ use skillsync_core::tree::{self, Tree};
 use crate::fs;
 use crate::index::Index;
 use crate::layout::META;
-use crate::lease::{self, Claim, Holder, Lease};
+use crate::lease::{self, Claim, Holder, Lease, Pulled};
+use crate::ledger::Ledger;
 use crate::meta::Meta;
-use crate::objects::{self, Batch, Stored};
+use crate::objects::{self, Batch};
+use crate::payload::Payload;
 use crate::scan;
 use crate::skills::{self, Advanced, Change};
 use crate::store::{Store, Writing};
@@ -137,6 +138,8 @@ through_skills!(fs::Error, objects::Error, scan::Error, tree::Error);
 
 /// What conflict markers call the working copy.
 const OURS: &str = "working copy";
+/// What the markers of a pull call the store's side.
+pub const STORE: &str = "store";
 
 /// What `edit` does about a lease that is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,16 +170,66 @@ pub fn begin(
     takeover: Takeover,
 ) -> Result<Begun, Error> {
     let store = writing.store();
-    let layout = store.layout();
     let meta = skills::load_active(store, name)?;
     if takeover == Takeover::Refuse {
-        lease::require_free(layout, name)?;
+        lease::require_free(store.layout(), name)?;
     }
     skills::require_pristine(store, index, name, &meta)?;
     let transaction = writing.transaction()?;
-    let head = meta.head();
-    let tree = store.objects().tree(&head.tree)?;
+    let tree = store.objects().tree(&meta.head().tree)?;
     let staged = skills::stage_tree(&transaction, store.objects(), name, &tree)?;
+    let begun = take(writing, name, &meta, &staged.dir, holder, |_| {})?;
+    transaction.finish()?;
+    Ok(begun)
+}
+
+/// What a pull with conflicts hands out.
+#[derive(Debug)]
+pub struct Handing<'a> {
+    /// The merge with its conflicts.
+    pub merge: &'a TreeMerge,
+    /// Its files.
+    pub merged: &'a Payload,
+    /// Where its other side came from.
+    pub pulled: Pulled,
+}
+
+/// Takes the lease of `name`, which must be free, with the result of a pull as working copy: what is merged and what
+/// is to be decided (decision 19). The canonical skill is untouched; `commit` makes the version and notes what was
+/// taken from the project.
+pub fn begin_merged(
+    writing: &Writing<'_>,
+    name: &SkillName,
+    holder: Holder,
+    handing: Handing<'_>,
+) -> Result<Begun, Error> {
+    let store = writing.store();
+    let meta = skills::load_active(store, name)?;
+    lease::require_free(store.layout(), name)?;
+    let transaction = writing.transaction()?;
+    let dir = transaction.folder("working")?;
+    skills::write_payload(handing.merged, &dir)?;
+    let undecided = undecided(handing.merge);
+    let begun = take(writing, name, &meta, &dir, holder, |lease| {
+        lease.undecided = undecided;
+        lease.pulled = Some(handing.pulled);
+    })?;
+    transaction.finish()?;
+    Ok(begun)
+}
+
+/// Gives the staged folder `dir` to a new lease of `name` as its working copy.
+fn take(
+    writing: &Writing<'_>,
+    name: &SkillName,
+    meta: &Meta,
+    dir: &Path,
+    holder: Holder,
+    complete: impl FnOnce(&mut Lease),
+) -> Result<Begun, Error> {
+    let store = writing.store();
+    let layout = store.layout();
+    let head = meta.head();
     fs::sync_file_system(layout.root())?;
     // The token first: from here on the old one cannot commit. Then the copy, then the lease that names it: a kill
     // in between leaves a copy without lease, which the next `edit` moves to trash.
@@ -186,12 +239,13 @@ pub fn begin(
         Some(_) => Some(store.trash().put(&path, &format!("{name}-working-copy"))?),
         None => None,
     };
-    fs::rename_no_replace(&staged.dir, &path)?;
+    fs::rename_no_replace(dir, &path)?;
     fs::sync_dir(&layout.editing())?;
+    let taken_over = fs::lstat(&layout.lease(name))?.is_some();
     let mut lease = Lease::new(token, store.now_text(), holder, head.number, head.tree);
-    lease.taken_over = fs::lstat(&layout.lease(name))?.is_some();
+    lease.taken_over = taken_over;
+    complete(&mut lease);
     lease::put(layout, name, &lease)?;
-    transaction.finish()?;
     Ok(Begun { path, lease, replaced })
 }
 
@@ -247,12 +301,13 @@ pub fn commit(
     let head = meta.head();
     let moved = head.tree != lease.base;
     if tree.id() == head.tree {
-        if !moved {
+        // What was pulled may be decided for the store's side altogether.
+        if !moved && lease.pulled.is_none() {
             return Err(Error::Unchanged { name: name.clone() });
         }
-        // A commit that was killed after its swap: what is left is to end the lease.
+        // Else a commit that was killed after its swap: what is left is to end the lease.
         let version = head.clone();
-        end(store, name)?;
+        end(store, name, &lease)?;
         let advanced = Advanced { name: name.clone(), version, replaced: None };
         return Ok(Committed { advanced, merged_with: None });
     }
@@ -260,25 +315,36 @@ pub fn commit(
     let transaction = writing.transaction()?;
     let batch = Batch::new(layout, transaction.dir())?;
     let staged = if moved {
-        let (base, theirs) = (store.objects().open(&lease.base)?, store.objects().open(&head.tree)?);
-        let own = |digest: &FileDigest| read_own(&tree, &path, digest);
-        let sides = Sides { base: &base, ours: &tree, theirs: &theirs, own: &own };
-        let merged = sides.merge(head.number)?;
-        let contents = sides.contents(&merged)?;
-        if !merged.conflicts.is_empty() {
-            return Err(hand_out(writing, name, lease, &meta, &merged, &contents)?);
+        let objects = store.objects();
+        let (base, theirs) =
+            (Payload::of_version(objects, &lease.base)?, Payload::of_version(objects, &head.tree)?);
+        let ours = Payload::read(&path, &scan::list(&path)?, |_, bytes| bytes)?;
+        let version = format!("version {}", head.number);
+        let labels = Labels { ours: OURS, base: "base", theirs: &version, show_base: ShowBase::Yes };
+        let merge = Payload::merge(&base, &ours, &theirs, &labels);
+        let merged = Payload::merged(&merge, [&base, &ours, &theirs])?;
+        if !merge.conflicts.is_empty() {
+            return Err(hand_out(writing, name, lease, &meta, &merge, &merged)?);
         }
-        skills::stage_bytes(&transaction, &batch, name, &contents)?
+        skills::stage_payload(&transaction, &batch, name, &merged)?
     } else {
         skills::stage_folder(&transaction, &batch, name, &path)?
     };
     let skill_md = fs::read(&staged.dir.join(tree::SKILL_MD), skillsync_core::limits::SKILL_MD_BYTES);
     staged.tree.require_skill_md()?;
     check_skill_md(name, &skill_md?)?;
-    let change =
-        Change { reason: Some(reason.to_owned()), stats, ..Change::new(staged, Origin::Commit, meta.source) };
+    let (origin, parents) = match &lease.pulled {
+        Some(pulled) => (Origin::Pull, vec![head.content_hash, pulled.taken.content_hash]),
+        None => (Origin::Commit, Vec::new()),
+    };
+    let change = Change {
+        reason: Some(reason.to_owned()),
+        parents,
+        stats,
+        ..Change::new(staged, origin, meta.source)
+    };
     let advanced = one(skills::advance(writing, &transaction, batch, index, vec![change])?)?;
-    end(store, name)?;
+    end(store, name, &lease)?;
     transaction.finish()?;
     Ok(Committed { advanced, merged_with: moved.then_some(head.number) })
 }
@@ -286,13 +352,18 @@ pub fn commit(
 /// The result of an `advance` of one change.
 pub fn one(results: Vec<Result<Advanced, skills::Error>>) -> Result<Advanced, skills::Error> {
     let error = std::io::Error::other("no result for the change");
-    let missing = || skills::Error::Fs(fs::Error::new("commit", std::path::Path::new(""), error));
+    let missing = || skills::Error::Fs(fs::Error::new("commit", Path::new(""), error));
     results.into_iter().next().unwrap_or_else(|| Err(missing()))
 }
 
 /// Ends an edit after its commit: the lease first, so that nobody commits the copy again. The copy goes to trash: it
 /// may hold what was written after it was read, or a repository, and an editor may still have it open.
-fn end(store: &Store, name: &SkillName) -> Result<(), Error> {
+fn end(store: &Store, name: &SkillName, lease: &Lease) -> Result<(), Error> {
+    if let Some(Pulled { project, key, baseline, taken }) = &lease.pulled {
+        // What was taken is the base of the next merge. A ledger that does not read must not undo the commit: then
+        // the next check compares with what was deployed.
+        let _ = Ledger::amend(store.layout(), project, |ledger| ledger.took(key, *baseline, *taken));
+    }
     lease::end(store.layout(), name)?;
     let path = store.layout().working_copy(name);
     if fs::lstat(&path)?.is_some() {
@@ -320,7 +391,7 @@ pub fn abort(writing: &Writing<'_>, name: &SkillName, claim: Claim<'_>) -> Resul
 }
 
 /// Refuses what a working copy may not hold (checklist D11). Version control and litter are only left behind.
-fn refuse_reserved(name: &SkillName, root: &std::path::Path) -> Result<(), Error> {
+fn refuse_reserved(name: &SkillName, root: &Path) -> Result<(), Error> {
     let listing = scan::list(root)?;
     for (folder, _) in &listing.dirs {
         for entry in fs::entries(&root.join(folder))?.unwrap_or_default() {
@@ -334,12 +405,7 @@ fn refuse_reserved(name: &SkillName, root: &std::path::Path) -> Result<(), Error
     Ok(())
 }
 
-fn refuse_undecided(
-    name: &SkillName,
-    lease: &Lease,
-    tree: &Tree,
-    root: &std::path::Path,
-) -> Result<(), Error> {
+fn refuse_undecided(name: &SkillName, lease: &Lease, tree: &Tree, root: &Path) -> Result<(), Error> {
     let undecided = |path: &SkillPath| Error::Undecided { name: name.clone(), path: path.clone() };
     if let Some(left) = lease.undecided.iter().find(|path| tree.get(path).is_some()) {
         return Err(undecided(left));
@@ -347,8 +413,8 @@ fn refuse_undecided(
     for (path, file) in tree.files() {
         let bytes = fs::read(&root.join(path.as_str()), file.size_bytes.max(1))?;
         // Only our own markers count: a skill about git may well show some in an example.
-        let ours = format!("<<<<<<< {OURS}");
-        if std::str::from_utf8(&bytes).is_ok_and(|text| text.contains(&ours) && merge::has_markers(text)) {
+        let is_ours = |text: &str| [OURS, STORE].iter().any(|side| text.contains(&format!("<<<<<<< {side}")));
+        if std::str::from_utf8(&bytes).is_ok_and(|text| is_ours(text) && merge::has_markers(text)) {
             return Err(undecided(path));
         }
     }
@@ -373,54 +439,9 @@ pub fn check_skill_md(name: &SkillName, bytes: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The bytes of a file of the working copy, which are not in the object store yet.
-fn read_own(tree: &Tree, root: &std::path::Path, digest: &FileDigest) -> Result<Option<Vec<u8>>, Error> {
-    match tree.files().find(|(_, file)| file.digest == *digest) {
-        Some((path, file)) => Ok(Some(fs::read(&root.join(path.as_str()), file.size_bytes.max(1))?)),
-        None => Ok(None),
-    }
-}
-
-/// Reads a file of the working copy by its digest, if it is one.
-type ReadOwn<'a> = dyn Fn(&FileDigest) -> Result<Option<Vec<u8>>, Error> + 'a;
-
-/// What a merge is made of.
-struct Sides<'a> {
-    base: &'a Stored<'a>,
-    ours: &'a Tree,
-    theirs: &'a Stored<'a>,
-    own: &'a ReadOwn<'a>,
-}
-
-impl Sides<'_> {
-    fn read(&self, digest: &FileDigest) -> Result<Vec<u8>, Error> {
-        if let Some(bytes) = (self.own)(digest)? {
-            return Ok(bytes);
-        }
-        let is_theirs = self.theirs.tree().files().any(|(_, file)| file.digest == *digest);
-        let stored = if is_theirs { self.theirs } else { self.base };
-        Ok(stored.read(digest)?.into_owned())
-    }
-
-    fn merge(&self, head: u32) -> Result<TreeMerge, Error> {
-        let theirs = format!("version {head}");
-        let labels = Labels { ours: OURS, base: "base", theirs: &theirs, show_base: ShowBase::Yes };
-        let mut read = |digest: &FileDigest| self.read(digest);
-        merge::trees(self.base.tree(), self.ours, self.theirs.tree(), &mut read, &labels)
-    }
-
-    /// The bytes of a merge's result.
-    fn contents(&self, merged: &TreeMerge) -> Result<Vec<(SkillPath, Vec<u8>, bool)>, Error> {
-        let mut contents = Vec::with_capacity(merged.files.len());
-        for (path, file) in &merged.files {
-            let bytes = match &file.content {
-                Content::Bytes(bytes) => bytes.clone(),
-                Content::Same(digest) => self.read(digest)?,
-            };
-            contents.push((path.clone(), bytes, file.executable));
-        }
-        Ok(contents)
-    }
+/// The files that a merge put beside others for a person to decide about.
+fn undecided(merge: &TreeMerge) -> Vec<SkillPath> {
+    merge.conflicts.iter().filter_map(|conflict| conflict.theirs_at.clone()).collect()
 }
 
 /// Gives a merge with conflicts to the lease's holder: the working copy holds both sides now, its base is the
@@ -430,18 +451,14 @@ fn hand_out(
     name: &SkillName,
     lease: Lease,
     meta: &Meta,
-    merged: &TreeMerge,
-    contents: &[(SkillPath, Vec<u8>, bool)],
+    merge: &TreeMerge,
+    merged: &Payload,
 ) -> Result<Error, Error> {
     let store = writing.store();
     let layout = store.layout();
     let transaction = writing.transaction()?;
     let dir = transaction.folder("working")?;
-    skills::make_folders(&dir, contents.iter().map(|(path, ..)| path))?;
-    for (path, bytes, executable) in contents {
-        let mode = if *executable { fs::Mode::Executable } else { fs::Mode::Plain };
-        fs::create(&dir.join(path.as_str()), bytes, mode)?;
-    }
+    skills::write_payload(merged, &dir)?;
     fs::sync_file_system(layout.root())?;
     let working_copy = layout.working_copy(name);
     if let Some(old) = transaction.swap_in(&dir, &working_copy)? {
@@ -449,9 +466,8 @@ fn hand_out(
     }
     fs::sync_dir(&layout.editing())?;
     let head = meta.head();
-    let paths: Vec<String> = merged.conflicts.iter().map(|c| c.path.to_string()).collect();
-    let undecided = merged.files.keys().filter(|p| p.as_str().ends_with(".theirs")).cloned().collect();
-    let lease = lease.moved_to(head.number, head.tree, undecided);
+    let paths: Vec<String> = merge.conflicts.iter().map(|c| c.path.to_string()).collect();
+    let lease = lease.moved_to(head.number, head.tree, undecided(merge));
     lease::put(layout, name, &lease)?;
     transaction.finish()?;
     Ok(Error::Conflict { name: name.clone(), head: head.number, paths, working_copy })

@@ -283,8 +283,8 @@ impl Index {
         // A cache need not survive a power cut, only never be half there: no sync.
         // What a kill leaves of it in staging, the next command clears.
         let temporary = layout.staging().join(fs::unique_name("index-"));
-        let written = fs::create(&temporary, &file, fs::Mode::Private)
-            .and_then(|()| fs::rename(&temporary, path));
+        let written =
+            fs::create(&temporary, &file, fs::Mode::Private).and_then(|()| fs::rename(&temporary, path));
         if written.is_err() {
             let _ = fs::remove_file(&temporary);
         }

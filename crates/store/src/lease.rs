@@ -10,6 +10,7 @@ use skillsync_core::path::SkillPath;
 
 use crate::fs;
 use crate::layout::Layout;
+use crate::ledger::{CopyKey, Kept};
 
 /// The format of the record that this program writes.
 const FORMAT: u32 = 1;
@@ -131,6 +132,22 @@ pub struct Lease {
     /// Files that a merge left beside the working copy's own for its holder to decide about.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undecided: Vec<SkillPath>,
+    /// Where the other side of the merge came from that the working copy began with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pulled: Option<Pulled>,
+}
+
+/// A copy in a project that a merge took in: its commit notes that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pulled {
+    /// The project's real path.
+    pub project: String,
+    /// Which copy in it.
+    pub key: CopyKey,
+    /// What was deployed there.
+    pub baseline: Kept,
+    /// What was taken.
+    pub taken: Kept,
 }
 
 impl Lease {
@@ -145,6 +162,7 @@ impl Lease {
             base_version,
             base,
             undecided: Vec::new(),
+            pulled: None,
         }
     }
 

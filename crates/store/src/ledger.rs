@@ -179,6 +179,14 @@ impl Ledger {
         fs::replace(&layout.ledger(root), text.as_bytes(), fs::Mode::Private)
     }
 
+    /// Changes the ledger of the project at `root`, its real path.
+    pub fn amend(layout: &Layout, root: &str, change: impl FnOnce(&mut Ledger)) -> Result<(), Error> {
+        let root = Path::new(root);
+        let mut ledger = Self::load(layout, root)?;
+        change(&mut ledger);
+        Ok(ledger.save(layout, root)?)
+    }
+
     /// What is known of one copy.
     pub fn copy(&self, key: &CopyKey) -> Option<&Copy> {
         self.copies.iter().find(|copy| copy.key == *key)

@@ -12,6 +12,7 @@ pub mod config;
 pub mod objects;
 pub mod meta;
 pub mod scan;
+pub mod payload;
 pub mod index;
 pub mod deployment;
 pub mod ledger;

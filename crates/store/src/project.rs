@@ -143,7 +143,9 @@ impl Fault for Error {
             Error::Home { .. } => {
                 Some("for your own agents add targets: skillsync target add --detected".to_owned())
             }
-            Error::Store { .. } => Some("keep projects outside the store, and the store outside them".to_owned()),
+            Error::Store { .. } => {
+                Some("keep projects outside the store, and the store outside them".to_owned())
+            }
             Error::NoDeployments { path } => {
                 Some(format!("deploy something first: skillsync deploy NAME '{}'", path.display()))
             }

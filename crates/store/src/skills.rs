@@ -24,7 +24,10 @@ mod stage;
 
 pub use look::{Look, look};
 pub use restore::restore;
-pub use stage::{Staged, make_folders, stage_bytes, stage_folder, stage_folder_but, stage_tree, write_tree};
+pub use stage::{
+    Staged, batch_payload, make_folders, stage_bytes, stage_folder, stage_folder_but, stage_payload,
+    stage_tree, write_payload, write_tree,
+};
 
 /// Something about a canonical skill does not allow what was asked.
 #[derive(Debug, thiserror::Error)]

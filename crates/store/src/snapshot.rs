@@ -12,8 +12,8 @@ use skillsync_core::name::SkillName;
 use crate::fs;
 use crate::index::{Index, Key};
 use crate::layout::{META, TREE_MARK};
-use crate::ledger;
 use crate::lease;
+use crate::ledger;
 use crate::meta::{self, Meta};
 use crate::render::{self, Condition};
 use crate::skills::{self, Error};
@@ -78,9 +78,7 @@ fn find(store: &Store, index: &mut Index, keep: Keep) -> Result<Plan, Error> {
         return Ok(plan);
     }
     let kept = ledger::kept_trees(store.layout()).map_err(|e| with_causes(&e));
-    let named = kept.and_then(|kept| {
-        named_objects(store, &plan.trash, &kept).map_err(|e| with_causes(&e))
-    });
+    let named = kept.and_then(|kept| named_objects(store, &plan.trash, &kept).map_err(|e| with_causes(&e)));
     match named {
         Ok(named) => plan.objects = unnamed(store, &named)?,
         // Without every record nobody can say what is still named: nothing is removed then.

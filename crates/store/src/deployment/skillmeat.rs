@@ -1,7 +1,6 @@
 //! The deployment file of SkillMeat, `.skillmeat-deployed.toml`: read, so that its projects can be taken over, and
 //! written in its own shape on request, so that a team can move over one by one (checklist Q11, decision 17).
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -13,6 +12,7 @@ use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::{Error, Record, damaged, optional_utc, text, utc};
 use crate::fs;
+use crate::payload::Payload;
 
 /// The file, in an agent's folder of a project.
 pub const FILE: &str = ".skillmeat-deployed.toml";
@@ -25,15 +25,15 @@ pub struct Hash(String);
 impl Hash {
     /// The hash of an artifact: of a command or agent the SHA-256 of its file; of a skill SHA-256 fed path and bytes of
     /// each file, in the order of the paths part by part.
-    pub fn of(artifact_type: ArtifactType, files: &BTreeMap<&SkillPath, &[u8]>) -> Self {
+    pub fn of(artifact_type: ArtifactType, payload: &Payload) -> Self {
         let mut hasher = Hasher::default();
-        let mut sorted: Vec<_> = files.iter().collect();
+        let mut sorted: Vec<_> = payload.files().collect();
         sorted.sort_by_key(|(path, _)| path.as_str().split('/').collect::<Vec<_>>());
-        for (path, bytes) in sorted {
+        for (path, file) in sorted {
             if artifact_type == ArtifactType::Skill {
                 hasher.update(path.as_str().as_bytes());
             }
-            hasher.update(bytes);
+            hasher.update(&file.bytes);
         }
         // The same function as a file's digest, over other bytes.
         Self(FileDigest::from_hasher(hasher).hex())

@@ -1,6 +1,12 @@
-use std::collections::BTreeMap;
-
 use super::*;
+use crate::payload::PayloadFile;
+
+fn payload(files: &[(&str, &[u8])]) -> Payload {
+    let file = |(path, bytes): &(&str, &[u8])| {
+        (SkillPath::parse(path).unwrap(), PayloadFile { bytes: bytes.to_vec(), executable: false })
+    };
+    Payload::new(files.iter().map(file).collect()).unwrap()
+}
 
 fn content(text: &str) -> Content {
     let content_hash = ContentHash::of(text.as_bytes());
@@ -30,7 +36,11 @@ fn records_read_back_in_one_order_and_none_is_no_file() {
     let crlf = Content { drift_hash: DriftHash::of(b"folded"), ..content("1") };
     let mut pdf = record("pdf", ArtifactType::Skill, "0").redeployed("2026-11-21T00:00:00Z".to_owned(), crlf);
     pdf = pdf.checked("2026-11-22T00:00:00Z".to_owned(), true);
-    let records = vec![record("review", ArtifactType::Command, "r"), pdf.clone(), record("a", ArtifactType::Skill, "a")];
+    let records = vec![
+        record("review", ArtifactType::Command, "r"),
+        pdf.clone(),
+        record("a", ArtifactType::Skill, "a"),
+    ];
     write(&path, records.clone()).unwrap();
     let found = read(&path).unwrap().unwrap();
     let names: Vec<&str> = found.iter().map(|r| r.artifact_name.as_str()).collect();
@@ -76,13 +86,18 @@ fn a_modification_is_dated_from_when_it_was_first_seen() {
 #[test]
 fn a_file_that_does_not_read_is_named_with_its_line() {
     let (_dir, path) = folder();
-    write(&path, vec![record("pdf", ArtifactType::Skill, "1"), record("csv", ArtifactType::Skill, "2")]).unwrap();
+    write(&path, vec![record("pdf", ArtifactType::Skill, "1"), record("csv", ArtifactType::Skill, "2")])
+        .unwrap();
     let good = String::from_utf8(fs::read(&path, 1 << 20).unwrap()).unwrap();
     let block = good.split("[[deployed]]").nth(1).unwrap();
     let name_line = good.lines().position(|l| l == "artifact_name = \"pdf\"").unwrap() + 1;
     let cases = [
         (good.replace("artifact_name = \"pdf\"", "artifact_name = 7"), "deployments-damaged", name_line),
-        (good.replace("artifact_name = \"pdf\"", "artifact_name = \"../x\""), "deployments-damaged", name_line),
+        (
+            good.replace("artifact_name = \"pdf\"", "artifact_name = \"../x\""),
+            "deployments-damaged",
+            name_line,
+        ),
         (good.replace("artifact_name = \"pdf\"", "<<<<<<< HEAD"), "deployments-unmerged", name_line),
         (good.replace("skills/pdf", "../../.ssh/id"), "deployments-damaged", 0),
         (good.replace("format = 1", "format = 2"), "deployments-newer", 0),
@@ -177,12 +192,13 @@ fn a_file_of_skillmeat_is_written_in_its_own_shape_and_keeps_what_is_not_ours() 
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(skillmeat::FILE);
     fs::replace(&path, SKILLMEAT.as_bytes(), fs::Mode::Plain).unwrap();
-    let file = SkillPath::parse("SKILL.md").unwrap();
-    let hash = skillmeat::Hash::of(ArtifactType::Skill, &BTreeMap::from([(&file, &b"new"[..])]));
+    let hash = skillmeat::Hash::of(ArtifactType::Skill, &payload(&[("SKILL.md", b"new")]));
     let new = [record("csv", ArtifactType::Skill, "2"), record("pdf", ArtifactType::Skill, "1")];
     skillmeat::write(dir.path(), &new.map(|record| (record, hash.clone()))).unwrap();
     let text = String::from_utf8(fs::read(&path, 1 << 20).unwrap()).unwrap();
-    for line in ["artifact_name = \"guard\"", "deployed_at = \"2026-11-20T09:30:00\"", "artifact_name = \"csv\""] {
+    for line in
+        ["artifact_name = \"guard\"", "deployed_at = \"2026-11-20T09:30:00\"", "artifact_name = \"csv\""]
+    {
         assert!(text.lines().any(|l| l == line), "{line}\n{text}");
     }
     assert!(text.contains("merge_base_snapshot"), "a key that we do not know stays");
@@ -199,16 +215,11 @@ fn a_file_of_skillmeat_is_written_in_its_own_shape_and_keeps_what_is_not_ours() 
 #[test]
 fn the_hash_of_skillmeat_is_the_one_its_program_computes() {
     // Python: sorted(path.rglob("*")), hashing str(relative path) and the bytes: `a/z` comes before `a.md`.
-    let paths = ["SKILL.md", "a.md", "a/z"].map(|p| SkillPath::parse(p).unwrap());
-    let files: BTreeMap<&SkillPath, &[u8]> =
-        paths.iter().zip([&b"# Hello\n"[..], b"1", b"2"]).collect();
+    let files = payload(&[("SKILL.md", b"# Hello\n"), ("a.md", b"1"), ("a/z", b"2")]);
     let mut expected = Vec::new();
     for part in [&b"SKILL.md"[..], b"# Hello\n", b"a/z", b"2", b"a.md", b"1"] {
         expected.extend_from_slice(part);
     }
-    let of = |bytes: &[u8]| {
-        let single = SkillPath::parse("x.md").unwrap();
-        skillmeat::Hash::of(ArtifactType::Command, &BTreeMap::from([(&single, bytes)]))
-    };
+    let of = |bytes: &[u8]| skillmeat::Hash::of(ArtifactType::Command, &payload(&[("x.md", bytes)]));
     assert_eq!(skillmeat::Hash::of(ArtifactType::Skill, &files), of(&expected));
 }

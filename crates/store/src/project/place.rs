@@ -76,11 +76,18 @@ fn swap(store: &Store, project: &Project, copy: &Entering, staged: &Path) -> Res
 }
 
 /// Gives the copy `beside` its place.
-fn settle(store: &Store, project: &Project, copy: &Entering, beside: &Path) -> Result<Option<PathBuf>, Error> {
+fn settle(
+    store: &Store,
+    project: &Project,
+    copy: &Entering,
+    beside: &Path,
+) -> Result<Option<PathBuf>, Error> {
     let at = &copy.place.path;
     let Some(expected) = copy.replaces else {
         return match fs::rename_no_replace(beside, at) {
-            Err(e) if e.io_kind() == std::io::ErrorKind::AlreadyExists => Err(Error::Changed { path: at.clone() }),
+            Err(e) if e.io_kind() == std::io::ErrorKind::AlreadyExists => {
+                Err(Error::Changed { path: at.clone() })
+            }
             renamed => renamed.map(|()| None).map_err(Error::from),
         };
     };

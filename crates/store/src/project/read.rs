@@ -1,18 +1,14 @@
 //! Reading a copy in a project: its files, its hashes, the observation footer taken off.
 
-use std::collections::BTreeMap;
-
-use skillsync_core::digest::{DriftHash, FileDigest};
-use skillsync_core::drift::folded;
 use skillsync_core::footer;
-use skillsync_core::limits;
 use skillsync_core::path::SkillPath;
 use skillsync_core::skill::ArtifactType;
-use skillsync_core::tree::{File, SKILL_MD, Tree};
+use skillsync_core::tree::SKILL_MD;
 
 use super::{Error, Place, Project};
 use crate::deployment::Content;
 use crate::fs::{self, FileStamp};
+use crate::payload::Payload;
 use crate::scan::{self, Found, Listing};
 
 /// A copy that was read.
@@ -20,10 +16,8 @@ use crate::scan::{self, Found, Listing};
 pub struct Contents {
     /// Its hashes.
     pub content: Content,
-    /// Its files.
-    pub tree: Tree,
-    /// Their bytes, without an observation footer, and whether their owner may execute them.
-    pub files: BTreeMap<SkillPath, (Vec<u8>, bool)>,
+    /// Its files, without an observation footer.
+    pub payload: Payload,
     pub(super) listing: Listing,
 }
 
@@ -43,35 +37,19 @@ pub fn read(project: &Project, place: &Place) -> Result<Option<Contents>, Error>
             Listing { has_links: metadata.is_symlink(), ..single(place)? }
         }
     };
-    let root = &place.path;
-    let mut files = BTreeMap::new();
-    let (mut exact, mut drift) = (Vec::new(), Vec::new());
-    for found in &listing.files {
-        scan::check_size(root, found)?;
-        let mut bytes = fs::read(&found.at, limits::FILE_BYTES)?;
-        if place.artifact_type == ArtifactType::Skill && found.path.as_str() == SKILL_MD {
-            bytes = footer::strip(&bytes).into_owned();
-        }
-        let file = |bytes: &[u8]| File {
-            digest: FileDigest::of(bytes),
-            size_bytes: bytes.len() as u64,
-            executable: found.executable,
-        };
-        exact.push((found.path.clone(), file(&bytes)));
-        drift.push((found.path.clone(), file(&folded(&bytes))));
-        files.insert(found.path.clone(), (bytes, found.executable));
-    }
-    let tree = scan::tree_of(root, exact)?;
-    let drift_hash = DriftHash::from(scan::tree_of(root, drift)?.content_hash());
-    let content = Content { content_hash: tree.content_hash(), drift_hash, tree: tree.id() };
-    Ok(Some(Contents { content, tree, files, listing }))
+    let is_skill = place.artifact_type == ArtifactType::Skill;
+    let payload = Payload::read(&place.path, &listing, |path, bytes| {
+        let may_have_footer = is_skill && path.as_str() == SKILL_MD;
+        if may_have_footer { footer::strip(&bytes).into_owned() } else { bytes }
+    })?;
+    Ok(Some(Contents { content: Content::of(&payload), payload, listing }))
 }
 
 /// The listing of an artifact that is one file.
 fn single(place: &Place) -> Result<Listing, Error> {
     let name = place.artifact_type.main_file(&place.name);
-    let path = SkillPath::parse(&name)
-        .map_err(|source| scan::Error::Name { root: place.path.clone(), source })?;
+    let path =
+        SkillPath::parse(&name).map_err(|source| scan::Error::Name { root: place.path.clone(), source })?;
     let Some(metadata) = fs::stat(&place.path)? else {
         return Err(scan::no_folder(&place.path).into());
     };

@@ -10,6 +10,7 @@ use skillsync_core::tree::{File, Tree};
 use super::Error;
 use crate::fs;
 use crate::objects::{Batch, Objects};
+use crate::payload::{Payload, PayloadFile};
 use crate::scan;
 use crate::store::Transaction;
 
@@ -73,20 +74,42 @@ pub fn stage_bytes(
     name: &SkillName,
     contents: &[(SkillPath, Vec<u8>, bool)],
 ) -> Result<Staged, Error> {
-    let mut contents: Vec<_> = contents.iter().collect();
-    contents.sort_by(|a, b| a.0.cmp(&b.0));
+    let file = |(path, bytes, executable): &(SkillPath, Vec<u8>, bool)| {
+        (path.clone(), PayloadFile { bytes: bytes.clone(), executable: *executable })
+    };
+    stage_payload(transaction, batch, name, &Payload::new(contents.iter().map(file).collect())?)
+}
+
+/// Stages a payload.
+pub fn stage_payload(
+    transaction: &Transaction,
+    batch: &Batch<'_>,
+    name: &SkillName,
+    payload: &Payload,
+) -> Result<Staged, Error> {
     let dir = staging_dir(transaction, name)?;
-    make_folders(&dir, contents.iter().map(|(path, ..)| path))?;
+    write_payload(payload, &dir)?;
+    batch_payload(batch, payload)?;
+    Ok(Staged { name: name.clone(), tree: payload.tree().clone(), dir })
+}
+
+/// Adds a payload to the objects of a batch.
+pub fn batch_payload(batch: &Batch<'_>, payload: &Payload) -> Result<(), Error> {
     let mut writer = batch.tree()?;
-    let mut files = Vec::with_capacity(contents.len());
-    for (path, bytes, executable) in contents {
-        fs::create(&dir.join(path.as_str()), bytes, plain(*executable))?;
-        let digest = batch.put(&mut writer, bytes)?;
-        files.push((path.clone(), File { digest, size_bytes: bytes.len() as u64, executable: *executable }));
+    for (_, file) in payload.files() {
+        batch.put(&mut writer, &file.bytes)?;
     }
-    let tree = Tree::new(files)?;
-    batch.finish(writer, &tree)?;
-    Ok(Staged { name: name.clone(), tree, dir })
+    batch.finish(writer, payload.tree())?;
+    Ok(())
+}
+
+/// Writes a payload into the existing empty folder `dir`, writable for its owner. Not synced.
+pub fn write_payload(payload: &Payload, dir: &Path) -> Result<(), Error> {
+    make_folders(dir, payload.files().map(|(path, _)| path))?;
+    for (path, file) in payload.files() {
+        fs::create(&dir.join(path.as_str()), &file.bytes, plain(file.executable))?;
+    }
+    Ok(())
 }
 
 /// Stages a tree whose files are in the object store.
