@@ -43,3 +43,9 @@ pub const TRASH_HOURS: i64 = 24;
 pub const MUTEX_WAIT_MS: u64 = 30_000;
 /// How long a text comparison may search for a better answer before it takes the one it has.
 pub const DIFF_DEADLINE_MS: u64 = 2_000;
+/// Most commits of a project, on HEAD and elsewhere each, that are searched for what a path held before: one that is
+/// older is no likely base of a merge.
+pub const PAST_COMMITS: usize = 1_000;
+/// How much of a project's past is held in memory at once: two neighbours of the largest size, as most of their files
+/// are the same.
+pub const PAST_BYTES: u64 = 2 * SKILL_BYTES;

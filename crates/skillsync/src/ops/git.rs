@@ -1,9 +1,11 @@
-//! The one door to the `git` program: a repository's files come into a folder of ours, as its author committed them.
-//! Nothing of the repository is executed. What is done with the files is left to `add`.
+//! The one door to the `git` program: a repository's files come into a folder of ours, as its author committed them;
+//! `past` reads what a project held before. Nothing of a repository is executed. What is done with the files is left to
+//! the callers.
 
 mod fault;
 mod program;
 mod source;
+pub mod past;
 
 use std::path::{Path, PathBuf};
 

@@ -120,6 +120,27 @@ fn is_progress(line: &str) -> bool {
     })
 }
 
+/// How long git may be silent.
+pub(super) fn silence(world: &World) -> Duration {
+    let seconds = world.var("SKILLSYNC_GIT_TIMEOUT").and_then(|v| v.to_str()?.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(SILENCE_S).clamp(1, 24 * 3600))
+}
+
+/// `git` in `dir`, without a command yet, under what holds for every one: untied from other repositories and programs,
+/// and asking nobody.
+pub(super) fn hardened(dir: &Path) -> Command {
+    let mut command = Command::new("git");
+    for setting in SETTINGS {
+        command.args(["-c", setting]);
+    }
+    for name in UNSET {
+        command.env_remove(name);
+    }
+    // In C, so that its words can be understood.
+    command.current_dir(dir).envs([("LC_ALL", "C"), ("GIT_TERMINAL_PROMPT", "0")]);
+    command
+}
+
 /// Git at work for one source in one folder.
 pub(super) struct Git<'a> {
     dir: &'a Path,
@@ -132,8 +153,7 @@ pub(super) struct Git<'a> {
 impl<'a> Git<'a> {
     /// Starts the clock of all its runs together.
     pub(super) fn new(world: &'a World, source: &'a Source, dir: &'a Path) -> Git<'a> {
-        let seconds = world.var("SKILLSYNC_GIT_TIMEOUT").and_then(|v| v.to_str()?.parse().ok());
-        let silence = Duration::from_secs(seconds.unwrap_or(SILENCE_S).clamp(1, 24 * 3600));
+        let silence = silence(world);
         Git { dir, source, world, silence, end: Instant::now() + silence * PATIENCE }
     }
 
@@ -158,22 +178,11 @@ impl<'a> Git<'a> {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new("git");
-        for setting in SETTINGS {
-            command.args(["-c", setting]);
-        }
+        let mut command = hardened(self.dir);
         command.arg("-c").arg(format!("remote.origin.url={}", self.source.url())).args(args);
-        command.current_dir(self.dir).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        for name in UNSET {
-            command.env_remove(name);
-        }
-        // In C, so that its words can be understood; the allow list holds for redirects and rewritten addresses too.
-        command.envs([
-            ("LC_ALL", "C"),
-            ("GIT_TERMINAL_PROMPT", "0"),
-            ("GIT_LFS_SKIP_SMUDGE", "1"),
-            ("GIT_ALLOW_PROTOCOL", "https:ssh:file"),
-        ]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // The allow list holds for redirects and rewritten addresses too.
+        command.envs([("GIT_LFS_SKIP_SMUDGE", "1"), ("GIT_ALLOW_PROTOCOL", "https:ssh:file")]);
         // A passphrase or a host's key is asked for at a terminal only: elsewhere ssh is told that nobody answers.
         let terminal = self.world.terminal;
         if !terminal.stdin || !terminal.stderr || self.world.agent().is_some() {

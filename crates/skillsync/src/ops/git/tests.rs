@@ -7,7 +7,7 @@ use skillsync_core::fault::{Fault as _, Kind};
 use super::*;
 
 /// Runs git with no settings but these, in `dir`.
-fn git(dir: &Path, args: &[&str]) -> String {
+pub(super) fn git(dir: &Path, args: &[&str]) -> String {
     let out = Command::new("git")
         .args(["-c", "user.name=Ada", "-c", "user.email=ada@host.test", "-c", "init.defaultBranch=trunk"])
         .args(["-c", "protocol.file.allow=always"])
@@ -21,7 +21,7 @@ fn git(dir: &Path, args: &[&str]) -> String {
     String::from_utf8(out.stdout).unwrap().trim().to_owned()
 }
 
-fn put(root: &Path, path: &str, bytes: &[u8]) {
+pub(super) fn put(root: &Path, path: &str, bytes: &[u8]) {
     let at = root.join(path);
     fs::make_dirs(at.parent().unwrap()).unwrap();
     fs::replace(&at, bytes, fs::Mode::Plain).unwrap();
@@ -51,7 +51,7 @@ fn repository() -> (tempfile::TempDir, PathBuf, [String; 2]) {
     (home, root, [first, second])
 }
 
-fn world(home: &Path) -> World {
+pub(super) fn world(home: &Path) -> World {
     World::by_hand(home, home.join("store"), home, Timestamp::UNIX_EPOCH)
 }
 
