@@ -14,5 +14,6 @@ pub mod tokens;
 pub mod frontmatter;
 pub mod footer;
 pub mod skill;
+pub mod artifact;
 pub mod diff;
 pub mod merge;
