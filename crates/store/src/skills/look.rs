@@ -2,7 +2,7 @@
 
 use skillsync_core::digest::TreeId;
 use skillsync_core::name::SkillName;
-use skillsync_core::skill::State;
+use skillsync_core::skill::{ArtifactType, State};
 
 use super::{Error, load, remember, stamp};
 use crate::fs::{self, FileStamp, Folder};
@@ -18,6 +18,8 @@ use crate::store::Store;
 pub struct Look {
     /// Its name.
     pub name: SkillName,
+    /// What it is.
+    pub artifact_type: ArtifactType,
     /// In use, or marked for removal.
     pub state: State,
     /// Its head version's number.
@@ -53,22 +55,24 @@ fn look_at(store: &Store, index: &Index, name: &SkillName) -> Result<Look, Error
                 && seen.files.is_unchanged(&folder)
         };
         if Folder::open(&root).is_some_and(unchanged) {
-            let SkillSeen { state, version, tree, .. } = seen;
-            return Ok(Look { name: name.clone(), state, version, tree, edited: false, fresh: None });
+            let SkillSeen { artifact_type, state, version, tree, .. } = seen;
+            let name = name.clone();
+            return Ok(Look { name, artifact_type, state, version, tree, edited: false, fresh: None });
         }
     }
     let settled_ns = fs::clock_ns();
     let meta = load(store, name)?;
     let meta_stamp = stamp(&meta_path)?;
     let head = meta.head();
+    let (name, artifact_type) = (name.clone(), meta.artifact_type);
     let (state, version, tree) = (meta.state, head.number, head.tree);
     match scan::read(&root) {
         Ok((found, listing)) if found.id() == tree => {
             let fresh = Some(Fresh { meta, meta_stamp, listing, settled_ns });
-            Ok(Look { name: name.clone(), state, version, tree, edited: false, fresh })
+            Ok(Look { name, artifact_type, state, version, tree, edited: false, fresh })
         }
         Err(e @ scan::Error::Fs(_)) => Err(e.into()),
-        Ok(_) | Err(_) => Ok(Look { name: name.clone(), state, version, tree, edited: true, fresh: None }),
+        Ok(_) | Err(_) => Ok(Look { name, artifact_type, state, version, tree, edited: true, fresh: None }),
     }
 }
 
