@@ -14,6 +14,7 @@ pub mod tokens;
 pub mod frontmatter;
 pub mod footer;
 pub mod skill;
+pub mod artifact;
 pub mod diff;
 pub mod merge;
 pub mod drift;

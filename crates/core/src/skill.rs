@@ -99,6 +99,15 @@ impl ArtifactType {
             ArtifactType::Command | ArtifactType::Agent => format!("{name}.md"),
         }
     }
+
+    /// Its word with its article, for messages.
+    pub fn phrase(self) -> &'static str {
+        match self {
+            ArtifactType::Skill => "a skill",
+            ArtifactType::Command => "a command",
+            ArtifactType::Agent => "an agent",
+        }
+    }
 }
 
 words!(

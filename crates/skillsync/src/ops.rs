@@ -2,6 +2,7 @@
 //!
 //! An op that changes something takes the store's mutex once and holds it to its end.
 
+use skillsync_core::artifact;
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name;
 use skillsync_core::tree;
@@ -62,6 +63,8 @@ pub enum Error {
     #[error(transparent)]
     Tree(#[from] tree::Error),
     #[error(transparent)]
+    Artifact(#[from] artifact::Error),
+    #[error(transparent)]
     Fs(#[from] fs::Error),
     #[error(transparent)]
     Name(#[from] name::Error),
@@ -111,6 +114,7 @@ impl Error {
             Error::Scan(e) => e,
             Error::Objects(e) => e,
             Error::Tree(e) => e,
+            Error::Artifact(e) => e,
             Error::Fs(e) => e,
             Error::Name(e) => e,
             Error::Git(e) => e,

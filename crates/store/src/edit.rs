@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use skillsync_core::artifact;
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::frontmatter;
+use skillsync_core::limits;
 use skillsync_core::merge::{self, Labels, ShowBase, TreeMerge};
 use skillsync_core::name::SkillName;
 use skillsync_core::path::SkillPath;
-use skillsync_core::skill::{Origin, Stats};
+use skillsync_core::skill::{ArtifactType, Origin, Stats};
 use skillsync_core::tree::{self, Tree};
 
 use crate::fs;
@@ -134,7 +136,7 @@ macro_rules! through_skills {
         }
     )+};
 }
-through_skills!(fs::Error, objects::Error, scan::Error, tree::Error);
+through_skills!(artifact::Error, fs::Error, objects::Error, scan::Error, tree::Error);
 
 /// What conflict markers call the working copy.
 const OURS: &str = "working copy";
@@ -280,6 +282,8 @@ pub fn working(store: &Store, name: &SkillName) -> Result<Working, Error> {
 pub struct Committed {
     /// The new version.
     pub advanced: Advanced,
+    /// What it is a version of.
+    pub artifact_type: ArtifactType,
     /// The version that was merged in, when the skill had moved on.
     pub merged_with: Option<u32>,
 }
@@ -309,7 +313,7 @@ pub fn commit(
         let version = head.clone();
         end(store, name, &lease)?;
         let advanced = Advanced { name: name.clone(), version, replaced: None };
-        return Ok(Committed { advanced, merged_with: None });
+        return Ok(Committed { advanced, artifact_type: meta.artifact_type, merged_with: None });
     }
     refuse_undecided(name, &lease, &tree, &path)?;
     let transaction = writing.transaction()?;
@@ -330,9 +334,9 @@ pub fn commit(
     } else {
         skills::stage_folder(&transaction, &batch, name, &path)?
     };
-    let skill_md = fs::read(&staged.dir.join(tree::SKILL_MD), skillsync_core::limits::SKILL_MD_BYTES);
-    staged.tree.require_skill_md()?;
-    check_skill_md(name, &skill_md?)?;
+    artifact::main_file(meta.artifact_type, name, &staged.tree)?;
+    let main = staged.dir.join(meta.artifact_type.main_file(name));
+    check_main(meta.artifact_type, name, &fs::read(&main, limits::SKILL_MD_BYTES)?)?;
     let (origin, parents) = match &lease.pulled {
         Some(pulled) => (Origin::Pull, vec![head.content_hash, pulled.taken.content_hash]),
         None => (Origin::Commit, Vec::new()),
@@ -346,7 +350,8 @@ pub fn commit(
     let advanced = one(skills::advance(writing, &transaction, batch, index, vec![change])?)?;
     end(store, name, &lease)?;
     transaction.finish()?;
-    Ok(Committed { advanced, merged_with: moved.then_some(head.number) })
+    let (artifact_type, merged_with) = (meta.artifact_type, moved.then_some(head.number));
+    Ok(Committed { advanced, artifact_type, merged_with })
 }
 
 /// The result of an `advance` of one change.
@@ -421,8 +426,18 @@ fn refuse_undecided(name: &SkillName, lease: &Lease, tree: &Tree, root: &Path) -
     Ok(())
 }
 
-/// What every committed `SKILL.md` must be: loadable by an agent, under the skill's own name (decision 5, 10).
-pub fn check_skill_md(name: &SkillName, bytes: &[u8]) -> Result<(), Error> {
+/// What every committed main file must be. `SKILL.md`: loadable by an agent, under the skill's own name (decision 5,
+/// 10). That of a command or an agent: text, and some of it.
+pub fn check_main(artifact_type: ArtifactType, name: &SkillName, bytes: &[u8]) -> Result<(), Error> {
+    match artifact_type {
+        ArtifactType::Skill => check_skill_md(name, bytes),
+        ArtifactType::Command | ArtifactType::Agent => {
+            Ok(artifact::check_markdown(&artifact_type.main_file(name), bytes)?)
+        }
+    }
+}
+
+fn check_skill_md(name: &SkillName, bytes: &[u8]) -> Result<(), Error> {
     let parsed = frontmatter::parse(bytes).map_err(|source| Error::SkillMd { name: name.clone(), source })?;
     let rule = |problem: String| Err(Error::SkillMdRule { name: name.clone(), problem });
     match parsed.name() {

@@ -8,14 +8,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use skillsync_core::digest::TreeId;
-use skillsync_core::skill::{State, Stats};
+use skillsync_core::skill::{ArtifactType, State, Stats};
 
 use crate::fs::{self, DirStamp, FileStamp, Folder};
 use crate::layout::Layout;
 use crate::scan::Listing;
 
 /// Names the format; a change of any record here changes it.
-const MAGIC: &[u8; 8] = b"SKINDEX1";
+const MAGIC: &[u8; 8] = b"SKINDEX2";
 /// Nobody's index is larger: 64 bytes for each of 5 million files.
 const INDEX_BYTES: u64 = 320 * 1024 * 1024;
 
@@ -65,6 +65,9 @@ pub struct SkillSeen<'a> {
     pub meta: FileStamp,
     /// From when on the record could have changed.
     pub meta_settled_ns: i64,
+    /// What it is.
+    #[serde(with = "type_byte")]
+    pub artifact_type: ArtifactType,
     /// What the record says.
     #[serde(with = "state_byte")]
     pub state: State,
@@ -317,6 +320,33 @@ mod state_byte {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<State, D::Error> {
         bool::deserialize(deserializer)
             .map(|active| if active { State::Active } else { State::PendingRemove })
+    }
+}
+
+mod type_byte {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use skillsync_core::skill::ArtifactType;
+
+    pub(super) fn serialize<S: Serializer>(
+        artifact_type: &ArtifactType,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let byte: u8 = match artifact_type {
+            ArtifactType::Skill => 0,
+            ArtifactType::Command => 1,
+            ArtifactType::Agent => 2,
+        };
+        byte.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ArtifactType, D::Error> {
+        match u8::deserialize(deserializer)? {
+            0 => Ok(ArtifactType::Skill),
+            1 => Ok(ArtifactType::Command),
+            2 => Ok(ArtifactType::Agent),
+            _ => Err(D::Error::custom("no type of artifact")),
+        }
     }
 }
 

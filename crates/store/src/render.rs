@@ -7,6 +7,7 @@ use skillsync_core::digest::{FileDigest, TreeId};
 use skillsync_core::footer::{self, Settings};
 use skillsync_core::name::SkillName;
 use skillsync_core::path::SkillPath;
+use skillsync_core::skill::ArtifactType;
 use skillsync_core::tree::{self, File, SKILL_MD, Tree};
 
 use crate::fs;
@@ -64,7 +65,8 @@ fn with_footer(
 ) -> Result<(Tree, Option<Vec<u8>>), Error> {
     let tree = stored.tree();
     let Some(text) = footer::text(name, settings) else { return Ok((tree.clone(), None)) };
-    let bytes = footer::inject(&skills::skill_md(stored)?, &text);
+    let skill_md = skills::main_text(ArtifactType::Skill, name, stored)?;
+    let bytes = footer::inject(&skill_md, &text);
     let size_bytes = bytes.len() as u64;
     let digest = FileDigest::of(&bytes);
     let files = tree.files().map(|(path, file)| {

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use skillsync_core::digest::{ContentHash, FileDigest, TreeId};
+use skillsync_core::artifact;
+use skillsync_core::digest::{ContentHash, TreeId};
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::SkillName;
 use skillsync_core::nearest::nearest;
@@ -22,7 +23,7 @@ mod look;
 mod restore;
 mod stage;
 
-pub use look::{Look, look};
+pub use look::{Head, Look, head, look};
 pub use restore::restore;
 pub use stage::{
     Staged, batch_payload, make_folders, stage_bytes, stage_folder, stage_folder_but, stage_payload,
@@ -76,6 +77,9 @@ pub enum Error {
     /// What was to be staged is no tree.
     #[error(transparent)]
     Tree(#[from] tree::Error),
+    /// Files are not those of an artifact of their type.
+    #[error(transparent)]
+    Artifact(#[from] artifact::Error),
     /// The disk refused.
     #[error(transparent)]
     Fs(#[from] fs::Error),
@@ -91,6 +95,7 @@ impl Fault for Error {
             Error::Scan(e) => e.kind(),
             Error::Objects(e) => e.kind(),
             Error::Tree(e) => e.kind(),
+            Error::Artifact(e) => e.kind(),
             Error::Fs(e) => e.kind(),
         }
     }
@@ -104,6 +109,7 @@ impl Fault for Error {
             Error::Scan(e) => e.code(),
             Error::Objects(e) => e.code(),
             Error::Tree(e) => e.code(),
+            Error::Artifact(e) => e.code(),
             Error::Fs(e) => e.code(),
         }
     }
@@ -122,6 +128,7 @@ impl Fault for Error {
             Error::Scan(e) => e.hint(),
             Error::Objects(e) => e.hint(),
             Error::Tree(e) => e.hint(),
+            Error::Artifact(e) => e.hint(),
             Error::Fs(e) => e.hint(),
         }
     }
@@ -343,6 +350,11 @@ fn prepare(store: &Store, index: &Index, change: Change) -> Result<Result<Prepar
     {
         return Ok(Err(e));
     }
+    // A name keeps its type, and a version of it is what the type asks for, whoever makes it.
+    let artifact_type = known.as_ref().map_or(artifact_type, |meta| meta.artifact_type);
+    if let Err(e) = artifact::main_file(artifact_type, &name, &tree) {
+        return Ok(Err(e.into()));
+    }
     let replaces = match (&known, hand_edit) {
         (Some(meta), HandEdit::Refuse) => Some(meta.head().tree),
         _ => None,
@@ -441,6 +453,7 @@ pub fn remember(
     let seen = SkillSeen {
         meta: meta_stamp,
         meta_settled_ns: settled_ns,
+        artifact_type: meta.artifact_type,
         state: meta.state,
         version: meta.head().number,
         tree: meta.head().tree,
@@ -459,8 +472,15 @@ pub fn set_state(store: &Store, name: &SkillName, state: State) -> Result<Meta, 
     Ok(meta)
 }
 
-/// The text of a version's `SKILL.md`.
-pub fn skill_md(stored: &Stored<'_>) -> Result<Vec<u8>, Error> {
-    let digest: FileDigest = stored.tree().require_skill_md()?.digest;
-    Ok(stored.read(&digest)?.into_owned())
+/// The text of a version's main file: of a skill its `SKILL.md`, of a command or an agent all there is.
+pub fn main_text(
+    artifact_type: ArtifactType,
+    name: &SkillName,
+    stored: &Stored<'_>,
+) -> Result<Vec<u8>, Error> {
+    let main = artifact::main_file(artifact_type, name, stored.tree())?;
+    Ok(stored.read(&main.digest)?.into_owned())
 }
+
+#[cfg(test)]
+mod tests;

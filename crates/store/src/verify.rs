@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use skillsync_core::artifact::Count;
 use skillsync_core::fault::{Fault, with_causes};
 use skillsync_core::name::SkillName;
-use skillsync_core::skill::{State, Version};
+use skillsync_core::skill::{ArtifactType, State, Version};
 
 use crate::meta::Meta;
 use crate::objects::{self, Stored};
@@ -55,8 +56,9 @@ pub struct Finding {
 /// What was read, and what was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Verified {
-    /// Skills looked at.
-    pub skills: usize,
+    /// What was looked at.
+    #[serde(flatten)]
+    pub artifacts: Count,
     /// Rendered trees read.
     pub trees: usize,
     /// Objects read.
@@ -67,10 +69,11 @@ pub struct Verified {
 
 /// Reads the canonical folders, the rendered trees that links lead to and all objects of `names`.
 pub fn verify(store: &Store, names: &[SkillName]) -> Result<Verified, skills::Error> {
-    let mut verified = Verified { skills: names.len(), ..Verified::default() };
+    let mut verified = Verified::default();
     let folders = Folders { rendered: rendered_folders(store)?, copies: copy_folders(store) };
-    for checked in parallel::map(names, |name| skill(store, &folders, name)) {
-        let checked = checked?;
+    for checked in parallel::map(names, |name| artifact(store, &folders, name)) {
+        let (artifact_type, checked) = checked?;
+        verified.artifacts.extend([artifact_type]);
         verified.trees += checked.trees;
         verified.objects += checked.objects;
         verified.findings.extend(checked.findings);
@@ -98,8 +101,12 @@ fn rendered_folders(store: &Store) -> Result<Vec<PathBuf>, fs::Error> {
     Ok(fs::entries(&rendered)?.unwrap_or_default().iter().map(|target| rendered.join(target)).collect())
 }
 
-/// Checks all that belongs to one skill.
-fn skill(store: &Store, folders: &Folders, name: &SkillName) -> Result<Verified, skills::Error> {
+/// Checks all that belongs to one artifact.
+fn artifact(
+    store: &Store,
+    folders: &Folders,
+    name: &SkillName,
+) -> Result<(ArtifactType, Verified), skills::Error> {
     let mut verified = Verified::default();
     let meta = match skills::load(store, name) {
         Ok(meta) => meta,
@@ -108,7 +115,8 @@ fn skill(store: &Store, folders: &Folders, name: &SkillName) -> Result<Verified,
             let (hint, path) = (e.hint().unwrap_or_default(), store.layout().meta(name));
             let (trouble, message) = (Trouble::Record, e.to_string());
             verified.findings.push(Finding { trouble, skill: Some(name.clone()), path, message, hint });
-            return Ok(verified);
+            // Only the record could say that it is anything else.
+            return Ok((ArtifactType::Skill, verified));
         }
     };
     let mut seen = BTreeSet::new();
@@ -124,7 +132,7 @@ fn skill(store: &Store, folders: &Folders, name: &SkillName) -> Result<Verified,
         rendered(store, &folders.rendered, name, head.as_ref(), &mut verified)?;
         copies(&folders.copies, name, head.as_ref(), &mut verified);
     }
-    Ok(verified)
+    Ok((meta.artifact_type, verified))
 }
 
 /// Reads a version's object and the large files it shares with others.

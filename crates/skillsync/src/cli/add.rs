@@ -1,17 +1,21 @@
-//! `skillsync add SOURCE...`
+//! `skillsync add SOURCE...`, `skillsync add FILE... --type command|agent`
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::ValueHint;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use skillsync_core::fault::Kind;
 use skillsync_core::name::SkillName;
+use skillsync_core::skill::ArtifactType;
 use skillsync_store::store::Store;
 
 use crate::cli::Cx;
 use crate::ops;
-use crate::ops::add::{AddReport, Candidate, Existing, Failed, Status, apply, locate, preview};
+use crate::ops::add::{
+    AddReport, AddedSkill, Candidate, Existing, Failed, Provenance, Status, apply, locate, markdown, preview,
+};
 use crate::ops::git::Network;
 use crate::ui::{Answer, Exit, Report, Screen, Show, Stop, Tone};
 
@@ -21,6 +25,8 @@ use crate::ui::{Answer, Exit, Report, Screen, Show, Stop, Tone};
 ///   a folder with a SKILL.md, or a folder of such folders
 ///   a git URL, or owner/repo on GitHub; with /path for a folder in it
 ///     and @ref for a branch, tag or commit
+///   with --type, a Markdown file: a slash command or a subagent, called
+///     like the file. The store keeps it; sync does not link it
 ///
 /// A source of several skills needs `--skill` or `--all`; without them you
 /// are asked.
@@ -29,10 +35,11 @@ use crate::ui::{Answer, Exit, Report, Screen, Show, Stop, Tone};
 ///   skillsync add ./my-skill
 ///   skillsync add owner/repo/skills/pdf@v2
 ///   skillsync add owner/repo --skill pdf --skill xlsx
+///   skillsync add .claude/commands/*.md --type command
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct AddArgs {
-    /// Where the skills are
+    /// Where the skills are; with --type, the files
     #[arg(required = true, value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
     pub(crate) sources: Vec<String>,
     /// Add only the skill of this name; may be repeated
@@ -41,7 +48,15 @@ pub(crate) struct AddArgs {
     /// Add every skill of the sources
     #[arg(long)]
     pub(crate) all: bool,
-    /// Add the one skill under another name
+    /// What the files are: slash commands or subagents
+    #[arg(
+        long = "type",
+        value_name = "TYPE",
+        value_parser = PossibleValuesParser::new(["command", "agent"]).try_map(|word| word.parse::<ArtifactType>()),
+        conflicts_with_all = ["all", "skills"]
+    )]
+    pub(crate) artifact_type: Option<ArtifactType>,
+    /// Add the one skill or file under another name
     #[arg(long, value_name = "NAME", conflicts_with_all = ["all", "skills"])]
     pub(crate) name: Option<SkillName>,
     /// Make it the next version of a skill that is already there
@@ -57,6 +72,12 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &AddArgs) -> Result<Exit, Stop> {
             "--name renames one skill; there are several sources",
             "add them one by one",
         ));
+    }
+    if let Some(artifact_type) = args.artifact_type {
+        let name = args.name.as_ref();
+        let files = args.sources.iter().map(|file| markdown(cx.world, file, artifact_type, name));
+        let report = add(cx, args, &store, &files.collect::<Vec<_>>(), &Provenance::Folder)?;
+        return finish(cx, report);
     }
     let mut met = Met::default();
     for source in &args.sources {
@@ -104,7 +125,7 @@ impl Met {
                         message: format!("`{name}` is in more than one of the sources"),
                         hint: Some("add them one by one, one of them with --name".to_owned()),
                     };
-                    let (path, skill) = (candidate.dir.clone(), Some(name.clone()));
+                    let (path, skill) = (candidate.path.clone(), Some(name.clone()));
                     twice.push(Failed { path, skill, error: Report::of(&error) });
                 }
                 _ => new.push(candidate),
@@ -122,24 +143,34 @@ fn from(
     source: &str,
     met: &mut Met,
 ) -> Result<AddReport, Stop> {
-    let existing = if args.force { Existing::Update } else { Existing::Refuse };
     let network = if cx.globals.offline { Network::Off } else { Network::Allowed };
     let looking = cx.ui.progress("looking for skills", None);
     let mut located = locate(cx.world, network, source, args.name.as_ref(), &looking)?;
     drop(looking);
     let candidates = chosen(cx, args, std::mem::take(&mut located.candidates), source, met)?;
     let (candidates, twice) = met.sort(candidates);
-    let mut part = if cx.globals.dry_run {
-        preview(store, &candidates, existing)?
-    } else {
-        let progress = cx.ui.progress("adding skills", Some(candidates.len() as u64));
-        ops::write(store, |writing, index| {
-            apply(writing, index, &candidates, &located.provenance, existing, &progress)
-        })?
-    };
+    let mut part = add(cx, args, store, &candidates, &located.provenance)?;
     located.settle(&mut part);
     part.failed.extend(twice);
     Ok(part)
+}
+
+/// Adds what was found, or says what would be added.
+fn add(
+    cx: &mut Cx<'_>,
+    args: &AddArgs,
+    store: &Store,
+    candidates: &[Candidate],
+    provenance: &Provenance,
+) -> Result<AddReport, Stop> {
+    let existing = if args.force { Existing::Update } else { Existing::Refuse };
+    if cx.globals.dry_run {
+        return Ok(preview(store, candidates, existing)?);
+    }
+    let progress = cx.ui.progress("adding", Some(candidates.len() as u64));
+    Ok(ops::write(store, |writing, index| {
+        apply(writing, index, candidates, provenance, existing, &progress)
+    })?)
 }
 
 /// The candidates that were asked for: all of a single skill's folder, else by `--skill`, `--all` or an answer.
@@ -204,8 +235,9 @@ fn finish(cx: &mut Cx<'_>, report: AddReport) -> Result<Exit, Stop> {
     for failed in &report.failed {
         cx.ui.failed_report(&failed.error);
     }
-    let some_new = report.added.iter().any(|skill| skill.status != Status::Unchanged);
-    if some_new && !report.dry_run {
+    let is_due =
+        |added: &AddedSkill| added.status != Status::Unchanged && added.artifact_type == ArtifactType::Skill;
+    if report.added.iter().any(is_due) && !report.dry_run {
         cx.ui.hint("`skillsync sync` brings them to every agent");
     }
     Ok(match (report.failed.as_slice(), report.added.is_empty()) {

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use clap::builder::NonEmptyStringValueParser;
 use skillsync_core::name::SkillName;
+use skillsync_core::skill::ArtifactType;
 
 use crate::cli::planned::Planned;
 use crate::cli::{Cx, complete};
@@ -39,7 +40,9 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &CommitArgs) -> Result<Exit, Stop> {
     }
     let report = commit(cx.world, &store, &args.name, &args.reason, args.token)?;
     cx.ui.show(&report)?;
-    cx.ui.hint("`skillsync sync` brings it to every agent");
+    if report.artifact_type == ArtifactType::Skill {
+        cx.ui.hint("`skillsync sync` brings it to every agent");
+    }
     Ok(Exit::Done)
 }
 

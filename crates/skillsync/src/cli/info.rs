@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use skillsync_core::name::SkillName;
+use skillsync_core::skill::ArtifactType;
 
 use crate::cli::{Cx, complete};
 use crate::ops;
@@ -26,9 +27,12 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &InfoArgs) -> Result<Exit, Stop> {
 }
 
 impl Show for Info {
-    // Checklist D6, character for character.
+    // Checklist D6, character for character; only what is no skill has a line more.
     fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
         writeln!(out, "{}", self.name)?;
+        if self.artifact_type != ArtifactType::Skill {
+            writeln!(out, "  type: {}", self.artifact_type)?;
+        }
         writeln!(out, "  version: {}", self.version)?;
         writeln!(out, "  state: {}", self.state)?;
         writeln!(out, "  content-hash: {}", self.content_hash)?;

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use skillsync_core::skill::ArtifactType;
+
 use crate::cli::Cx;
 use crate::ops;
 use crate::ops::ls::{Listing, ls};
@@ -9,7 +11,8 @@ use crate::ui::{Column, Exit, Screen, Show, Stop, Table};
 
 /// List skills
 ///
-/// Name, version, state, how often it was used, and the description, cut to the terminal.
+/// Name, version, state, how often it was used, and the description, cut to the terminal. Commands and agents
+/// are listed, too, and then each line says what it is.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LsArgs {}
 
@@ -33,21 +36,31 @@ impl Show for Listing {
         if self.skills.is_empty() {
             return Ok(());
         }
-        let mut table = Table::new([
+        // A column that says the same in every line says nothing.
+        let has_types = self.skills.iter().any(|line| line.artifact_type != ArtifactType::Skill);
+        let mut columns = vec![
             Column::id("NAME"),
             Column::number("VERSION"),
             Column::id("STATE"),
             Column::number("USES"),
             Column::text("DESCRIPTION"),
-        ]);
-        for skill in &self.skills {
-            table.row([
-                skill.name.to_string(),
-                skill.version.to_string(),
-                skill.state.to_string(),
-                skill.total_invocations.to_string(),
-                skill.description.clone(),
-            ]);
+        ];
+        if has_types {
+            columns.insert(1, Column::id("TYPE"));
+        }
+        let mut table = Table::new(columns);
+        for line in &self.skills {
+            let mut cells = vec![
+                line.name.to_string(),
+                line.version.to_string(),
+                line.state.to_string(),
+                line.total_invocations.to_string(),
+                line.description.clone(),
+            ];
+            if has_types {
+                cells.insert(1, line.artifact_type.to_string());
+            }
+            table.row(cells);
         }
         out.table(&table)
     }

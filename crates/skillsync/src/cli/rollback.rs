@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use skillsync_core::name::SkillName;
+use skillsync_core::skill::ArtifactType;
 
 use crate::cli::{Cx, complete};
 use crate::ops;
@@ -31,7 +32,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &RollbackArgs) -> Result<Exit, Stop> {
         ops::rollback::apply(&store, &args.name, args.to)?
     };
     cx.ui.show(&report)?;
-    if !report.dry_run {
+    if !report.dry_run && report.artifact_type == ArtifactType::Skill {
         cx.ui.hint("`skillsync sync` brings it to your agents");
     }
     Ok(Exit::Done)

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use skillsync_core::name::SkillName;
+use skillsync_core::skill::ArtifactType;
 
 use crate::cli::{Cx, complete};
 use crate::ops;
@@ -13,7 +14,8 @@ use crate::ui::{Column, Exit, Screen, Show, Stop, Table, Tone};
 ///
 /// Level 1 is what every agent always has in mind: name and description. Level 2 is the body of SKILL.md,
 /// read when the skill is used. Level 3 is the list of the other files, read one by one when they are needed.
-/// With PATH, that file, byte for byte. Token counts are estimates.
+/// With PATH, that file, byte for byte. A command or an agent is one file, which level 2 is the body of. Token
+/// counts are estimates.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ShowArgs {
     /// Name of the skill
@@ -54,17 +56,23 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &ShowArgs) -> Result<Exit, Stop> {
         // The text as it is, for a pipe.
         (Some(level2), Some(Level::Instructions)) if !cx.ui.is_json() => {
             cx.ui.bytes(level2.text.as_bytes())?;
-            cx.ui.note(format!("{} tokens; {}", level2.tokens, footer(level2)));
+            let footer = footer(shown.artifact_type, level2.footer_tokens);
+            cx.ui.note(format!("{} tokens; {footer}", level2.tokens));
         }
         _ => cx.ui.show(&shown)?,
     }
     Ok(Exit::Done)
 }
 
-fn footer(level2: &Instructions) -> String {
-    match level2.footer_tokens {
-        0 => "agents load no observation footer (observation.mode is off)".to_owned(),
-        tokens => format!("agents load it with the observation footer, {tokens} more"),
+fn footer(artifact_type: ArtifactType, tokens: usize) -> String {
+    match (artifact_type, tokens) {
+        (ArtifactType::Skill, 0) => "agents load no observation footer (observation.mode is off)".to_owned(),
+        (ArtifactType::Skill, tokens) => {
+            format!("agents load it with the observation footer, {tokens} more")
+        }
+        (ArtifactType::Command | ArtifactType::Agent, _) => {
+            format!("{} has no observation footer", artifact_type.phrase())
+        }
     }
 }
 
@@ -77,9 +85,15 @@ impl Show for Shown {
                 out.tone(Tone::Dim, format!("{} tokens", level1.tokens))?;
                 writeln!(out)
             }
-            (_, _, Some(level3)) => listed(level3, out),
+            (_, _, Some(level3)) => listed(level3, &self.main_file(), out),
             _ => Ok(()),
         }
+    }
+}
+
+impl Shown {
+    fn main_file(&self) -> String {
+        self.artifact_type.main_file(&self.name)
     }
 }
 
@@ -98,9 +112,10 @@ fn summary(
         table.row([level.to_owned(), what, loaded.to_owned(), tokens.to_string()]);
     };
     row("1", "name and description".to_owned(), "always", level1.tokens);
-    row("2", format!("SKILL.md, {}", counted(level2.lines, "line")), "when it is used", level2.tokens);
+    let main = shown.main_file();
+    row("2", format!("{main}, {}", counted(level2.lines, "line")), "when it is used", level2.tokens);
     if level2.footer_tokens > 0 {
-        row("2", "observation footer".to_owned(), "with SKILL.md", level2.footer_tokens);
+        row("2", "observation footer".to_owned(), &format!("with {main}"), level2.footer_tokens);
     }
     let binary = level3.files.iter().filter(|file| file.tokens.is_none()).count();
     let mut what = counted(level3.files.len(), "other file");
@@ -114,9 +129,9 @@ fn summary(
     writeln!(out)
 }
 
-fn listed(level3: &Files, out: &mut Screen<'_>) -> io::Result<()> {
+fn listed(level3: &Files, main: &str, out: &mut Screen<'_>) -> io::Result<()> {
     if level3.files.is_empty() {
-        return writeln!(out, "no file but SKILL.md");
+        return writeln!(out, "no file but {main}");
     }
     let mut table = Table::new([Column::id("PATH"), Column::number("BYTES"), Column::number("TOKENS")]);
     for FileLine { path, size_bytes, tokens, .. } in &level3.files {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use skillsync_core::artifact::Count;
 use skillsync_core::frontmatter::Severity;
 
 use crate::cli::subject::Subject;
@@ -13,7 +14,8 @@ use crate::ui::{Exit, Screen, Show, Stop, Tone};
 /// Check skills against the Agent Skills specification
 ///
 /// Takes skills by name and folders by path (`./pdf` is the folder, `pdf` the skill); all skills when none is
-/// named. Exits with 1 when an error is found.
+/// named. A command or an agent, which no specification covers, must be one Markdown file. Exits with 1 when an
+/// error is found.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ValidateArgs {
     /// Names of skills or paths of folders; all skills when left out
@@ -24,14 +26,14 @@ pub(crate) struct ValidateArgs {
 pub(crate) fn run(cx: &mut Cx<'_>, args: &ValidateArgs) -> Result<Exit, Stop> {
     let mut subjects = Vec::new();
     if args.subjects.is_empty() {
-        subjects = ops::validate::skills(&ops::open(cx.world)?, &[])?;
+        subjects = ops::validate::stored(&ops::open(cx.world)?, &[])?;
     }
     for subject in &args.subjects {
         match subject {
             // The store is opened only when a skill of it is named: folders can be checked without one.
             Subject::Skill(name) => {
                 let store = ops::open(cx.world)?;
-                subjects.extend(ops::validate::skills(&store, std::slice::from_ref(name))?);
+                subjects.extend(ops::validate::stored(&store, std::slice::from_ref(name))?);
             }
             Subject::Folder(path) => {
                 let called = path.display().to_string();
@@ -50,8 +52,8 @@ impl Show for Validated {
             show_subject(subject, out)?;
         }
         if self.subjects.len() != 1 {
-            let skills = counted(self.subjects.len(), "skill");
-            writeln!(out, "{skills} checked: {}", sum(self.errors, self.warnings))?;
+            let checked: Count = self.subjects.iter().map(|subject| subject.artifact_type).collect();
+            writeln!(out, "{checked} checked: {}", sum(self.errors, self.warnings))?;
         }
         Ok(())
     }

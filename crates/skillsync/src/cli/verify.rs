@@ -42,7 +42,7 @@ impl Show for Report {
         }
         let counts = format!(
             "{}, {}, {} read",
-            counted(verified.skills, "skill"),
+            verified.artifacts,
             counted(verified.trees, "rendered tree"),
             counted(verified.objects, "object"),
         );

@@ -1,53 +1,61 @@
-//! `add`: skills from folders and git repositories come into the store (checklist D4, decisions 5, 8, 10).
+//! `add`: skills from folders and git repositories, commands and agents from files come into the store (checklist D4,
+//! decisions 5, 8, 10, 17).
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use skillsync_core::artifact;
 use skillsync_core::digest::{ContentHash, FileDigest};
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::frontmatter::{self, Severity};
 use skillsync_core::name::{self, SkillName};
-use skillsync_core::skill::{Origin, Source, State};
-use skillsync_core::tree::Tree;
+use skillsync_core::path::SkillPath;
+use skillsync_core::skill::{ArtifactType, Origin, Source, State};
+use skillsync_core::tree::{File, Tree};
 use skillsync_core::{limits, tree};
 use skillsync_store::index::Index;
-use skillsync_store::meta::Upstream;
+use skillsync_store::meta::{Meta, Upstream};
 use skillsync_store::objects::Batch;
 use skillsync_store::skills::{self, Change, Staged};
 use skillsync_store::store::{Store, Transaction, Writing};
 use skillsync_store::{fs, parallel, scan};
 
-use super::validate::{Finding, secrets_in};
+use super::validate::{Finding, secret_in, secrets_in};
 use super::{Error, Refusal};
 use crate::ui::{Progress, Report};
 
 mod discover;
 mod locate;
+mod markdown;
 
-pub use discover::{Candidate, discover};
+pub use discover::{Candidate, Content, discover};
 pub use locate::{Located, locate};
+pub use markdown::markdown;
 
 /// So many hex digits of a commit tell it apart; the record has all.
 const SHORT_COMMIT: usize = 12;
 
-/// A skill that was (or would be) added.
+/// An artifact that was (or would be) added.
 #[derive(Debug, Serialize)]
 pub struct AddedSkill {
     /// Its name in the store.
     pub skill: SkillName,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub artifact_type: ArtifactType,
     /// What became of it.
     pub status: Status,
     /// Its newest version; none in a plan for a new one.
     pub version: Option<u32>,
     /// Content hash of what was added.
     pub content_hash: ContentHash,
-    /// Where it was found: a folder, or a repository's address, `//` and the folder in it.
+    /// Where it was found: a folder or file, or a repository's address, `//` and the folder in it.
     pub path: PathBuf,
     /// What is not as it should be, though an agent can load it.
     pub warnings: Vec<Finding>,
 }
 
-/// What became of a skill.
+/// What became of an artifact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -59,10 +67,10 @@ pub enum Status {
     Unchanged,
 }
 
-/// A folder that was not added.
+/// Something that was not added.
 #[derive(Debug, Serialize)]
 pub struct Failed {
-    /// The folder, or a repository's address, `//` and the folder in it.
+    /// The folder or file, or a repository's address, `//` and the folder in it.
     pub path: PathBuf,
     /// The name it would have had, where that is known.
     pub skill: Option<SkillName>,
@@ -75,13 +83,13 @@ pub struct Failed {
 pub struct AddReport {
     /// Whether nothing was changed because only the plan was asked for.
     pub dry_run: bool,
-    /// Skills that are in the store now.
+    /// What is in the store now.
     pub added: Vec<AddedSkill>,
-    /// Folders that are not, and why.
+    /// What is not, and why.
     pub failed: Vec<Failed>,
 }
 
-/// What to do with a skill that is there with other content.
+/// What to do with what is there with other content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
     /// Fails.
@@ -93,7 +101,7 @@ pub enum Existing {
 /// Where candidates come from, for their record.
 #[derive(Debug, Clone)]
 pub enum Provenance {
-    /// A folder on this machine.
+    /// A folder or file on this machine.
     Folder,
     /// A git repository; the path is completed for each skill.
     Git(Upstream),
@@ -149,7 +157,7 @@ fn add(
     let batch = Batch::new(writing.store().layout(), transaction.dir())?;
     let staged = parallel::map(wanted, |(candidate, name, _)| {
         let staged = stage(&transaction, &batch, candidate, name);
-        let staged = staged.map(|staged| (staged, secrets_in(&candidate.dir)));
+        let staged = staged.map(|staged| (staged, secrets(candidate)));
         progress.step();
         staged
     });
@@ -189,13 +197,13 @@ pub fn preview(store: &Store, candidates: &[Candidate], existing: Existing) -> R
     for (candidate, name) in usable(candidates, &mut report) {
         let planned = standing(store, &index, candidate, &name, existing).and_then(|standing| {
             let (status, version, tree) = match standing {
-                Standing::New => (Status::Added, None, tree_of(candidate)?),
+                Standing::New => (Status::Added, None, tree_of(candidate, &name)?),
                 Standing::Other(version, tree) => (Status::Updated, Some(version + 1), tree),
                 Standing::Same(version, tree) => (Status::Unchanged, Some(version), tree),
             };
             let mut line = line(candidate, &name, status, version, &tree);
             if status != Status::Unchanged {
-                line.warnings.extend(secrets_in(&candidate.dir));
+                line.warnings.extend(secrets(candidate));
             }
             Ok(line)
         });
@@ -225,7 +233,7 @@ fn usable<'c>(candidates: &'c [Candidate], report: &mut AddReport) -> Vec<(&'c C
                     report.failed.push(failed(candidate, Some(name), &twice));
                 }
                 None => {
-                    seen.insert(name.clone(), candidate.dir.clone());
+                    seen.insert(name.clone(), candidate.path.clone());
                     usable.push((candidate, name.clone()));
                 }
             },
@@ -241,15 +249,37 @@ fn stage(
     candidate: &Candidate,
     name: &SkillName,
 ) -> Result<Staged, Error> {
-    let instead = candidate.renamed.as_deref().map(|bytes| (tree::SKILL_MD, bytes));
-    let staged = skills::stage_folder_but(transaction, batch, name, &candidate.dir, instead)?;
-    staged.tree.require_skill_md()?;
-    Ok(staged)
+    Ok(match &candidate.content {
+        Content::Folder { renamed } => {
+            let instead = renamed.as_deref().map(|bytes| (tree::SKILL_MD, bytes));
+            skills::stage_folder_but(transaction, batch, name, &candidate.path, instead)?
+        }
+        Content::Markdown { artifact_type, bytes, executable } => {
+            let path = main_path(*artifact_type, name)?;
+            skills::stage_bytes(transaction, batch, name, &[(path, bytes.clone(), *executable)])?
+        }
+    })
+}
+
+/// Where the main file lies among an artifact's files.
+fn main_path(artifact_type: ArtifactType, name: &SkillName) -> Result<SkillPath, Error> {
+    Ok(SkillPath::parse(&artifact_type.main_file(name)).map_err(tree::Error::from)?)
+}
+
+/// What looks like a secret in what is added.
+fn secrets(candidate: &Candidate) -> Vec<Finding> {
+    match &candidate.content {
+        Content::Folder { .. } => secrets_in(&candidate.path),
+        Content::Markdown { bytes, .. } => {
+            let file = candidate.path.file_name().unwrap_or_default().to_string_lossy();
+            secret_in(&file, bytes).into_iter().collect()
+        }
+    }
 }
 
 /// How a candidate stands to what the store has.
 enum Standing {
-    /// There is no skill of its name.
+    /// There is nothing of its name.
     New,
     /// The store has exactly this, as this version.
     Same(u32, Tree),
@@ -257,8 +287,8 @@ enum Standing {
     Other(u32, Tree),
 }
 
-/// Compares a candidate with the skill of its name, and refuses what may not replace it. Reads the candidate only
-/// where there is such a skill.
+/// Compares a candidate with what the store has of its name, and refuses what may not replace it. Reads a folder only
+/// where there is such a thing.
 fn standing(
     store: &Store,
     index: &Index,
@@ -267,7 +297,10 @@ fn standing(
     existing: Existing,
 ) -> Result<Standing, Error> {
     let Some(meta) = skills::find(store, name)? else { return Ok(Standing::New) };
-    let tree = tree_of(candidate)?;
+    if meta.artifact_type != candidate.artifact_type() {
+        return Err(taken(name, &meta));
+    }
+    let tree = tree_of(candidate, name)?;
     let head = meta.head();
     let marked = meta.state == State::PendingRemove;
     if head.tree == tree.id() && !marked {
@@ -279,7 +312,7 @@ fn standing(
         return Err(Refusal {
             kind: Kind::Exists,
             code: "skill-exists",
-            message: format!("there is a skill `{name}` with other content already"),
+            message: format!("there is {} `{name}` with other content already", meta.artifact_type.phrase()),
             hint: Some(hint),
         }
         .into());
@@ -288,20 +321,45 @@ fn standing(
     Ok(Standing::Other(head.number, tree))
 }
 
-/// The tree that a candidate will have in the store.
-fn tree_of(candidate: &Candidate) -> Result<Tree, Error> {
-    let (tree, _) = scan::read(&candidate.dir)?;
-    tree.require_skill_md()?;
-    let Some(bytes) = &candidate.renamed else { return Ok(tree) };
-    let files = tree.files().map(|(path, file)| {
-        let mut file = *file;
-        if path.as_str() == tree::SKILL_MD {
-            file.digest = FileDigest::of(bytes);
-            file.size_bytes = bytes.len() as u64;
+/// The name belongs to something of another type, which no version can change.
+fn taken(name: &SkillName, meta: &Meta) -> Error {
+    let hint = match meta.state {
+        State::Active => "--name adds it under another name: skills, commands and agents share theirs",
+        State::PendingRemove => {
+            "it is marked for removal: `skillsync sync` first, or --name for another name"
         }
-        (path.clone(), file)
-    });
-    Ok(Tree::new(files)?)
+    };
+    Refusal {
+        kind: Kind::Exists,
+        code: "name-taken",
+        message: format!("`{name}` is {} already", meta.artifact_type.phrase()),
+        hint: Some(hint.to_owned()),
+    }
+    .into()
+}
+
+/// The tree that a candidate will have in the store under `name`.
+fn tree_of(candidate: &Candidate, name: &SkillName) -> Result<Tree, Error> {
+    let file = |bytes: &[u8], executable| File {
+        digest: FileDigest::of(bytes),
+        size_bytes: bytes.len() as u64,
+        executable,
+    };
+    let tree = match &candidate.content {
+        Content::Folder { renamed: None } => scan::read(&candidate.path)?.0,
+        Content::Folder { renamed: Some(bytes) } => {
+            let (tree, _) = scan::read(&candidate.path)?;
+            Tree::new(tree.files().map(|(path, known)| match path.as_str() {
+                tree::SKILL_MD => (path.clone(), file(bytes, known.executable)),
+                _ => (path.clone(), *known),
+            }))?
+        }
+        Content::Markdown { artifact_type, bytes, executable } => {
+            Tree::new([(main_path(*artifact_type, name)?, file(bytes, *executable))])?
+        }
+    };
+    artifact::main_file(candidate.artifact_type(), name, &tree)?;
+    Ok(tree)
 }
 
 fn change(staged: Staged, candidate: &Candidate, provenance: &Provenance) -> Change {
@@ -314,7 +372,8 @@ fn change(staged: Staged, candidate: &Candidate, provenance: &Provenance) -> Cha
             (Source::Git, Some(upstream), Some(reason))
         }
     };
-    Change { reason, upstream, ..Change::new(staged, Origin::Add, source) }
+    let artifact_type = candidate.artifact_type();
+    Change { reason, upstream, artifact_type, ..Change::new(staged, Origin::Add, source) }
 }
 
 fn line(
@@ -326,16 +385,17 @@ fn line(
 ) -> AddedSkill {
     AddedSkill {
         skill: name.clone(),
+        artifact_type: candidate.artifact_type(),
         status,
         version,
         content_hash: tree.content_hash(),
-        path: candidate.dir.clone(),
+        path: candidate.path.clone(),
         warnings: candidate.warnings.clone(),
     }
 }
 
 fn failed(candidate: &Candidate, name: Option<&SkillName>, error: &dyn Fault) -> Failed {
-    Failed { path: candidate.dir.clone(), skill: name.cloned(), error: Report::of(error) }
+    Failed { path: candidate.path.clone(), skill: name.cloned(), error: Report::of(error) }
 }
 
 /// The name of a skill in a folder: its frontmatter's if there is one, else the folder's (decision 5).

@@ -2,12 +2,13 @@
 //! the skill's next version, or goes to trash; either way what was recorded is in its place again.
 
 use serde::Serialize;
+use skillsync_core::artifact;
 use skillsync_core::diff::{self, Status};
 use skillsync_core::digest::{ContentHash, FileDigest};
 use skillsync_core::merge::{self, Labels, ShowBase};
 use skillsync_core::name::{SkillName, TargetId};
 use skillsync_core::path::SkillPath;
-use skillsync_core::skill::{Origin, State};
+use skillsync_core::skill::{ArtifactType, Origin, State};
 use skillsync_store::index::{Index, Key};
 use skillsync_store::meta::Meta;
 use skillsync_store::objects::Batch;
@@ -208,7 +209,8 @@ impl Case {
         if self.canonical_too {
             return Err(refuse::canonical_first(store, &self.name));
         }
-        edit::check_skill_md(&self.name, payload.skill_md()?)?;
+        let main = artifact::main_file(meta.artifact_type, &self.name, &payload.tree)?.digest;
+        edit::check_main(meta.artifact_type, &self.name, payload.bytes(&main).unwrap_or_default())?;
         let changed = |change: diff::Change| ChangedFile {
             mode_only: change.mode_only(),
             path: change.path,
@@ -317,9 +319,10 @@ impl Case {
         settled: &mut Settled,
     ) -> Result<(), Error> {
         let store = writing.store();
-        let rendering = match &self.meta {
-            None => None,
-            Some(_) => {
+        let rendering = match self.meta.as_ref().map(|meta| meta.artifact_type) {
+            // Only skills are rendered.
+            None | Some(ArtifactType::Command | ArtifactType::Agent) => None,
+            Some(ArtifactType::Skill) => {
                 // As it is now: it may have a version more.
                 let meta = skills::load(store, &self.name)?;
                 let head = meta.head();

@@ -88,7 +88,6 @@ fn look(world: &World, store: &Store, diagnosis: &mut Diagnosis, findings: &mut 
         // Nothing that is said below would be true of a store whose skills are out of sight.
         Err(e) => return findings.failure(Severity::Error, &layout.skills(), &Error::from(e)),
     };
-    diagnosis.skills = Some(names.len());
     let run = |findings: &mut Findings, checked: Result<(), Error>| {
         if let Err(e) = checked {
             findings.failure(Severity::Error, layout.root(), &e);
@@ -96,8 +95,10 @@ fn look(world: &World, store: &Store, diagnosis: &mut Diagnosis, findings: &mut 
     };
     let checked = house::check(store, &names, findings);
     run(findings, checked);
-    let checked = contents::check(store, &names, findings);
-    run(findings, checked);
+    match contents::check(store, &names, findings) {
+        Ok(count) => diagnosis.skills = Some(count.skills),
+        Err(e) => run(findings, Err(e)),
+    }
     let tools = match super::target::tools(layout.root()) {
         Ok(tools) => tools,
         // Without its tools nothing can be said about a target.

@@ -8,6 +8,7 @@ use skillsync_core::digest::ContentHash;
 use skillsync_core::fault::{Fault as _, Kind};
 use skillsync_core::name::SkillName;
 use skillsync_core::path::SkillPath;
+use skillsync_core::skill::ArtifactType;
 use skillsync_store::edit::{self, Takeover, Working};
 use skillsync_store::lease::{self, Claim, Holder};
 use skillsync_store::store::Store;
@@ -162,6 +163,9 @@ fn or_gone(store: &Store, name: &SkillName, error: edit::Error) -> Error {
 pub struct Committed {
     /// The skill.
     pub name: SkillName,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub artifact_type: ArtifactType,
     /// Its new version.
     pub version: u32,
     /// The content hash of that.
@@ -191,6 +195,7 @@ pub fn commit(
         let done = done.map_err(|e| or_gone(store, name, e))?;
         Ok(Committed {
             name: name.clone(),
+            artifact_type: done.artifact_type,
             version: done.advanced.version.number,
             content_hash: done.advanced.version.content_hash,
             reason: reason.to_owned(),

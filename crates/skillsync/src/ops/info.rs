@@ -1,9 +1,9 @@
-//! `info`: what a skill is and its state (checklist D6).
+//! `info`: what an artifact is and its state (checklist D6).
 
 use serde::Serialize;
 use skillsync_core::digest::ContentHash;
 use skillsync_core::name::SkillName;
-use skillsync_core::skill::{Source, State};
+use skillsync_core::skill::{ArtifactType, Source, State};
 use skillsync_store::meta::Upstream;
 use skillsync_store::store::Store;
 use skillsync_store::{observe, skills};
@@ -15,6 +15,9 @@ use super::Error;
 pub struct Info {
     /// Its name.
     pub name: SkillName,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub artifact_type: ArtifactType,
     /// Its newest version.
     pub version: u32,
     /// In use, or marked for removal.
@@ -58,6 +61,7 @@ pub fn info(store: &Store, name: &SkillName) -> Result<Info, Error> {
     let head = meta.head();
     Ok(Info {
         name: name.clone(),
+        artifact_type: meta.artifact_type,
         version: head.number,
         state: meta.state,
         content_hash: head.content_hash,

@@ -1,30 +1,33 @@
-//! `ls`: the skills of the store.
+//! `ls`: the artifacts of the store.
 
 use serde::Serialize;
 use skillsync_core::digest::ContentHash;
 use skillsync_core::name::SkillName;
-use skillsync_core::skill::{Source, State};
-use skillsync_core::{frontmatter, limits, tree};
+use skillsync_core::skill::{ArtifactType, Source, State};
+use skillsync_core::{frontmatter, limits};
 use skillsync_store::store::Store;
 use skillsync_store::{fs, observe, parallel, skills};
 
 use super::Error;
 use crate::ui::Report;
 
-/// The skills.
+/// The artifacts.
 #[derive(Debug, Serialize)]
 pub struct Listing {
     /// Sorted by name.
     pub skills: Vec<Line>,
-    /// Skills whose record does not read, and why.
+    /// Those whose record does not read, and why.
     pub failed: Vec<Failed>,
 }
 
-/// One skill.
+/// One of them.
 #[derive(Debug, Serialize)]
 pub struct Line {
     /// Its name.
     pub name: SkillName,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub artifact_type: ArtifactType,
     /// Its newest version.
     pub version: u32,
     /// In use, or marked for removal.
@@ -39,11 +42,11 @@ pub struct Line {
     pub positive: u64,
     /// Those that did not.
     pub negative: u64,
-    /// What agents choose it by; empty when its `SKILL.md` does not read.
+    /// What agents choose it by; empty when its main file does not read or has none.
     pub description: String,
 }
 
-/// A skill that cannot be listed.
+/// One that cannot be listed.
 #[derive(Debug, Serialize)]
 pub struct Failed {
     /// Its name.
@@ -52,7 +55,7 @@ pub struct Failed {
     pub error: Report,
 }
 
-/// Lists all skills; reads only.
+/// Lists all artifacts; reads only.
 pub fn ls(store: &Store) -> Result<Listing, Error> {
     let names = skills::names(store.layout())?;
     let mut listing = Listing { skills: Vec::new(), failed: Vec::new() };
@@ -71,6 +74,7 @@ fn line(store: &Store, name: &SkillName) -> Result<Line, skills::Error> {
     let head = meta.head();
     Ok(Line {
         name: name.clone(),
+        artifact_type: meta.artifact_type,
         version: head.number,
         state: meta.state,
         source: meta.source,
@@ -78,12 +82,12 @@ fn line(store: &Store, name: &SkillName) -> Result<Line, skills::Error> {
         total_invocations: stats.total(),
         positive: stats.positive,
         negative: stats.negative,
-        description: description(store, name).unwrap_or_default(),
+        description: description(store, meta.artifact_type, name).unwrap_or_default(),
     })
 }
 
-fn description(store: &Store, name: &SkillName) -> Option<String> {
-    let path = store.layout().skill(name).join(tree::SKILL_MD);
+fn description(store: &Store, artifact_type: ArtifactType, name: &SkillName) -> Option<String> {
+    let path = store.layout().skill(name).join(artifact_type.main_file(name));
     let bytes = fs::read(&path, limits::SKILL_MD_BYTES).ok()?;
     frontmatter::parse(&bytes).ok()?.description().map(str::to_owned)
 }

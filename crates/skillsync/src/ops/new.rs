@@ -7,7 +7,7 @@ use skillsync_core::digest::ContentHash;
 use skillsync_core::fault::Kind;
 use skillsync_core::name::SkillName;
 use skillsync_core::path::SkillPath;
-use skillsync_core::skill::{Origin, Source};
+use skillsync_core::skill::{ArtifactType, Origin, Source};
 use skillsync_core::{frontmatter, limits, tree};
 use skillsync_store::edit::one;
 use skillsync_store::fs;
@@ -59,10 +59,11 @@ pub fn check(store: &Store, name: &SkillName, description: Option<&str>) -> Resu
         .into());
     }
     if fs::lstat(&store.layout().skill(name))?.is_some() {
+        let known = skills::load(store, name).map_or(ArtifactType::Skill, |meta| meta.artifact_type);
         return Err(Refusal {
             kind: Kind::Exists,
             code: "skill-exists",
-            message: format!("there is a skill `{name}` already"),
+            message: format!("there is {} `{name}` already", known.phrase()),
             hint: Some(format!("`skillsync edit {name}` changes it")),
         }
         .into());

@@ -4,7 +4,7 @@ use serde::Serialize;
 use skillsync_core::digest::ContentHash;
 use skillsync_core::fault::Kind;
 use skillsync_core::name::SkillName;
-use skillsync_core::skill::{Origin, State, Version};
+use skillsync_core::skill::{ArtifactType, Origin, State, Version};
 use skillsync_store::index::Index;
 use skillsync_store::meta::Meta;
 use skillsync_store::objects::Batch;
@@ -19,6 +19,9 @@ use super::{Error, Refusal};
 pub struct RolledBack {
     /// The skill.
     pub name: SkillName,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub artifact_type: ArtifactType,
     /// The number of its version now.
     pub version: u32,
     /// The number it had before; the same when only the mark for removal was taken back.
@@ -48,6 +51,7 @@ pub fn plan(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledBa
     let target = content.as_ref().unwrap_or(head);
     Ok(RolledBack {
         name: name.clone(),
+        artifact_type: meta.artifact_type,
         version: next,
         previous_version: head.number,
         back_to: target.number,
@@ -69,6 +73,7 @@ pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledB
         let head = meta.head();
         let done = |version: u32, back_to: &Version| RolledBack {
             name: name.clone(),
+            artifact_type: meta.artifact_type,
             version,
             previous_version: head.number,
             back_to: back_to.number,

@@ -1,4 +1,4 @@
-//! `show`: what an agent loads of a skill, level by level, and what that costs it in tokens. It only reads.
+//! `show`: what an agent loads of an artifact, level by level, and what that costs it in tokens. It only reads.
 
 use serde::Serialize;
 use skillsync_core::diff;
@@ -7,7 +7,8 @@ use skillsync_core::frontmatter;
 use skillsync_core::name::SkillName;
 use skillsync_core::nearest::nearest;
 use skillsync_core::path::SkillPath;
-use skillsync_core::tree::{File, SKILL_MD, Tree};
+use skillsync_core::skill::ArtifactType;
+use skillsync_core::tree::{File, Tree};
 use skillsync_core::{footer, tokens};
 use skillsync_store::objects::Stored;
 use skillsync_store::skills;
@@ -29,8 +30,11 @@ pub enum Level {
 /// What an agent loads. With one level asked for, the others are none.
 #[derive(Debug, Serialize)]
 pub struct Shown {
-    /// The skill.
+    /// The artifact.
     pub name: SkillName,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub artifact_type: ArtifactType,
     /// Its current version, which is what is shown.
     pub version: u32,
     /// What is listed.
@@ -53,20 +57,21 @@ pub struct Listing {
 /// Level 2.
 #[derive(Debug, Serialize)]
 pub struct Instructions {
-    /// The body of `SKILL.md`, below its frontmatter.
+    /// The body of the main file, below its frontmatter.
     pub text: String,
     /// What it costs, estimated.
     pub tokens: usize,
     /// How many lines it has.
     pub lines: usize,
     /// What the observation footer below it costs in addition, estimated: agents load it, the skill does not hold it.
+    /// A command or an agent gets none.
     pub footer_tokens: usize,
 }
 
 /// Level 3.
 #[derive(Debug, Serialize)]
 pub struct Files {
-    /// Every file but `SKILL.md`, sorted by path.
+    /// Every file but the main one, sorted by path.
     pub files: Vec<FileLine>,
     /// What all texts among them cost together, estimated.
     pub tokens: usize,
@@ -105,31 +110,36 @@ pub struct Whole {
 /// Shows the current version of `name`: one level, or all. Fails when there is no such skill, or an object of it
 /// is missing or damaged.
 pub fn show(store: &Store, name: &SkillName, level: Option<Level>) -> Result<Shown, Error> {
-    let (version, stored) = current(store, name)?;
+    let (artifact_type, version, stored) = current(store, name)?;
     let wanted = |one: Level| level.is_none_or(|level| level == one);
-    let mut shown = Shown { name: name.clone(), version, level1: None, level2: None, level3: None };
+    let mut shown =
+        Shown { name: name.clone(), artifact_type, version, level1: None, level2: None, level3: None };
     if wanted(Level::Listing) || wanted(Level::Instructions) {
-        let skill_md = skills::skill_md(&stored)?;
-        let head = frontmatter::parse(&skill_md);
+        let main = skills::main_text(artifact_type, name, &stored)?;
+        let head = frontmatter::parse(&main);
         if wanted(Level::Listing) {
             let description = head.as_ref().ok().and_then(|head| head.description());
             shown.level1 = Some(listing(name, description));
         }
         if wanted(Level::Instructions) {
-            // What no agent can parse, an agent that loads it nevertheless loads whole.
+            // What no agent can parse, an agent that loads it nevertheless loads whole; so it does what has no head.
             let body = head.map_or(0, |head| head.body_offset);
-            shown.level2 = Some(instructions(store, name, skill_md.get(body..).unwrap_or_default()));
+            let settings = match artifact_type {
+                ArtifactType::Skill => Some(store.config().observation()),
+                ArtifactType::Command | ArtifactType::Agent => None,
+            };
+            shown.level2 = Some(instructions(name, settings, main.get(body..).unwrap_or_default()));
         }
     }
     if wanted(Level::Files) {
-        shown.level3 = Some(files(&stored)?);
+        shown.level3 = Some(files(&stored, &artifact_type.main_file(name))?);
     }
     Ok(shown)
 }
 
 /// The file at `path` of the current version of `name`, byte for byte. Fails when there is none.
 pub fn file(store: &Store, name: &SkillName, path: &str) -> Result<Whole, Error> {
-    let (version, stored) = current(store, name)?;
+    let (_, version, stored) = current(store, name)?;
     let tree = stored.tree();
     let plain = path.strip_prefix("./").unwrap_or(path);
     let found = tree.files().find(|(known, _)| known.as_str() == plain);
@@ -140,10 +150,10 @@ pub fn file(store: &Store, name: &SkillName, path: &str) -> Result<Whole, Error>
     Ok(Whole { name: name.clone(), version, file: line, text, bytes })
 }
 
-fn current<'s>(store: &'s Store, name: &SkillName) -> Result<(u32, Stored<'s>), Error> {
+fn current<'s>(store: &'s Store, name: &SkillName) -> Result<(ArtifactType, u32, Stored<'s>), Error> {
     let meta = skills::load(store, name)?;
     let head = meta.head();
-    Ok((head.number, store.objects().open(&head.tree)?))
+    Ok((meta.artifact_type, head.number, store.objects().open(&head.tree)?))
 }
 
 fn listing(name: &SkillName, description: Option<&str>) -> Listing {
@@ -154,9 +164,9 @@ fn listing(name: &SkillName, description: Option<&str>) -> Listing {
     Listing { tokens: tokens::estimate(&text), text }
 }
 
-fn instructions(store: &Store, name: &SkillName, body: &[u8]) -> Instructions {
+fn instructions(name: &SkillName, settings: Option<&footer::Settings>, body: &[u8]) -> Instructions {
     let text = String::from_utf8_lossy(body).into_owned();
-    let footer = footer::text(name, store.config().observation());
+    let footer = settings.and_then(|settings| footer::text(name, settings));
     // As it is put below the body, with its markers.
     let footer = footer.map_or_else(Vec::new, |footer| footer::inject(b"", &footer));
     Instructions {
@@ -167,9 +177,9 @@ fn instructions(store: &Store, name: &SkillName, body: &[u8]) -> Instructions {
     }
 }
 
-fn files(stored: &Stored<'_>) -> Result<Files, Error> {
+fn files(stored: &Stored<'_>, main: &str) -> Result<Files, Error> {
     let mut files = Vec::new();
-    for (path, file) in stored.tree().files().filter(|(path, _)| path.as_str() != SKILL_MD) {
+    for (path, file) in stored.tree().files().filter(|(path, _)| path.as_str() != main) {
         let bytes = stored.read(&file.digest)?;
         files.push(line(path, file, diff::as_text(&bytes)));
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::{SkillName, TargetId};
-use skillsync_core::skill::State;
+use skillsync_core::skill::{ArtifactType, State};
 use skillsync_store::config::Target;
 use skillsync_store::index::{Index, Key};
 use skillsync_store::render::{self, Condition, Rendering};
@@ -172,9 +172,11 @@ impl Present {
             let path = store.layout().skill(&look.name);
             self.report.hand_edits.push(HandEdit { skill: look.name.clone(), path });
         }
-        match look.state {
-            State::Active => active.push(look),
-            State::PendingRemove => self.marked.push(look.name),
+        match (look.state, look.artifact_type) {
+            (State::Active, ArtifactType::Skill) => active.push(look),
+            // Targets are folders of skills.
+            (State::Active, ArtifactType::Command | ArtifactType::Agent) => {}
+            (State::PendingRemove, _) => self.marked.push(look.name),
         }
     }
 

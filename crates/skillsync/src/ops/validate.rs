@@ -1,15 +1,17 @@
-//! `validate`: checks folders against the Agent Skills specification, strictly. The rules for `SKILL.md` itself are
-//! core's; here are those for the folder around it. It only reads.
+//! `validate`: checks folders against the Agent Skills specification, strictly, and commands and agents for what they
+//! are made of. The rules for the main file itself are core's; here are those for the folder around it. It only reads.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use skillsync_core::artifact;
 use skillsync_core::digest::FileDigest;
 use skillsync_core::fault::Fault;
 use skillsync_core::frontmatter::{self, Severity};
 use skillsync_core::limits;
 use skillsync_core::name::SkillName;
-use skillsync_core::tree::{File, SKILL_MD};
+use skillsync_core::skill::ArtifactType;
+use skillsync_core::tree::{File, SKILL_MD, Tree};
 use skillsync_store::scan::{self, Listing};
 use skillsync_store::store::Store;
 use skillsync_store::{fs, parallel, skills};
@@ -22,10 +24,30 @@ pub mod secrets;
 /// What is to be checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
-    /// The skill's name or the folder, as it was typed.
+    /// The name in the store or the folder, as it was typed.
     pub called: String,
+    /// What it should be.
+    pub rules: Rules,
     /// The folder.
     pub dir: PathBuf,
+}
+
+/// What something should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rules {
+    /// A skill, as the specification has it.
+    Skill,
+    /// A command or an agent of this name: one Markdown file.
+    Markdown(ArtifactType, SkillName),
+}
+
+impl Rules {
+    fn artifact_type(&self) -> ArtifactType {
+        match self {
+            Rules::Skill => ArtifactType::Skill,
+            Rules::Markdown(artifact_type, _) => *artifact_type,
+        }
+    }
 }
 
 /// What was found in all subjects.
@@ -44,8 +66,11 @@ pub struct Validated {
 /// What was found in one subject.
 #[derive(Debug, Serialize)]
 pub struct Checked {
-    /// The skill's name or the folder, as it was typed.
+    /// The name in the store or the folder, as it was typed.
     pub subject: String,
+    /// What it should be.
+    #[serde(rename = "type")]
+    pub artifact_type: ArtifactType,
     /// The folder, absolute.
     pub path: String,
     /// What is wrong with it, errors first.
@@ -53,10 +78,10 @@ pub struct Checked {
 }
 
 impl Finding {
-    /// What core found in `SKILL.md`.
-    pub fn in_skill_md(finding: frontmatter::Finding) -> Self {
+    /// What core found in the main file, which is called `file`.
+    pub fn in_file(file: &str, finding: frontmatter::Finding) -> Self {
         let frontmatter::Finding { severity, code, message, line, hint } = finding;
-        Self { severity, code, file: Some(SKILL_MD.to_owned()), line, message, hint }
+        Self { severity, code, file: Some(file.to_owned()), line, message, hint }
     }
 }
 
@@ -84,27 +109,31 @@ pub struct Finding {
     pub hint: Option<String>,
 }
 
-/// The skills of the store called `names`, or all of them. Fails when one is not there.
-pub fn skills(store: &Store, names: &[SkillName]) -> Result<Vec<Subject>, Error> {
-    let all;
-    let names = if names.is_empty() {
-        all = skills::names(store.layout())?;
-        &all
-    } else {
-        for name in names {
-            skills::load(store, name)?;
-        }
-        names
+/// What the store has under `names`, or all of it. Fails when one is not there.
+pub fn stored(store: &Store, names: &[SkillName]) -> Result<Vec<Subject>, Error> {
+    let subject = |name: &SkillName, artifact_type| Subject {
+        called: name.to_string(),
+        rules: match artifact_type {
+            ArtifactType::Skill => Rules::Skill,
+            ArtifactType::Command | ArtifactType::Agent => Rules::Markdown(artifact_type, name.clone()),
+        },
+        dir: store.layout().skill(name),
     };
-    let subject = |name: &SkillName| Subject { called: name.to_string(), dir: store.layout().skill(name) };
-    Ok(names.iter().map(subject).collect())
+    let type_of = |name: &SkillName| skills::load(store, name).map(|meta| meta.artifact_type);
+    if names.is_empty() {
+        let all = skills::names(store.layout())?;
+        // A record that does not read is told by `doctor`; what it is of may be a skill all the same.
+        let subject = |name| subject(name, type_of(name).unwrap_or(ArtifactType::Skill));
+        return Ok(all.iter().map(subject).collect());
+    }
+    names.iter().map(|name| Ok(subject(name, type_of(name)?))).collect()
 }
 
 /// The folder `dir`, called `called` by whoever named it. Fails when it is no folder.
 pub fn folder(dir: &Path, called: &str) -> Result<Subject, Error> {
     match fs::real_path(dir)?.filter(|real| real.is_dir()) {
         // Resolved, since `.` has no name that the skill's could be compared with.
-        Some(dir) => Ok(Subject { called: called.to_owned(), dir }),
+        Some(dir) => Ok(Subject { called: called.to_owned(), rules: Rules::Skill, dir }),
         None => Err(scan::no_folder(dir).into()),
     }
 }
@@ -128,12 +157,36 @@ fn check(subject: &Subject) -> Result<Checked, Error> {
             None
         }
     };
-    skill_md(dir, &mut findings)?;
-    if let Some(listing) = listing {
-        files(dir, &listing, &mut findings)?;
+    if subject.rules == Rules::Skill {
+        skill_md(dir, &mut findings)?;
+    }
+    let tree = listing.map(|listing| files(dir, &listing, &mut findings)).transpose()?.flatten();
+    if let (Rules::Markdown(artifact_type, name), Some(tree)) = (&subject.rules, &tree) {
+        findings.extend(markdown(*artifact_type, name, dir, tree));
     }
     findings.sort_by_key(|finding| finding.severity);
-    Ok(Checked { subject: subject.called.clone(), path: dir.display().to_string(), findings })
+    let (artifact_type, path) = (subject.rules.artifact_type(), dir.display().to_string());
+    Ok(Checked { subject: subject.called.clone(), artifact_type, path, findings })
+}
+
+/// Checks the one file of a command or an agent.
+fn markdown(artifact_type: ArtifactType, name: &SkillName, dir: &Path, tree: &Tree) -> Vec<Finding> {
+    if let Err(e) = artifact::main_file(artifact_type, name, tree) {
+        return vec![of_fault(&e, dir)];
+    }
+    let file = artifact_type.main_file(name);
+    let in_file = |finding| Finding { file: Some(file.clone()), ..finding };
+    let bytes = match fs::read(&dir.join(&file), limits::SKILL_MD_BYTES) {
+        Ok(bytes) => bytes,
+        Err(e) => return vec![in_file(of_fault(&e, dir))],
+    };
+    match artifact::check_markdown(&file, &bytes) {
+        Err(e) => vec![in_file(of_fault(&e, dir))],
+        Ok(()) => {
+            let warnings = artifact::markdown_warnings(&bytes);
+            warnings.into_iter().map(|finding| Finding::in_file(&file, finding)).collect()
+        }
+    }
 }
 
 /// Checks `SKILL.md`, which need not be part of a listing: a bad file beside it spoils nothing here.
@@ -152,11 +205,11 @@ fn skill_md(dir: &Path, findings: &mut Vec<Finding>) -> Result<(), Error> {
         }
     };
     match frontmatter::parse(&bytes) {
-        Err(e) => findings.push(Finding::in_skill_md(frontmatter::Finding::from(&e))),
+        Err(e) => findings.push(Finding::in_file(SKILL_MD, frontmatter::Finding::from(&e))),
         Ok(head) => {
             let folder = dir.file_name().map(|name| name.to_string_lossy());
             let rules = frontmatter::check(&head, &bytes, folder.as_deref());
-            findings.extend(rules.into_iter().map(Finding::in_skill_md));
+            findings.extend(rules.into_iter().map(|finding| Finding::in_file(SKILL_MD, finding)));
             let text = String::from_utf8_lossy(&bytes);
             findings.extend(broken_links(dir, &text, head.body_offset));
         }
@@ -197,8 +250,9 @@ fn broken_links(dir: &Path, text: &str, body_offset: usize) -> Vec<Finding> {
     findings
 }
 
-/// The rules for all files together, and what looks like a secret in one of them.
-fn files(dir: &Path, listing: &Listing, findings: &mut Vec<Finding>) -> Result<(), Error> {
+/// The rules for all files together, and what looks like a secret in one of them. Gives the files where they make a
+/// tree; their digests are not taken.
+fn files(dir: &Path, listing: &Listing, findings: &mut Vec<Finding>) -> Result<Option<Tree>, Error> {
     let about =
         |found: &scan::Found, finding: Finding| Finding { file: Some(found.path.to_string()), ..finding };
     for found in &listing.files {
@@ -214,10 +268,13 @@ fn files(dir: &Path, listing: &Listing, findings: &mut Vec<Finding>) -> Result<(
         (found.path.clone(), File { digest, size_bytes: found.size_bytes, executable: found.executable })
     };
     let in_bounds = |found: &&scan::Found| scan::check_size(dir, found).is_ok();
-    if let Err(e) = scan::tree_of(dir, listing.files.iter().filter(in_bounds).map(file).collect()) {
-        findings.push(of_fault(&e, dir));
+    match scan::tree_of(dir, listing.files.iter().filter(in_bounds).map(file).collect()) {
+        Ok(tree) => Ok(Some(tree)),
+        Err(e) => {
+            findings.push(of_fault(&e, dir));
+            Ok(None)
+        }
     }
-    Ok(())
 }
 
 /// What looks like a secret in one file.
@@ -227,14 +284,19 @@ fn suspected(found: &scan::Found) -> Result<Option<Finding>, fs::Error> {
         true => fs::read(&found.at, secrets::LOOKED_AT_BYTES)?,
         false => Vec::new(),
     };
-    Ok(secrets::find(found.path.as_str(), &bytes).map(|secret| Finding {
+    Ok(secret_in(found.path.as_str(), &bytes))
+}
+
+/// What looks like a secret in the bytes of the file `path`.
+pub fn secret_in(path: &str, bytes: &[u8]) -> Option<Finding> {
+    secrets::find(path, bytes).map(|secret| Finding {
         severity: Severity::Warning,
         code: "secret-suspected",
-        file: Some(found.path.to_string()),
+        file: Some(path.to_owned()),
         line: secret.line,
         message: format!("this looks like {}", secret.what),
         hint: Some("take it out, and replace it where it is valid: a skill is read by many".to_owned()),
-    }))
+    })
 }
 
 /// What looks like a secret in the files of the folder `dir`. What cannot be read is passed over: whoever takes the

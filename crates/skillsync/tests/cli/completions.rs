@@ -17,7 +17,7 @@ fn offered(machine: &Machine, words: &[&str]) -> Vec<String> {
 fn what_can_be_typed_is_offered() {
     let machine = stocked();
     commit(&machine, "First", "Second");
-    let cases: [(&[&str], &[&str]); 11] = [
+    let cases: [(&[&str], &[&str]); 12] = [
         (&["r"], &["remove", "rm", "rollback"]),
         (&["l"], &["list", "log", "ls"]),
         (&["target", "l"], &["list", "ls"]),
@@ -29,6 +29,7 @@ fn what_can_be_typed_is_offered() {
         (&["show", "pdf", "--level", "3", "r"], &["references/forms.md"]),
         (&["config", "set", "skillsync."], &["skillsync.without"]),
         (&["target", "add", "--tool", "claude-c"], &["claude-code"]),
+        (&["add", "x.md", "--type", ""], &["agent", "command"]),
     ];
     for (words, expected) in cases {
         let mut found = offered(&machine, words);

@@ -3,6 +3,7 @@
 mod add;
 mod add_git;
 mod adopt;
+mod artifacts;
 mod builtin;
 mod completions;
 mod config;

@@ -2,9 +2,9 @@
 
 use skillsync_core::digest::TreeId;
 use skillsync_core::name::SkillName;
-use skillsync_core::skill::State;
+use skillsync_core::skill::{ArtifactType, State};
 
-use super::{Error, load, remember, stamp};
+use super::{Error, find, load, remember, stamp};
 use crate::fs::{self, FileStamp, Folder};
 use crate::index::{Index, Key, SkillSeen};
 use crate::layout::META;
@@ -18,6 +18,8 @@ use crate::store::Store;
 pub struct Look {
     /// Its name.
     pub name: SkillName,
+    /// What it is.
+    pub artifact_type: ArtifactType,
     /// In use, or marked for removal.
     pub state: State,
     /// Its head version's number.
@@ -43,6 +45,36 @@ pub fn look(store: &Store, index: &Index, names: &[SkillName]) -> Vec<Result<Loo
     parallel::map(names, |name| look_at(store, index, name))
 }
 
+/// What a record says of the newest version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// What it is.
+    pub artifact_type: ArtifactType,
+    /// In use, or marked for removal.
+    pub state: State,
+    /// Its number.
+    pub version: u32,
+    /// Its tree.
+    pub tree: TreeId,
+}
+
+/// The newest version of `name`, if there is such a skill: of the index where the record is untouched. Whether the
+/// canonical folder holds it is not asked.
+pub fn head(store: &Store, index: &Index, name: &SkillName) -> Result<Option<Head>, Error> {
+    if let Some(seen) = index.get::<SkillSeen<'_>>(Key::Skill(name.as_str()))
+        && seen.meta.is_settled(seen.meta_settled_ns)
+        && stamp(&store.layout().meta(name)).is_ok_and(|now| now == seen.meta)
+    {
+        let SkillSeen { artifact_type, state, version, tree, .. } = seen;
+        return Ok(Some(Head { artifact_type, state, version, tree }));
+    }
+    let head = |meta: Meta| {
+        let (version, tree) = (meta.head().number, meta.head().tree);
+        Head { artifact_type: meta.artifact_type, state: meta.state, version, tree }
+    };
+    Ok(find(store, name)?.map(head))
+}
+
 fn look_at(store: &Store, index: &Index, name: &SkillName) -> Result<Look, Error> {
     let root = store.layout().skill(name);
     let meta_path = root.join(META);
@@ -53,22 +85,24 @@ fn look_at(store: &Store, index: &Index, name: &SkillName) -> Result<Look, Error
                 && seen.files.is_unchanged(&folder)
         };
         if Folder::open(&root).is_some_and(unchanged) {
-            let SkillSeen { state, version, tree, .. } = seen;
-            return Ok(Look { name: name.clone(), state, version, tree, edited: false, fresh: None });
+            let SkillSeen { artifact_type, state, version, tree, .. } = seen;
+            let name = name.clone();
+            return Ok(Look { name, artifact_type, state, version, tree, edited: false, fresh: None });
         }
     }
     let settled_ns = fs::clock_ns();
     let meta = load(store, name)?;
     let meta_stamp = stamp(&meta_path)?;
     let head = meta.head();
+    let (name, artifact_type) = (name.clone(), meta.artifact_type);
     let (state, version, tree) = (meta.state, head.number, head.tree);
     match scan::read(&root) {
         Ok((found, listing)) if found.id() == tree => {
             let fresh = Some(Fresh { meta, meta_stamp, listing, settled_ns });
-            Ok(Look { name: name.clone(), state, version, tree, edited: false, fresh })
+            Ok(Look { name, artifact_type, state, version, tree, edited: false, fresh })
         }
         Err(e @ scan::Error::Fs(_)) => Err(e.into()),
-        Ok(_) | Err(_) => Ok(Look { name: name.clone(), state, version, tree, edited: true, fresh: None }),
+        Ok(_) | Err(_) => Ok(Look { name, artifact_type, state, version, tree, edited: true, fresh: None }),
     }
 }
 

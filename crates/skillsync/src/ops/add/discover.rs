@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::frontmatter::{self, Severity};
 use skillsync_core::name::{self, SkillName};
+use skillsync_core::skill::ArtifactType;
 use skillsync_core::tree;
 use skillsync_store::{fs, scan};
 
@@ -15,22 +16,49 @@ use crate::ops::{Error, Refusal};
 /// Where repositories keep their skills, tried in this order when the folder itself has none.
 const USUAL_PLACES: [&str; 4] = ["skills", ".claude/skills", ".agents/skills", ".codex/skills"];
 
-/// A folder that looks like a skill.
+/// A folder that looks like a skill, or a file that is said to be a command or an agent.
 #[derive(Debug)]
 pub struct Candidate {
-    /// The folder.
-    pub dir: PathBuf,
+    /// The folder or file.
+    pub path: PathBuf,
     /// The same as seen from the source's root, with `/`; empty for the root itself.
     pub relative: String,
     /// Its name in the store, or why it cannot be added.
     pub name: Result<SkillName, Unusable>,
     /// What is not as it should be, though an agent can load it.
     pub warnings: Vec<Finding>,
-    /// Its `SKILL.md` with another name, when it is added under one.
-    pub renamed: Option<Vec<u8>>,
+    /// What comes into the store.
+    pub content: Content,
+}
+
+/// What a candidate holds.
+#[derive(Debug)]
+pub enum Content {
+    /// The payload of the folder: a skill.
+    Folder {
+        /// Its `SKILL.md` with another name, when it is added under one.
+        renamed: Option<Vec<u8>>,
+    },
+    /// One Markdown file: a command or an agent.
+    Markdown {
+        /// Which of them.
+        artifact_type: ArtifactType,
+        /// The file's bytes.
+        bytes: Vec<u8>,
+        /// Whether it is executable.
+        executable: bool,
+    },
 }
 
 impl Candidate {
+    /// What it will be in the store.
+    pub fn artifact_type(&self) -> ArtifactType {
+        match &self.content {
+            Content::Folder { .. } => ArtifactType::Skill,
+            Content::Markdown { artifact_type, .. } => *artifact_type,
+        }
+    }
+
     /// Whether `name` means this one: by its name in the store or its folder's.
     pub fn is_called(&self, name: &SkillName) -> bool {
         self.name.as_ref().is_ok_and(|own| own == name) || self.folder() == name.as_str()
@@ -42,15 +70,16 @@ impl Candidate {
     }
 
     fn folder(&self) -> String {
-        self.dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+        self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     }
 }
 
-/// Why a folder cannot be added.
+/// Why a folder or file cannot be added.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` is not a skill that can be added", .dir.display())]
+#[error("`{}` is not {} that can be added", .path.display(), .artifact_type.phrase())]
 pub struct Unusable {
-    dir: PathBuf,
+    path: PathBuf,
+    artifact_type: ArtifactType,
     kind: Kind,
     code: &'static str,
     hint: Option<String>,
@@ -59,9 +88,15 @@ pub struct Unusable {
 }
 
 impl Unusable {
+    /// The fault of a skill's folder.
     pub(super) fn new(dir: &Path, fault: impl Fault) -> Self {
+        Self::of(ArtifactType::Skill, dir, fault)
+    }
+
+    /// The fault of what was to be `artifact_type`.
+    pub(super) fn of(artifact_type: ArtifactType, path: &Path, fault: impl Fault) -> Self {
         let (kind, code, hint) = (fault.kind(), fault.code(), fault.hint());
-        Self { dir: dir.to_owned(), kind, code, hint, source: Box::new(fault) }
+        Self { path: path.to_owned(), artifact_type, kind, code, hint, source: Box::new(fault) }
     }
 }
 
@@ -141,7 +176,7 @@ pub(super) fn candidate(dir: &Path, relative: String, rename: Option<&SkillName>
     let mut warnings = Vec::new();
     let mut renamed = None;
     let name = head(dir, rename, &mut warnings, &mut renamed);
-    Candidate { dir: dir.to_owned(), relative, name, warnings, renamed }
+    Candidate { path: dir.to_owned(), relative, name, warnings, content: Content::Folder { renamed } }
 }
 
 fn head(
@@ -177,14 +212,14 @@ fn head(
     // What is added counts: a name that was replaced is nobody's concern any more.
     let added = renamed.as_deref().unwrap_or(&bytes);
     let read = frontmatter::parse(added).map_err(|e| Unusable::new(dir, e))?;
-    warnings.extend(read.warnings.iter().cloned().map(Finding::in_skill_md));
+    warnings.extend(read.warnings.iter().cloned().map(|finding| Finding::in_file(tree::SKILL_MD, finding)));
     let rules = frontmatter::check(&read, added, None);
     // What an agent can still load is added, with everything said that a strict reader would refuse.
     let seen: Vec<&str> = warnings.iter().map(|w| w.code).collect();
     let more: Vec<Finding> = rules
         .into_iter()
         .filter(|f| !seen.contains(&f.code) && f.severity == Severity::Error)
-        .map(|f| Finding::in_skill_md(frontmatter::Finding { severity: Severity::Warning, ..f }))
+        .map(|f| Finding::in_file(tree::SKILL_MD, frontmatter::Finding { severity: Severity::Warning, ..f }))
         .collect();
     warnings.extend(more);
     Ok(name)

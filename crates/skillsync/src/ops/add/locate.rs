@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use skillsync_core::fault::Kind;
 use skillsync_core::frontmatter::Severity;
 use skillsync_core::name::SkillName;
+use skillsync_core::tree;
 use skillsync_store::{fs, scan};
 
 use super::discover::{Candidate, Unusable, candidate, discover, has_skill_md};
+use super::markdown::is_markdown;
 use super::{AddReport, Provenance};
 use crate::ops::git::{self, Checkout, Network, Scratch, Source};
 use crate::ops::validate::Finding;
@@ -57,7 +59,9 @@ pub fn locate(
         if text.starts_with("https://") {
             return Err(unknown(text).into());
         }
-        let candidates = discover(&world.resolve(Path::new(text)), rename)?;
+        let root = world.resolve(Path::new(text));
+        refuse_markdown(&root, text)?;
+        let candidates = discover(&root, rename)?;
         return Ok(Located { candidates, provenance: Provenance::Folder, remote: None });
     }
     let source = Source::parse(text).map_err(git::Error::from)?;
@@ -78,6 +82,21 @@ pub fn locate(
         candidate.relative = checkout.upstream(&candidate.relative).path;
     }
     Ok(Located { candidates, provenance: Provenance::Git(checkout.upstream("")), remote: Some(remote) })
+}
+
+/// A Markdown file is a command or an agent, and nobody but the user knows which.
+fn refuse_markdown(path: &Path, text: &str) -> Result<(), Error> {
+    if !is_markdown(path) || !fs::stat(path)?.is_some_and(|m| m.is_file()) {
+        return Ok(());
+    }
+    let hint = match path.parent() {
+        Some(folder) if path.file_name() == Some(tree::SKILL_MD.as_ref()) => {
+            format!("a skill is added by its folder: `skillsync add {}`", folder.display())
+        }
+        _ => "`--type command` adds it as a slash command, `--type agent` as a subagent".to_owned(),
+    };
+    let message = format!("`{text}` is a file; a skill is a folder");
+    Err(Refusal { kind: Kind::Invalid, code: "type-missing", message, hint: Some(hint) }.into())
 }
 
 /// The skills below the usual places: some repositories sort theirs by theme. None: there is none.
@@ -161,18 +180,18 @@ impl Remote {
 
 /// Refuses what a link would bring in from elsewhere on this machine, and warns of files that are not there.
 fn examine(checkout: &Checkout, candidate: &mut Candidate) -> Result<(), Error> {
-    if !checkout.holds(&candidate.dir)? {
+    if !checkout.holds(&candidate.path)? {
         let refusal = Refusal {
             kind: Kind::Invalid,
             code: "link-outside",
             message: "it is behind a link that leads out of the repository".to_owned(),
             hint: Some("only files of the repository itself are added".to_owned()),
         };
-        candidate.name = Err(Unusable::new(&candidate.dir, refusal));
+        candidate.name = Err(Unusable::new(&candidate.path, refusal));
         return Ok(());
     }
     // What cannot be listed is reported when the skill is added.
-    let Ok(listing) = scan::list(&candidate.dir) else { return Ok(()) };
+    let Ok(listing) = scan::list(&candidate.path) else { return Ok(()) };
     for file in listing.files.iter().filter(|file| file.size_bytes <= LFS_POINTER.1) {
         if fs::read(&file.at, LFS_POINTER.1).is_ok_and(|bytes| bytes.starts_with(LFS_POINTER.0)) {
             candidate.warnings.push(Finding {

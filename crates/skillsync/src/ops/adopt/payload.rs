@@ -91,12 +91,6 @@ impl Payload {
         self.files.get(path).map(|(bytes, _)| bytes.as_slice())
     }
 
-    /// Its `SKILL.md`. Fails when there is none, or it is too large.
-    pub(super) fn skill_md(&self) -> Result<&[u8], Error> {
-        let digest = self.tree.require_skill_md()?.digest;
-        Ok(self.bytes(&digest).unwrap_or_default())
-    }
-
     /// The files as they are staged.
     pub(super) fn contents(&self) -> Vec<(SkillPath, Vec<u8>, bool)> {
         let file = |(path, (bytes, executable)): (&SkillPath, &(Vec<u8>, bool))| {

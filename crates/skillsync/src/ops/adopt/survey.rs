@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use skillsync_core::digest::TreeId;
 use skillsync_core::footer::START;
 use skillsync_core::name::SkillName;
+use skillsync_core::skill::ArtifactType;
 use skillsync_store::index::Index;
 use skillsync_store::meta::Meta;
 use skillsync_store::render;
@@ -119,7 +120,7 @@ pub(super) fn survey(
     }
     for place in targets::edits(store, index, name)? {
         let base = base(store, name, meta, &place);
-        let payload = Payload::read(&place.root, footer(store, base));
+        let payload = Payload::read(&place.root, footer(store, name, base));
         join(&mut edits, Edit { sites: vec![Site::Loaded(place)], base, payload });
     }
     let is_named = |edit: &Edit| from.is_some_and(|from| edit.is_called(from));
@@ -154,10 +155,10 @@ fn base(store: &Store, name: &SkillName, meta: Option<&Meta>, place: &EditedPlac
 }
 
 /// A skill that shows our markers in its own text cannot be told from its footer.
-fn footer(store: &Store, base: Option<Base>) -> Footer {
+fn footer(store: &Store, name: &SkillName, base: Option<Base>) -> Footer {
     let text = base.and_then(|base| {
         let stored = store.objects().open(&base.tree).ok()?;
-        skills::skill_md(&stored).ok()
+        skills::main_text(ArtifactType::Skill, name, &stored).ok()
     });
     let speaks_of_it =
         text.is_some_and(|text| text.windows(START.len()).any(|part| part == START.as_bytes()));

@@ -1,5 +1,6 @@
 //! Every byte that the store answers for, as `verify` reads it, in the words of a finding.
 
+use skillsync_core::artifact::Count;
 use skillsync_core::name::SkillName;
 use skillsync_store::fs;
 use skillsync_store::store::Store;
@@ -8,8 +9,8 @@ use skillsync_store::verify::{Trouble, verify};
 use super::Error;
 use super::finding::{Finding, Findings, Severity};
 
-/// Reads the skills, what is rendered of them, and their history.
-pub(super) fn check(store: &Store, names: &[SkillName], findings: &mut Findings) -> Result<(), Error> {
+/// Reads the artifacts, what is rendered of them, and their history, and counts them.
+pub(super) fn check(store: &Store, names: &[SkillName], findings: &mut Findings) -> Result<Count, Error> {
     // What is no folder is a stray entry and named as such.
     let mut folders = Vec::with_capacity(names.len());
     for name in names {
@@ -17,7 +18,8 @@ pub(super) fn check(store: &Store, names: &[SkillName], findings: &mut Findings)
             folders.push(name.clone());
         }
     }
-    for found in verify(store, &folders)?.findings {
+    let verified = verify(store, &folders)?;
+    for found in verified.findings {
         let (severity, code, fixable) = match found.trouble {
             Trouble::Record => (Severity::Error, "record-damaged", false),
             Trouble::HandEdited => (Severity::Warning, "hand-edited", false),
@@ -36,7 +38,7 @@ pub(super) fn check(store: &Store, names: &[SkillName], findings: &mut Findings)
         });
         findings.add(finding);
     }
-    Ok(())
+    Ok(verified.artifacts)
 }
 
 /// Without its record a skill has no history here; its files are all there.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use skillsync_core::digest::ContentHash;
 use skillsync_core::name::{SkillName, TargetId};
-use skillsync_core::skill::State;
+use skillsync_core::skill::{ArtifactType, State};
 use skillsync_store::config::Target;
 use skillsync_store::index::Index;
 use skillsync_store::layout::Layout;
@@ -257,6 +257,12 @@ fn known(store: &Store, name: &SkillName) -> Result<Result<Option<Known>, String
         Ok(None) => return Ok(Ok(None)),
         Err(e) => return Ok(Err(e.to_string())),
     };
+    if meta.artifact_type != ArtifactType::Skill {
+        let what = meta.artifact_type.phrase();
+        return Ok(Err(format!(
+            "`{name}` is {what} in the store; skillsync add --name takes the skill under another"
+        )));
+    }
     if meta.state == State::PendingRemove {
         return Ok(Err(format!("`{name}` is marked for removal in the store; skillsync sync removes it")));
     }
