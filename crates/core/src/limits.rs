@@ -43,6 +43,11 @@ pub const TRASH_HOURS: i64 = 24;
 pub const MUTEX_WAIT_MS: u64 = 30_000;
 /// How long a text comparison may search for a better answer before it takes the one it has.
 pub const DIFF_DEADLINE_MS: u64 = 2_000;
+/// Largest text that is merged line by line. A larger one is handled as binary: a person could not read its conflicts.
+pub const MERGE_BYTES: u64 = 4 * 1024 * 1024;
+/// Most lines of a text that is merged line by line. One of more is handled as binary, too: the time of a merge grows
+/// with the square of its changes, and this many lines that all differ take about two seconds.
+pub const MERGE_LINES: usize = 100_000;
 /// Most commits of a project, on HEAD and elsewhere each, that are searched for what a path held before: one that is
 /// older is no likely base of a merge.
 pub const PAST_COMMITS: usize = 1_000;

@@ -1,14 +1,32 @@
-//! Compares our merges and diffs with those of git, which must be installed, on generated texts.
+//! Compares our merges and diffs with those of git, which must be installed, on generated texts and on real pages.
+//!
+//! Where no line stands twice, the two merge alike, byte for byte. Lines that are equal, blank ones above all, can be
+//! aligned in more than one way; only there do they differ, for one of these reasons:
+//!
+//! - ours merges more: fewer lines are in conflict, and what git merges is merged;
+//! - ours draws a conflict elsewhere: the same lines are merged and the same are in conflict, in another order, as they
+//!   stand around another of several that are equal;
+//! - ours merges less: more lines are in conflict, or others. At most one triple in fifty.
+//!
+//! Measured with git 2.47 on the 646 triples of our own pages: 626 equal, 7, 8 and 5 of these; on 3,281 with published
+//! skills: 3,206, 33, 22 and 20. A page of which each line is made to stand once shows that nothing else sets them
+//! apart. Sections that moved are left out there: of two that changed places, either may be taken for the one that did.
 #![expect(clippy::disallowed_methods, reason = "the oracle is another program, fed by files")]
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
 use skillsync_core::diff;
 use skillsync_core::merge::{Labels, ShowBase, texts};
+
+#[path = "merge_oracle/real.rs"]
+mod real;
+
+use real::Triple;
 
 const LABELS: Labels<'_> = Labels { ours: "ours", base: "base", theirs: "theirs", show_base: ShowBase::Yes };
 
@@ -145,6 +163,70 @@ fn merges_agree_with_git() {
         let differing = TRIPLES - verdicts.get(&Verdict::Equal).copied().unwrap_or(0);
         assert!(clean <= most_clean && differing <= most, "{kind:?}: {verdicts:?}");
     }
+}
+
+/// What our merge of a real page does that git's does not; see the head of this file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reason {
+    Equal,
+    MergesMore,
+    DrawsElsewhere,
+    MergesLess,
+}
+
+/// Which reason sets two merges of the same texts apart.
+fn reason(ours: &str, git: &str) -> Reason {
+    let ([our_clean, our_conflicts], [git_clean, git_conflicts]) = (parted(ours), parted(git));
+    let mut left = our_clean.iter();
+    if ours == git {
+        Reason::Equal
+    } else if our_clean == git_clean && our_conflicts == git_conflicts {
+        Reason::DrawsElsewhere
+    } else if our_conflicts.len() < git_conflicts.len()
+        && git_clean.iter().all(|line| left.any(|other| other == line))
+    {
+        Reason::MergesMore
+    } else {
+        Reason::MergesLess
+    }
+}
+
+/// The lines that are merged and those in conflict, without markers, each sorted.
+fn parted(merge: &str) -> [Vec<&str>; 2] {
+    let mut parts = [Vec::new(), Vec::new()];
+    let mut part = 0;
+    for line in merge.split_inclusive('\n') {
+        match (line.trim_end(), part) {
+            ("<<<<<<< ours", _) => part = 1,
+            (">>>>>>> theirs", _) => part = 0,
+            ("||||||| base" | "=======", 1) => {}
+            _ => parts[part].push(line),
+        }
+    }
+    parts.map(|mut lines| {
+        lines.sort_unstable();
+        lines
+    })
+}
+
+#[test]
+fn merges_of_real_pages_agree_with_git() {
+    let folder = tempfile::tempdir().unwrap();
+    let compared = |[base, ours, theirs]: &[String; 3]| {
+        reason(&texts(base, ours, theirs, &LABELS).text, &git_merge(folder.path(), base, ours, theirs).0)
+    };
+    let triples = real::triples();
+    let mut reasons = BTreeMap::<Reason, usize>::new();
+    for Triple { page, way, texts, told_apart } in &triples {
+        let reason = compared(texts);
+        *reasons.entry(reason).or_default() += 1;
+        let apart = compared(told_apart);
+        assert!(apart == Reason::Equal || way.contains("moved"), "{page}: {way}: {apart:?}");
+    }
+    writeln!(std::io::stderr(), "merge_oracle: {} real triples: {reasons:?}", triples.len()).unwrap();
+    assert!(triples.len() >= 400);
+    let less = reasons.get(&Reason::MergesLess).copied().unwrap_or(0);
+    assert!(less * 50 <= triples.len(), "{reasons:?}");
 }
 
 #[test]

@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use skillsync_core::digest::FileDigest;
-use skillsync_core::merge::{Content, Labels, ShowBase, TreeMerge, has_markers, texts, trees};
+use skillsync_core::merge::{
+    ConflictKind, Content, Labels, ShowBase, Side, TreeMerge, has_markers, texts, trees,
+};
 use skillsync_core::name::SkillName;
 use skillsync_core::path::SkillPath;
 use skillsync_core::tree::{File, Tree};
@@ -137,6 +139,23 @@ fn small_tree() -> impl Strategy<Value = BTreeMap<SkillPath, (String, bool)>> {
 fn as_file((path, (content, executable)): (&SkillPath, &(String, bool))) -> (SkillPath, File) {
     let digest = FileDigest::of(content.as_bytes());
     (path.clone(), File { digest, size_bytes: content.len() as u64, executable: *executable })
+}
+
+/// A text that was merged without a base, with what `side` has at its conflict.
+fn chosen(text: &str, side: Side) -> String {
+    let mut at = None;
+    let mut chosen = String::new();
+    for line in text.split_inclusive('\n') {
+        match line {
+            "<<<<<<< ours\n" => at = Some(Side::Ours),
+            "||||||| base\n" => {}
+            "=======\n" => at = Some(Side::Theirs),
+            ">>>>>>> theirs\n" => at = None,
+            _ if at.is_none_or(|at| at == side) => chosen += line,
+            _ => {}
+        }
+    }
+    chosen
 }
 
 type Files = BTreeMap<SkillPath, (String, bool)>;
@@ -294,6 +313,34 @@ proptest! {
             let (merge, files) = merged(&base, ours, theirs);
             prop_assert_eq!(merge.conflicts, vec![]);
             prop_assert_eq!(&files, if ours == &base { theirs } else { ours });
+        }
+    }
+
+    #[test]
+    fn a_conflict_keeps_every_byte_of_both(base in small_tree(), ours in small_tree(), theirs in small_tree()) {
+        let (merge, files) = merged(&base, &ours, &theirs);
+        let is_of = |side: &Files, text: &str| side.values().any(|(other, _)| other == text);
+        for conflict in &merge.conflicts {
+            let here = files.get(&conflict.path).map_or("", |(text, _)| text);
+            let beside = conflict.theirs_at.as_ref().map(|at| files[at].0.as_str());
+            let is_kept = match (&conflict.kind, beside) {
+                (ConflictKind::Text { regions }, None) => {
+                    regions.iter().all(|region| here.contains(&region.ours) && here.contains(&region.theirs))
+                }
+                (ConflictKind::AddAdd, None) => {
+                    chosen(here, Side::Ours) == ours[&conflict.path].0
+                        && chosen(here, Side::Theirs) == theirs[&conflict.path].0
+                }
+                (ConflictKind::Binary | ConflictKind::AddAdd, Some(beside)) => {
+                    is_of(&ours, here) && is_of(&theirs, beside)
+                }
+                (ConflictKind::DeleteModify { deleted_by: Side::Ours }, Some(beside)) => is_of(&theirs, beside),
+                (ConflictKind::DeleteModify { deleted_by: Side::Theirs }, None) => is_of(&ours, here),
+                // It may have moved there, with what ours made of it: that nothing of it is lost is the law above.
+                (ConflictKind::Collision { .. }, Some(_)) => true,
+                _ => false,
+            };
+            prop_assert!(is_kept, "{conflict:?}: {files:?}");
         }
     }
 }

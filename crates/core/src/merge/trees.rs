@@ -8,17 +8,12 @@ use super::rename::{file_name, followed};
 use super::{Labels, Region, TextMerge, texts, without_base};
 use crate::diff::as_text;
 use crate::digest::FileDigest;
+use crate::limits::{MERGE_BYTES, MERGE_LINES};
 use crate::path::{SkillPath, fold};
 use crate::tree::{File, Tree};
 
 /// Ends the name of a file that holds what theirs has where ours keeps the path: `logo.png.theirs`.
 pub const BESIDE: &str = ".theirs";
-
-/// Texts above this are not merged line by line but handled as binary: a person could not read such a conflict.
-const MERGE_BYTES: u64 = 4 * 1024 * 1024;
-/// Texts with more lines are handled as binary, too: the time of a merge grows with the square of its changes, and
-/// this many lines that all differ take about two seconds.
-const MERGE_LINES: usize = 100_000;
 
 /// One of the two sides of a merge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
