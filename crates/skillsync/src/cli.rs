@@ -14,6 +14,8 @@ mod adopt;
 mod commit;
 mod completions;
 mod config;
+mod deploy;
+mod deployments;
 mod diff;
 mod doctor;
 mod edit;
@@ -32,10 +34,14 @@ mod rollback;
 mod setup;
 mod show;
 mod sync;
+mod sync_check;
+mod sync_preview;
+mod sync_pull;
 mod target;
 mod target_add;
 mod target_list;
 mod target_remove;
+mod undeploy;
 mod validate;
 mod verify;
 mod version;
@@ -143,6 +149,9 @@ enum Command {
     Validate(validate::ValidateArgs),
     Observe(observe::ObserveArgs),
     Log(log::LogArgs),
+    Deploy(deploy::DeployArgs),
+    Undeploy(undeploy::UndeployArgs),
+    Deployments(deployments::DeploymentsArgs),
     Target(target::TargetArgs),
     Sync(sync::SyncArgs),
     Config(config::ConfigArgs),
@@ -176,6 +185,9 @@ impl Command {
             Command::Validate(args) => validate::run(cx, args),
             Command::Observe(args) => observe::run(cx, args),
             Command::Log(args) => log::run(cx, args),
+            Command::Deploy(args) => deploy::run(cx, args),
+            Command::Undeploy(args) => undeploy::run(cx, args),
+            Command::Deployments(args) => deployments::run(cx, args),
             Command::Target(args) => target::run(cx, args),
             Command::Sync(args) => sync::run(cx, args),
             Command::Config(args) => config::run(cx, args),
@@ -308,6 +320,15 @@ mod tests {
             "skillsync target add --path ./skills --mode copy",
             "skillsync target rm codex",
             "skillsync target ls",
+            "skillsync deploy pdf xlsx ~/app",
+            "skillsync deploy --all . --tool codex --tool cursor --force",
+            "skillsync undeploy pdf ~/app -n",
+            "skillsync deployments",
+            "skillsync --json sync check ~/app",
+            "skillsync sync check --all --record",
+            "skillsync sync preview . --strategy fork",
+            "skillsync sync pull . --artifacts pdf,xlsx --strategy overwrite --prefer collection --json",
+            "skillsync sync pull ~/app --rollback --yes",
             "skillsync -q sync --offline",
             "skillsync config",
             "skillsync config set observation.threshold 0.5",
@@ -332,6 +353,9 @@ mod tests {
             "skillsync add a --all --skill b",
             "skillsync -q -v ls",
             "skillsync adopt pdf --discard --reason x",
+            "skillsync deploy",
+            "skillsync sync pull . --strategy theirs",
+            "skillsync sync pull . --rollback --strategy merge",
         ] {
             assert!(typed(line).is_err(), "{line}");
         }

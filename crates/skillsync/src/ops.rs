@@ -8,7 +8,9 @@ use skillsync_core::name;
 use skillsync_core::tree;
 use skillsync_store::index::Index;
 use skillsync_store::store::{Store, Writing};
-use skillsync_store::{edit, fs, lease, meta, objects, scan, skills, store, targets, tools};
+use skillsync_store::{
+    deployment, edit, fs, lease, ledger, meta, objects, scan, skills, store, targets, tools,
+};
 
 use crate::world::World;
 
@@ -30,6 +32,12 @@ pub mod export;
 pub mod observe;
 pub mod config;
 pub mod target;
+pub mod project;
+pub mod check;
+pub mod deploy;
+pub mod undeploy;
+pub mod deployments;
+pub mod pull;
 pub mod sync;
 pub mod gc;
 pub mod verify;
@@ -54,6 +62,12 @@ pub enum Error {
     Tools(#[from] tools::Error),
     #[error(transparent)]
     Target(#[from] targets::Error),
+    #[error(transparent)]
+    Project(#[from] skillsync_store::project::Error),
+    #[error(transparent)]
+    Deployment(#[from] deployment::Error),
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
     #[error(transparent)]
     Meta(#[from] meta::Error),
     #[error(transparent)]
@@ -110,6 +124,9 @@ impl Error {
             Error::Config(e) => e,
             Error::Tools(e) => e,
             Error::Target(e) => e,
+            Error::Project(e) => e,
+            Error::Deployment(e) => e,
+            Error::Ledger(e) => e,
             Error::Meta(e) => e,
             Error::Scan(e) => e,
             Error::Objects(e) => e,
@@ -133,6 +150,15 @@ impl Fault for Error {
     fn hint(&self) -> Option<String> {
         self.fault().hint()
     }
+}
+
+/// Whether a plan is asked for, or the thing itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intent {
+    /// Show what would be done.
+    Plan,
+    /// Do it.
+    Apply,
 }
 
 /// Opens the store of `world`.

@@ -10,7 +10,7 @@ use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::ArtifactType;
 
-use crate::deployment::Record;
+use crate::deployment::{Content, Record};
 use crate::fs;
 use crate::layout::Layout;
 
@@ -66,6 +66,12 @@ pub struct Kept {
     pub content_hash: ContentHash,
     /// Its tree.
     pub tree: TreeId,
+}
+
+impl From<Content> for Kept {
+    fn from(content: Content) -> Self {
+        Self { content_hash: content.content_hash, tree: content.tree }
+    }
 }
 
 /// Which copy in the project.
@@ -137,7 +143,7 @@ pub enum Act {
         /// What the project had.
         was: Option<Kept>,
         /// The record that the deployment file had.
-        record: Box<Record>,
+        record: Option<Box<Record>>,
     },
 }
 

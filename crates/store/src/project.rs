@@ -15,6 +15,7 @@ use skillsync_core::skill::ArtifactType;
 use crate::deployment::{self, Content};
 use crate::fs;
 use crate::index::{CopySeen, Index, Key, Seen};
+use crate::ledger::CopyKey;
 use crate::objects;
 use crate::scan;
 use crate::skills;
@@ -39,6 +40,12 @@ pub enum Error {
     /// It is no folder.
     #[error("project path is not a folder: `{}`", .path.display())]
     NotAFolder {
+        /// What was given.
+        path: PathBuf,
+    },
+    /// Its path is no text, and ledgers and leases are.
+    #[error("project path is not UTF-8: `{}`", .path.display())]
+    NotUtf8 {
         /// What was given.
         path: PathBuf,
     },
@@ -110,7 +117,9 @@ impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
             Error::Missing { .. } | Error::NotAFolder { .. } | Error::NoDeployments { .. } => Kind::NotFound,
-            Error::Home { .. } | Error::Store { .. } | Error::Outside { .. } => Kind::Invalid,
+            Error::NotUtf8 { .. } | Error::Home { .. } | Error::Store { .. } | Error::Outside { .. } => {
+                Kind::Invalid
+            }
             Error::InTheWay { .. } => Kind::Exists,
             Error::Changed { .. } => Kind::Conflict,
             Error::Scan(e) => e.kind(),
@@ -123,6 +132,7 @@ impl Fault for Error {
         match self {
             Error::Missing { .. } => "project-not-found",
             Error::NotAFolder { .. } => "project-not-a-folder",
+            Error::NotUtf8 { .. } => "path-not-utf8",
             Error::Home { .. } => "project-is-home",
             Error::Store { .. } => "project-and-store",
             Error::NoDeployments { .. } => "no-deployments",
@@ -140,6 +150,7 @@ impl Fault for Error {
             Error::Missing { .. } | Error::NotAFolder { .. } => {
                 Some("give the folder of the project; look at how it is spelt".to_owned())
             }
+            Error::NotUtf8 { .. } => Some("rename the folder that has bytes of another encoding".to_owned()),
             Error::Home { .. } => {
                 Some("for your own agents add targets: skillsync target add --detected".to_owned())
             }
@@ -182,6 +193,13 @@ pub struct AgentFolder {
     skills: String,
 }
 
+impl AgentFolder {
+    /// Its name for people: `.` for the project itself.
+    pub fn shown(&self) -> &str {
+        if self.name.is_empty() { "." } else { &self.name }
+    }
+}
+
 /// Where one copy is, or would be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -193,8 +211,17 @@ pub struct Place {
     pub below: SkillPath,
     /// On the disk.
     pub path: PathBuf,
+    /// Which copy in the project it is.
+    pub key: CopyKey,
     /// Below the project: its key in the cache.
-    key: String,
+    seen_as: String,
+}
+
+impl Place {
+    /// Below the project, for people: `.claude/skills/pdf`.
+    pub fn shown(&self) -> &str {
+        &self.seen_as
+    }
 }
 
 impl Project {
@@ -203,6 +230,9 @@ impl Project {
         let Some(root) = fs::real_path(path)? else { return Err(Error::Missing { path: path.to_owned() }) };
         if !fs::stat(&root)?.is_some_and(|metadata| metadata.is_dir()) {
             return Err(Error::NotAFolder { path: path.to_owned() });
+        }
+        if root.to_str().is_none() {
+            return Err(Error::NotUtf8 { path: path.to_owned() });
         }
         let of_store = fs::resolved(store.layout().root())?;
         if root == fs::resolved(store.home())? {
@@ -222,6 +252,11 @@ impl Project {
     /// Its real path.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Its real path as text, for ledgers and leases.
+    pub fn id(&self) -> String {
+        self.root.display().to_string()
     }
 
     /// The folder of the tool whose skills of a project are in `skills`: `.claude` for `.claude/skills`.
@@ -282,14 +317,21 @@ impl Project {
         name: &SkillName,
         below: &SkillPath,
     ) -> Place {
-        let key = if folder.name.is_empty() { below.to_string() } else { format!("{}/{below}", folder.name) };
+        let seen_as =
+            if folder.name.is_empty() { below.to_string() } else { format!("{}/{below}", folder.name) };
         Place {
             name: name.clone(),
             artifact_type,
             below: below.clone(),
             path: folder.dir.join(below.as_str()),
-            key,
+            key: CopyKey { folder: folder.name.clone(), artifact_type, artifact_name: name.clone() },
+            seen_as,
         }
+    }
+
+    /// Fails when the folder of an agent is, or leads, outside the project.
+    pub fn require_agent_folder(&self, folder: &AgentFolder) -> Result<(), Error> {
+        self.require_inside(&folder.dir)
     }
 
     /// Fails when a link on the way to `path` leads out of the project.
@@ -304,7 +346,7 @@ impl Project {
 
 /// What is at `place`: its content, or nothing. The cache answers where it can and learns what it did not know.
 pub fn look(project: &Project, index: &Index, place: &Place) -> Result<Looked, Error> {
-    if let Some(seen) = index.get::<CopySeen<'_>>(Key::InProject(&place.key)) {
+    if let Some(seen) = index.get::<CopySeen<'_>>(Key::InProject(&place.seen_as)) {
         let root = match place.artifact_type {
             ArtifactType::Skill => Some(place.path.as_path()),
             ArtifactType::Command | ArtifactType::Agent => place.path.parent(),
@@ -343,10 +385,10 @@ impl Looked {
                     tree: content.tree,
                     files: Seen::new(listing, *settled_ns),
                 };
-                index.set(Key::InProject(&place.key), &seen);
+                index.set(Key::InProject(&place.seen_as), &seen);
             }
             (Some(_), None) => {}
-            (None, _) => index.remove(Key::InProject(&place.key)),
+            (None, _) => index.remove(Key::InProject(&place.seen_as)),
         }
     }
 }

@@ -42,9 +42,14 @@ pub(super) const TEMPLATE: &str = "\
   observe      Record how one use of a skill went
   log          Show how the uses of a skill went
 
+\x1b[1mProjects:\x1b[0m
+  deploy       Copy skills into a project and record what was copied
+  undeploy     Take copies out of a project and drop their records
+  deployments  List what is deployed in a project
+
 \x1b[1mAgents:\x1b[0m
   target       Choose the agent folders that sync links skills into
-  sync         Bring every target up to date
+  sync         Bring every target up to date; check, preview, pull a project
 
 \x1b[1mStore:\x1b[0m
   config       Read and change the settings

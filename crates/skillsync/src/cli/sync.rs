@@ -4,30 +4,36 @@ use std::io::{self, Write};
 
 use skillsync_core::name::SkillName;
 
-use crate::cli::Cx;
+use crate::cli::{Cx, sync_check, sync_preview, sync_pull};
 use crate::ops;
 use crate::ops::builtin;
 use crate::ops::sync::{Status, Synced, TargetOutcome, preview, sync};
 use crate::ui::{Exit, Screen, Show, Stop, Tone};
 
-/// Bring every target up to date
+/// Bring every target up to date; check, preview, pull a project
 ///
 /// Renders every skill, links it into every target, takes away what was removed, and reports one line a
 /// target. One target's failure does not stop the others: the run then ends with exit code 3.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SyncArgs {
-    // `sync check|preview|pull PROJECT` go here; without one it is plain `sync`. Keep `sync` itself free of options
-    // of its own, or they need `args_conflicts_with_subcommands`, which would refuse `sync --json check` too.
+    // Without one it is plain `sync`. Keep `sync` itself free of options of its own, or they need
+    // `args_conflicts_with_subcommands`, which would refuse `sync --json check` too.
     #[command(subcommand)]
     command: Option<SyncCommand>,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum SyncCommand {}
+enum SyncCommand {
+    Check(sync_check::SyncCheckArgs),
+    Preview(sync_preview::SyncPreviewArgs),
+    Pull(sync_pull::SyncPullArgs),
+}
 
 pub(crate) fn run(cx: &mut Cx<'_>, args: &SyncArgs) -> Result<Exit, Stop> {
     match &args.command {
-        Some(command) => match *command {},
+        Some(SyncCommand::Check(args)) => sync_check::run(cx, args),
+        Some(SyncCommand::Preview(args)) => sync_preview::run(cx, args),
+        Some(SyncCommand::Pull(args)) => sync_pull::run(cx, args),
         None => all(cx),
     }
 }

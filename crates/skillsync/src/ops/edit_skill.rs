@@ -51,7 +51,7 @@ pub fn begin(world: &World, store: &Store, name: &SkillName, takeover: Takeover)
 }
 
 /// Who runs this command.
-fn holder(world: &World) -> Holder {
+pub(super) fn holder(world: &World) -> Holder {
     Holder {
         host: world.host.clone(),
         user: world.user.clone(),

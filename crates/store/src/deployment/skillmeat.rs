@@ -127,20 +127,51 @@ pub fn read(root: &Path) -> Result<Deployments, Error> {
     Ok(found)
 }
 
+/// Removes the records that are `gone` from its file in `root`; without records there is no file.
+pub fn remove(root: &Path, is_gone: &dyn Fn(ArtifactType, &SkillName) -> bool) -> Result<(), Error> {
+    let path = root.join(FILE);
+    let Some(text) = text(&path)? else { return Ok(()) };
+    let mut document = document(&path, &text)?;
+    let mut tables = tables(&mut document);
+    let before = tables.len();
+    tables.retain(|table| {
+        let text = |key: &str| table.get(key).and_then(Item::as_str).unwrap_or_default();
+        let name = SkillName::parse(bare(text("artifact_name")));
+        !matches!((text("artifact_type").parse(), name), (Ok(of), Ok(name)) if is_gone(of, &name))
+    });
+    if tables.is_empty() && before > 0 {
+        fs::remove_file(&path)?;
+        return Ok(fs::sync_dir(root)?);
+    }
+    if tables.len() < before {
+        document["deployed"] = Item::ArrayOfTables(tables.into_iter().collect());
+        fs::replace(&path, document.to_string().as_bytes(), fs::Mode::Plain)?;
+    }
+    Ok(())
+}
+
+/// Its file, to be changed in place.
+fn document(path: &Path, text: &str) -> Result<DocumentMut, Error> {
+    text.parse().map_err(|e: toml_edit::TomlError| {
+        let before = e.span().and_then(|span| text.as_bytes().get(..span.start)).unwrap_or_default();
+        let problem = e.message().trim().replace('\n', ", ");
+        Error::Damaged { path: path.to_owned(), line: super::lines_before(before), problem }
+    })
+}
+
+/// The records, taken out of the document: its writer may write them as blocks or as one inline list.
+fn tables(document: &mut DocumentMut) -> Vec<Table> {
+    let item = document.entry("deployed").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
+    std::mem::take(item).into_array_of_tables().unwrap_or_default().into_iter().collect()
+}
+
 /// Writes `records`, each with its hash by SkillMeat's formula, into its file in `root`. What else is in that file
 /// stays: records of other artifacts, and keys that we do not know. Says which file.
 pub fn write(root: &Path, records: &[(Record, Hash)]) -> Result<PathBuf, Error> {
     let path = root.join(FILE);
     let text = text(&path)?.unwrap_or_default();
-    let mut document: DocumentMut = text.parse().map_err(|e: toml_edit::TomlError| {
-        let before = e.span().and_then(|span| text.as_bytes().get(..span.start)).unwrap_or_default();
-        let problem = e.message().trim().replace('\n', ", ");
-        Error::Damaged { path: path.clone(), line: super::lines_before(before), problem }
-    })?;
-    let item = document.entry("deployed").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
-    // Its writer may write all records as one inline list.
-    let tables = std::mem::take(item).into_array_of_tables().unwrap_or_default();
-    let mut tables: Vec<Table> = tables.into_iter().collect();
+    let mut document = document(&path, &text)?;
+    let mut tables = tables(&mut document);
     for (record, hash) in records {
         let is_it = |table: &&mut Table| {
             let text = |key: &str| table.get(key).and_then(Item::as_str).unwrap_or_default();
@@ -156,7 +187,7 @@ pub fn write(root: &Path, records: &[(Record, Hash)]) -> Result<PathBuf, Error> 
             }
         }
     }
-    *item = Item::ArrayOfTables(tables.into_iter().collect());
+    document["deployed"] = Item::ArrayOfTables(tables.into_iter().collect());
     fs::replace(&path, document.to_string().as_bytes(), fs::Mode::Plain)?;
     Ok(path)
 }

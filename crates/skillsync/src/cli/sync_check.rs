@@ -1,0 +1,136 @@
+//! `skillsync sync check [PROJECT]`
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use skillsync_core::drift::{Change, DriftType};
+
+use crate::cli::Cx;
+use crate::ops;
+use crate::ops::check::{Checked, Drifted, Extent, check, record};
+use crate::ui::{Column, Exit, Screen, Show, Stop, Table, Tone};
+
+/// Show how a project's copies stand to the store
+///
+/// Compares each deployed copy and the store with what was deployed. Ends with 1 when anything drifted.
+/// Writes nothing in the project.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SyncCheckArgs {
+    /// Folder of the project
+    #[arg(value_name = "PROJECT", default_value = ".")]
+    project: PathBuf,
+    /// Also list what is on one side alone and was never deployed
+    #[arg(long)]
+    all: bool,
+    /// Note in the deployment file when each copy was looked at and whether it is edited
+    #[arg(long)]
+    record: bool,
+}
+
+pub(crate) fn run(cx: &mut Cx<'_>, args: &SyncCheckArgs) -> Result<Exit, Stop> {
+    let store = ops::open(cx.world)?;
+    let extent = if args.all { Extent::All } else { Extent::Deployed };
+    let checked = if args.record && !cx.globals.dry_run {
+        record(cx.world, &store, &args.project, extent)?
+    } else {
+        check(cx.world, &store, &args.project, extent)?
+    };
+    cx.ui.show(&checked)?;
+    for failure in &checked.failed {
+        cx.ui.failed_report(&failure.error);
+    }
+    advise(cx, &checked);
+    Ok(checked.exit())
+}
+
+/// What to type next, for each type of drift that was found.
+fn advise(cx: &mut Cx<'_>, checked: &Checked) {
+    let project = checked.project.display();
+    let first = |wanted: DriftType| checked.artifacts.iter().find(|one| one.drift_type == wanted);
+    if first(DriftType::Modified).is_some() {
+        cx.ui.hint(format_args!("`skillsync sync pull '{project}'` takes the edits into the store"));
+    }
+    if let Some(one) = first(DriftType::Outdated) {
+        let what = if one.converged {
+            "records that both agree"
+        } else {
+            "brings the store's content to the project"
+        };
+        cx.ui.hint(format_args!("`skillsync deploy {} '{project}'` {what}", one.artifact_name));
+    }
+    if let Some(one) = first(DriftType::Conflict) {
+        let pull = format!("skillsync sync pull '{project}' --artifacts {}", one.artifact_name);
+        cx.ui.hint(format_args!(
+            "{} changed on both sides. Five ways out:\n\
+             merge both:               {pull}\n\
+             keep the project's:       {pull} --strategy overwrite\n\
+             keep the collection's:    {pull} --strategy overwrite --prefer collection\n\
+             keep both, as two:        {pull} --strategy fork\n\
+             by hand:                  edit the copy, or `skillsync edit {}`",
+            one.artifact_name, one.artifact_name
+        ));
+    }
+    if let Some(one) = first(DriftType::Removed) {
+        cx.ui.hint(format_args!(
+            "`skillsync undeploy {} '{project}'` takes it out of the project, too",
+            one.artifact_name
+        ));
+    }
+}
+
+impl Show for Checked {
+    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        if self.drift_count == 0 {
+            out.tone(Tone::Good, "no drift")?;
+            writeln!(out, ", {} checked", self.checked)?;
+        } else {
+            table(&self.artifacts, out)?;
+        }
+        for note in &self.notes {
+            let what =
+                if note.eol_only { "line ends alone differ" } else { "mode changed, content is the same" };
+            writeln!(out, "{}: {what}", note.path)?;
+        }
+        Ok(())
+    }
+}
+
+/// The table of drifts.
+pub(crate) fn table<'d>(
+    drifted: impl IntoIterator<Item = &'d Drifted>,
+    out: &mut Screen<'_>,
+) -> io::Result<()> {
+    let mut table = Table::new([
+        Column::id("NAME"),
+        Column::id("TYPE"),
+        Column::id("DRIFT"),
+        Column::id("STORE"),
+        Column::id("PROJECT"),
+        Column::spare("PATH"),
+        Column::text("ADVICE"),
+    ]);
+    for one in drifted {
+        let side = |change: Option<Change>, version: &Option<String>| {
+            let did = match change {
+                None => "as deployed",
+                Some(Change::Add) => "has it",
+                Some(Change::Edit) => "edited",
+                Some(Change::Delete) => "deleted",
+            };
+            let version = version.as_ref().map_or_else(String::new, |version| format!(" ({version})"));
+            if one.path.is_none() && change.is_none() { "-".to_owned() } else { format!("{did}{version}") }
+        };
+        let drift =
+            if one.converged { format!("{}, converged", one.drift_type) } else { one.drift_type.to_string() };
+        table.row([
+            one.artifact_name.to_string(),
+            one.artifact_type.to_string(),
+            drift,
+            side(one.store_change, &one.collection_version),
+            side(one.change, &None),
+            one.path.clone().unwrap_or_else(|| "-".to_owned()),
+            one.recommendation.to_string(),
+        ]);
+    }
+    out.table(&table)
+}

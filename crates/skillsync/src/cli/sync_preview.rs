@@ -1,0 +1,65 @@
+//! `skillsync sync preview [PROJECT]`
+
+use std::io::{self, Write};
+
+use crate::cli::Cx;
+use crate::cli::sync_check::table;
+use crate::cli::sync_pull::SyncPullArgs;
+use crate::ops;
+use crate::ops::pull::{Action, Preview, preview};
+use crate::ui::{Exit, Screen, Show, Stop};
+
+/// Show what `sync pull` would look at, with hashes and strategy
+#[derive(Debug, clap::Args)]
+pub(crate) struct SyncPreviewArgs {
+    #[command(flatten)]
+    pull: SyncPullArgs,
+}
+
+pub(crate) fn run(cx: &mut Cx<'_>, args: &SyncPreviewArgs) -> Result<Exit, Stop> {
+    let store = ops::open(cx.world)?;
+    let report = preview(cx.world, &store, &args.pull.request()?)?;
+    cx.ui.show(&report)?;
+    for failure in &report.failed {
+        cx.ui.failed_report(&failure.error);
+    }
+    Ok(report.exit())
+}
+
+impl Show for Preview {
+    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        if self.candidates.is_empty() {
+            return writeln!(out, "nothing to pull");
+        }
+        table(self.candidates.iter().map(|one| &one.drift), out)?;
+        writeln!(out)?;
+        for one in &self.candidates {
+            let short = |hash: &Option<skillsync_core::digest::ContentHash>| {
+                hash.as_ref().map_or_else(|| "-".to_owned(), |hash| hash.hex()[..12].to_owned())
+            };
+            let drift = &one.drift;
+            writeln!(
+                out,
+                "{}: {} (deployed {}, store {}, project {})",
+                drift.artifact_name,
+                said(one.action),
+                short(&drift.baseline_sha),
+                short(&drift.collection_sha),
+                short(&drift.project_sha)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// What an action is for a person.
+pub(crate) fn said(action: Action) -> &'static str {
+    match action {
+        Action::Take => "the store takes the project's content",
+        Action::Merge => "merge on what was deployed",
+        Action::Fork => "the project's content becomes a new artifact",
+        Action::Push => "the project takes the store's content",
+        Action::Drop => "no longer deployed, the store keeps it",
+        Action::Skip => "left as it is",
+    }
+}

@@ -1,0 +1,454 @@
+//! `deploy`: puts copies of the store's artifacts into a project and records what was put there (checklist Q4, Q12).
+//! A copy that drifted is only replaced on request, and what is replaced waits in trash.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use skillsync_core::digest::ContentHash;
+use skillsync_core::fault::{Fault, Kind};
+use skillsync_core::name::SkillName;
+use skillsync_core::skill::{ArtifactType, State};
+use skillsync_store::deployment::{self, Content, Record};
+use skillsync_store::index::Index;
+use skillsync_store::ledger::CopyKey;
+use skillsync_store::payload::Payload;
+use skillsync_store::project::{self, Entering};
+use skillsync_store::skills;
+use skillsync_store::store::{Store, Writing};
+
+use super::project::{Compared, Folder, Opened, open};
+use super::target::tools;
+use super::{Error, Refusal, write};
+use crate::ui::{Exit, Report};
+use crate::world::World;
+
+/// What is to be deployed, and where.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The project.
+    pub project: PathBuf,
+    /// Which artifacts.
+    pub names: Names,
+    /// Into the folders of these tools; empty for those that the project uses.
+    pub tools: Vec<String>,
+    /// What becomes of copies that drifted.
+    pub drifted: IfDrifted,
+}
+
+/// Which artifacts are deployed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Names {
+    /// These.
+    Named(Vec<SkillName>),
+    /// Every one of the store; a copy that the project deleted stays deleted.
+    All,
+}
+
+/// What becomes of a copy that drifted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfDrifted {
+    /// It stays, and is reported.
+    Refuse,
+    /// It goes to trash, and the store's content takes its place.
+    Overwrite,
+}
+
+/// What was deployed.
+#[derive(Debug, Serialize)]
+pub struct Deployed {
+    /// The project, as it was given.
+    pub project: PathBuf,
+    /// One for each artifact and folder.
+    pub artifacts: Vec<Line>,
+    /// What killed commands left in the project and is in trash now: where it was, where it is.
+    pub recovered: Vec<(PathBuf, PathBuf)>,
+    /// Whether this is a plan and nothing was changed.
+    pub dry_run: bool,
+}
+
+/// What became of one copy.
+#[derive(Debug, Serialize)]
+pub struct Line {
+    /// The artifact.
+    pub artifact_name: SkillName,
+    /// What it is.
+    pub artifact_type: ArtifactType,
+    /// Where the copy is, below the project.
+    pub path: String,
+    /// What was done.
+    pub status: Status,
+    /// The version that is deployed now, or would be.
+    pub version: Option<u32>,
+    /// Its content hash.
+    pub content_hash: Option<ContentHash>,
+    /// Where the copy is that was replaced.
+    pub trash: Option<PathBuf>,
+    /// Why it was not deployed.
+    pub error: Option<Report>,
+}
+
+/// What was done about one copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It is new in the project.
+    Deployed,
+    /// It has the store's newer content.
+    Updated,
+    /// It drifted, and has the store's content now, as was asked for.
+    Overwritten,
+    /// It had the store's content already; the record says so now.
+    Recorded,
+    /// It was up to date.
+    Unchanged,
+    /// It stays as it is: it drifted.
+    Drifted,
+    /// It could not be deployed.
+    Failed,
+}
+
+impl Deployed {
+    /// Done; a conflict where copies drifted; partial where something failed.
+    pub fn exit(&self) -> Exit {
+        let is = |status| self.artifacts.iter().any(|line| line.status == status);
+        match (is(Status::Drifted), is(Status::Failed)) {
+            (true, _) => Exit::Conflict,
+            (false, true) => Exit::Partial,
+            (false, false) => Exit::Done,
+        }
+    }
+}
+
+/// What would be deployed. Changes nothing.
+pub fn plan(world: &World, store: &Store, request: &Request) -> Result<Deployed, Error> {
+    let index = Index::load(store.layout());
+    let (opened, steps) = steps(world, store, &index, request)?;
+    let lines = steps.into_iter().map(|step| step.line).collect();
+    Ok(Deployed {
+        project: opened.project.path().to_owned(),
+        artifacts: lines,
+        recovered: Vec::new(),
+        dry_run: true,
+    })
+}
+
+/// Deploys.
+pub fn deploy(world: &World, store: &Store, request: &Request) -> Result<Deployed, Error> {
+    write(store, |writing, index| {
+        let store = writing.store();
+        let (mut opened, mut steps) = steps(world, store, index, request)?;
+        let recovered = recover(store, &opened, steps.iter().map(|step| &step.place))?;
+        enter(writing, &opened, &mut steps)?;
+        save(store, &mut opened, &steps)?;
+        Ok(Deployed {
+            project: opened.project.path().to_owned(),
+            artifacts: steps.into_iter().map(|step| step.line).collect(),
+            recovered,
+            dry_run: false,
+        })
+    })
+}
+
+/// One copy, and what is to be done about it.
+struct Step {
+    place: project::Place,
+    line: Line,
+    /// What the project has at the place.
+    replaces: Option<ContentHash>,
+    /// The store's content.
+    wanted: Option<Payload>,
+    /// The record so far: of ours, or taken over.
+    record: Option<Record>,
+}
+
+fn steps(
+    world: &World,
+    store: &Store,
+    index: &Index,
+    request: &Request,
+) -> Result<(Opened, Vec<Step>), Error> {
+    let heads = heads(store, index, &request.names)?;
+    let mut opened = open(world, store, &request.project)?;
+    let chosen = chosen_folders(store, &mut opened, &request.tools)?;
+    let mut wanted = Vec::new();
+    for (name, artifact_type) in &heads {
+        let key = |folder: &Folder| CopyKey {
+            folder: folder.agent.name.clone(),
+            artifact_type: *artifact_type,
+            artifact_name: name.clone(),
+        };
+        // Where it is deployed already, it is brought up to date, unless a tool is named.
+        let has = |folder: &&Folder| {
+            let ours = folder.records.iter().any(|r| r.key() == (*artifact_type, name));
+            ours || folder.skillmeat.iter().any(|d| (d.artifact_type, &d.name) == (*artifact_type, name))
+        };
+        let deployed: Vec<CopyKey> = opened.folders.iter().filter(has).map(key).collect();
+        if deployed.is_empty() || !request.tools.is_empty() {
+            wanted.extend(opened.folders.iter().filter(|f| chosen.contains(&f.agent.name)).map(key));
+        } else {
+            wanted.extend(deployed);
+        }
+    }
+    let mut steps = Vec::with_capacity(wanted.len());
+    for (outcome, key) in opened.compare(world, store, index, &wanted).into_iter().zip(&wanted) {
+        let folder = opened.folders.iter().find(|folder| folder.agent.name == key.folder);
+        let Some(folder) = folder else { continue };
+        steps.push(match outcome {
+            Ok(compared) => step(store, request, compared)?,
+            Err(failure) => {
+                let place = opened.place(folder, key.artifact_type, &key.artifact_name)?;
+                let mut step = blank(place);
+                step.line.status = Status::Failed;
+                step.line.error = Some(failure.error);
+                step
+            }
+        });
+    }
+    Ok((opened, steps))
+}
+
+/// The artifacts that are asked for, with their types. Fails at the first that is not there.
+fn heads(store: &Store, index: &Index, names: &Names) -> Result<BTreeMap<SkillName, ArtifactType>, Error> {
+    let mut heads = BTreeMap::new();
+    match names {
+        Names::Named(names) => {
+            for name in names {
+                heads.insert(name.clone(), skills::load_active(store, name)?.artifact_type);
+            }
+        }
+        Names::All => {
+            for name in skills::names(store.layout())? {
+                // What comes with the program is for its user, not for a project.
+                let head = skills::head(store, index, &name)?.filter(|head| head.state == State::Active);
+                let is_built_in = || super::builtin::is_reserved(&name);
+                if let Some(head) = head.filter(|_| !is_built_in()) {
+                    heads.insert(name, head.artifact_type);
+                }
+            }
+        }
+    }
+    Ok(heads)
+}
+
+/// The names of the agents' folders that new copies go into: of the named tools; else all that have deployments; else
+/// `.claude`, or the one other that the project has.
+fn chosen_folders(store: &Store, opened: &mut Opened, named: &[String]) -> Result<Vec<String>, Error> {
+    let tools = tools(store.layout().root())?;
+    let ensure = |opened: &mut Opened, skills: &str| -> Result<String, Error> {
+        let agent = opened.project.agent_folder(skills);
+        let name = agent.name.clone();
+        if !opened.folders.iter().any(|folder| folder.agent.name == name) {
+            opened.project.require_agent_folder(&agent)?;
+            opened.folders.push(Folder::read(agent)?);
+        }
+        Ok(name)
+    };
+    if !named.is_empty() {
+        let mut chosen = Vec::new();
+        for tool in named {
+            let name = ensure(opened, tools.get(tool)?.project.as_str())?;
+            if !chosen.contains(&name) {
+                chosen.push(name);
+            }
+        }
+        return Ok(chosen);
+    }
+    let used: Vec<String> =
+        opened.folders.iter().filter(|f| f.has_deployments()).map(|f| f.agent.name.clone()).collect();
+    if !used.is_empty() {
+        return Ok(used);
+    }
+    // Only folders that are an agent's for certain: `skills`, `agent` and `data` may be anything.
+    let known = |folder: &&Folder| {
+        let name = &folder.agent.name;
+        name.starts_with('.')
+            && tools.iter().any(|tool| opened.project.agent_folder(tool.project.as_str()).name == *name)
+    };
+    let there: Vec<String> = opened.folders.iter().filter(known).map(|f| f.agent.name.clone()).collect();
+    match there.as_slice() {
+        [only] => Ok(vec![only.clone()]),
+        several if several.is_empty() || several.iter().any(|name| name == DEFAULT_FOLDER) => {
+            Ok(vec![ensure(opened, tools.get(DEFAULT_TOOL)?.project.as_str())?])
+        }
+        several => Err(Refusal {
+            kind: Kind::Invalid,
+            code: "folder-ambiguous",
+            message: format!("the project has folders of several agents: {}", several.join(", ")),
+            hint: Some("say whose: --tool NAME, once for each".to_owned()),
+        }
+        .into()),
+    }
+}
+
+/// The folder that nearly every agent reads.
+const DEFAULT_FOLDER: &str = ".claude";
+/// Whose folder that is.
+const DEFAULT_TOOL: &str = "claude-code";
+
+fn blank(place: project::Place) -> Step {
+    let line = Line {
+        artifact_name: place.name.clone(),
+        artifact_type: place.artifact_type,
+        path: place.shown().to_owned(),
+        status: Status::Unchanged,
+        version: None,
+        content_hash: None,
+        trash: None,
+        error: None,
+    };
+    Step { place, line, replaces: None, wanted: None, record: None }
+}
+
+fn step(store: &Store, request: &Request, compared: Compared) -> Result<Step, Error> {
+    let Compared { place, record, is_adopted, store: in_store, copy, project, baseline, .. } = compared;
+    let (eol_only, mode_changed) = (compared.eol_only, compared.mode_changed);
+    let mut step = Step { record, ..blank(place) };
+    let Some(in_store) = in_store else { return Ok(step) };
+    step.line.version = Some(in_store.version);
+    step.line.content_hash = Some(in_store.content.content_hash);
+    step.replaces = copy.map(|copy| copy.content_hash);
+    let has_record_of =
+        |hash: ContentHash| step.record.as_ref().is_some_and(|record| record.content_hash == hash);
+    let wanted = in_store.content.content_hash;
+    // Executable bits that the store changed, and the project did not.
+    let is_behind = copy.is_some_and(|copy| copy.tree != in_store.content.tree) && !eol_only && !mode_changed;
+    step.line.status = match project {
+        // Line ends that a checkout made are no reason to write.
+        Some(there) if there == wanted => match has_record_of(wanted) && !is_adopted {
+            true if is_behind => Status::Updated,
+            true => Status::Unchanged,
+            false => Status::Recorded,
+        },
+        None if step.record.is_none() => Status::Deployed,
+        None if request.names != Names::All => Status::Deployed,
+        Some(_) if project == baseline => Status::Updated,
+        _ if request.drifted == IfDrifted::Overwrite => Status::Overwritten,
+        _ => Status::Drifted,
+    };
+    match step.line.status {
+        Status::Drifted => step.line.error = Some(Report::of(&drifted(&step, request, baseline))),
+        Status::Unchanged | Status::Failed => {}
+        _ => step.wanted = Some(Payload::of_version(store.objects(), &in_store.content.tree)?),
+    }
+    Ok(step)
+}
+
+fn drifted(step: &Step, request: &Request, baseline: Option<ContentHash>) -> Refusal {
+    let (name, path) = (&step.place.name, &step.line.path);
+    let project = request.project.display();
+    let (message, hint) = match (&step.record, step.replaces) {
+        (Some(_), None) => (
+            format!("`{path}` was deleted in the project"),
+            format!(
+                "`skillsync deploy {name} '{project}'` brings it back; `skillsync undeploy {name} '{project}'` \
+                     drops it"
+            ),
+        ),
+        (None, _) => (
+            format!("`{path}` is there already, and nobody deployed it"),
+            format!(
+                "`skillsync sync pull '{project}' --artifacts {name}` takes it into the store; --force replaces \
+                     it and keeps it in trash"
+            ),
+        ),
+        (Some(record), Some(_)) if baseline != Some(record.content_hash) => (
+            format!(
+                "`{path}` holds what this store has not: it was deployed from another one, or pulled, and went on"
+            ),
+            format!("`skillsync sync pull '{project}' --artifacts {name}` takes it into the store first"),
+        ),
+        (Some(_), Some(_)) => (
+            format!("`{path}` was edited in the project"),
+            format!(
+                "`skillsync sync pull '{project}' --artifacts {name}` takes the edit into the store; --force \
+                     replaces it and keeps it in trash"
+            ),
+        ),
+    };
+    Refusal { kind: Kind::Conflict, code: "copy-drifted", message, hint: Some(hint) }
+}
+
+/// Moves to trash what killed commands left beside the places.
+pub(super) fn recover<'p>(
+    store: &Store,
+    opened: &Opened,
+    places: impl Iterator<Item = &'p project::Place>,
+) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
+    let mut looked: Vec<&Path> = Vec::new();
+    let mut recovered = Vec::new();
+    for place in places {
+        let Some(folder) = place.path.parent() else { continue };
+        if !looked.contains(&folder) {
+            looked.push(folder);
+            recovered.extend(project::recover(store, &opened.project, place)?);
+        }
+    }
+    Ok(recovered)
+}
+
+/// Puts the copies in that have to be written, and notes in each step what became of it.
+fn enter(writing: &Writing<'_>, opened: &Opened, steps: &mut [Step]) -> Result<(), Error> {
+    let is_written = |step: &&mut Step| {
+        matches!(step.line.status, Status::Deployed | Status::Updated | Status::Overwritten)
+    };
+    let mut written: Vec<&mut Step> = steps.iter_mut().filter(is_written).collect();
+    if written.is_empty() {
+        return Ok(());
+    }
+    let entering = written.iter().filter_map(|step| {
+        let tree = step.wanted.as_ref()?.tree().clone();
+        Some(Entering { place: step.place.clone(), tree, replaces: step.replaces })
+    });
+    let entering: Vec<Entering> = entering.collect();
+    let transaction = writing.transaction()?;
+    let entered = project::enter(writing, &transaction, &opened.project, &entering)?;
+    for (step, entered) in written.iter_mut().zip(entered) {
+        match entered {
+            Ok(replaced) => step.line.trash = replaced.kept,
+            Err(e) => {
+                step.line.status = Status::Failed;
+                step.line.error = Some(Report::of(&e as &dyn Fault));
+            }
+        }
+    }
+    Ok(transaction.finish()?)
+}
+
+/// Writes the records of what is deployed now, and what this store keeps of it.
+fn save(store: &Store, opened: &mut Opened, steps: &[Step]) -> Result<(), Error> {
+    let mut ledger = opened.ledger.clone();
+    for folder in &opened.folders {
+        let mut records = folder.records.clone();
+        for step in steps.iter().filter(|step| step.place.key.folder == folder.agent.name) {
+            let Some(wanted) = step.wanted.as_ref().filter(|_| step.line.status != Status::Failed) else {
+                continue;
+            };
+            let content = Content::of(wanted);
+            let record = match &step.record {
+                Some(record) => record.clone().redeployed(store.now_text(), content),
+                None => {
+                    let Step { place, .. } = step;
+                    let (name, below) = (place.name.clone(), place.below.clone());
+                    Record::new(name, place.artifact_type, below, store.now_text(), content)
+                }
+            };
+            records.retain(|known| known.key() != record.key());
+            records.push(record);
+            ledger.deployed(&step.place.key, content.into());
+        }
+        if records != folder.records {
+            deployment::write(&folder.agent.dir.join(deployment::FILE), records)?;
+        }
+    }
+    if ledger != opened.ledger {
+        ledger.save(store.layout(), opened.project.root())?;
+    }
+    for step in steps {
+        if let Ok(looked) = project::look(&opened.project, &opened.cache, &step.place) {
+            looked.remember(&mut opened.cache, &step.place);
+        }
+    }
+    opened.save_cache(store);
+    Ok(())
+}

@@ -1,0 +1,292 @@
+//! `sync pull --rollback`: puts back what the last pull from a project changed, in the store and in the project. What
+//! has gone on since is left alone and named.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use skillsync_core::fault::Kind;
+use skillsync_core::name::SkillName;
+use skillsync_core::skill::{ArtifactType, Origin, State};
+use skillsync_store::deployment::{self, Record};
+use skillsync_store::index::Index;
+use skillsync_store::lease::Claim;
+use skillsync_store::ledger::{Act, Kept, LastPull, Undo};
+use skillsync_store::objects::Batch;
+use skillsync_store::project::{self, Entering, Place};
+use skillsync_store::skills::{self, Change};
+use skillsync_store::store::{Store, Writing};
+use skillsync_store::{edit, lease};
+
+use super::super::edit_skill::holder;
+use super::super::project::{Opened, open};
+use super::super::undeploy::drop_records;
+use super::super::{Error, Intent, Refusal, write};
+use crate::ui::{Exit, Report};
+use crate::world::World;
+
+/// What was put back.
+#[derive(Debug, Serialize)]
+pub struct RolledBack {
+    /// The project, as it was given.
+    pub project: PathBuf,
+    /// When the pull was that is undone, RFC 3339 with `Z`.
+    pub pulled_at: String,
+    /// What was done about each copy, the last one pulled first.
+    pub artifacts: Vec<Undone>,
+    /// Whether this is a plan and nothing was changed.
+    pub dry_run: bool,
+}
+
+/// What was put back of one copy.
+#[derive(Debug, Serialize)]
+pub struct Undone {
+    /// The artifact; of a fork the fork.
+    pub artifact_name: SkillName,
+    /// What it is.
+    pub artifact_type: ArtifactType,
+    /// What was done.
+    pub outcome: Outcome,
+    /// The version that the store has now, where one was made.
+    pub version: Option<u32>,
+    /// Why it was left as it is.
+    pub error: Option<Report>,
+}
+
+/// What a rollback did about one copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The store has the version before, as a new one.
+    Restored,
+    /// The pull brought it into the store: it is marked for removal.
+    Removed,
+    /// The working copy with conflicts is in trash, its lease ended.
+    Aborted,
+    /// The project has what it had.
+    PutBack,
+    /// Only what the store knew of the copy had changed.
+    Forgotten,
+    /// It has gone on since, and stays as it is.
+    Kept,
+}
+
+impl RolledBack {
+    /// Done, or a conflict where something has gone on since.
+    pub fn exit(&self) -> Exit {
+        if self.artifacts.iter().any(|one| one.error.is_some()) { Exit::Conflict } else { Exit::Done }
+    }
+}
+
+/// Puts back what the last pull from the project at `path` changed, or says what that would be.
+pub fn rollback(world: &World, store: &Store, path: &Path, intent: Intent) -> Result<RolledBack, Error> {
+    let (opened, pull) = last_pull(world, store, path)?;
+    if intent == Intent::Plan {
+        let line = |undo: &Undo| match possible(store, &opened, undo) {
+            Ok(outcome) => said(undo, outcome, None, None),
+            Err(e) => said(undo, Outcome::Kept, None, Some(Report::of(&e))),
+        };
+        let artifacts = pull.undo.iter().rev().map(line).collect();
+        return Ok(RolledBack {
+            project: opened.project.path().to_owned(),
+            pulled_at: pull.at,
+            artifacts,
+            dry_run: true,
+        });
+    }
+    write(store, |writing, index| {
+        let store = writing.store();
+        let (mut opened, pull) = last_pull(world, store, path)?;
+        let mut artifacts = Vec::new();
+        let mut left = Vec::new();
+        for undo in pull.undo.into_iter().rev() {
+            match possible(store, &opened, &undo)
+                .and_then(|outcome| Ok((outcome, put_back(world, writing, index, &mut opened, &undo)?)))
+            {
+                Ok((outcome, version)) => {
+                    opened.ledger.set(&undo.key, undo.before.clone());
+                    artifacts.push(said(&undo, outcome, version, None));
+                }
+                Err(e) => {
+                    artifacts.push(said(&undo, Outcome::Kept, None, Some(Report::of(&e))));
+                    left.push(undo);
+                }
+            }
+        }
+        left.reverse();
+        opened.ledger.last_pull =
+            if left.is_empty() { None } else { Some(LastPull { at: pull.at.clone(), undo: left }) };
+        opened.ledger.save(store.layout(), opened.project.root())?;
+        Ok(RolledBack {
+            project: opened.project.path().to_owned(),
+            pulled_at: pull.at,
+            artifacts,
+            dry_run: false,
+        })
+    })
+}
+
+fn last_pull(world: &World, store: &Store, path: &Path) -> Result<(Opened, LastPull), Error> {
+    let opened = open(world, store, path)?;
+    let Some(pull) = opened.ledger.last_pull.clone() else {
+        return Err(Refusal {
+            kind: Kind::NotFound,
+            code: "nothing-to-undo",
+            message: format!(
+                "nothing was pulled from `{}` that could be undone",
+                opened.project.path().display()
+            ),
+            hint: Some(
+                "`skillsync rollback NAME` goes back to an earlier version of one artifact".to_owned(),
+            ),
+        }
+        .into());
+    };
+    Ok((opened, pull))
+}
+
+fn said(undo: &Undo, outcome: Outcome, version: Option<u32>, error: Option<Report>) -> Undone {
+    let name = match &undo.act {
+        Act::Version { name, .. } => name,
+        _ => &undo.key.artifact_name,
+    };
+    let (artifact_name, artifact_type) = (name.clone(), undo.key.artifact_type);
+    Undone { artifact_name, artifact_type, outcome, version, error }
+}
+
+fn gone_on(message: String) -> Error {
+    let hint = "`skillsync history NAME` and `skillsync rollback NAME --to N` go back by hand".to_owned();
+    Refusal { kind: Kind::Conflict, code: "gone-on", message, hint: Some(hint) }.into()
+}
+
+fn place(opened: &Opened, undo: &Undo) -> Result<Place, Error> {
+    let folder = opened.folders.iter().find(|folder| folder.agent.name == undo.key.folder);
+    let Some(folder) = folder else {
+        return Err(gone_on(format!("the project has no folder `{}` any more", undo.key.folder)));
+    };
+    opened.place(folder, undo.key.artifact_type, &undo.key.artifact_name)
+}
+
+/// What would be done, if nothing has gone on since.
+fn possible(store: &Store, opened: &Opened, undo: &Undo) -> Result<Outcome, Error> {
+    let name = &undo.key.artifact_name;
+    match &undo.act {
+        Act::Nothing => Ok(Outcome::Forgotten),
+        Act::Version { name, before, after } => {
+            let meta = skills::find(store, name)?;
+            match meta {
+                Some(meta) if meta.head().number == *after => {}
+                Some(meta) => {
+                    let head = meta.head().number;
+                    return Err(gone_on(format!("`{name}` has gone on from version {after} to {head}")));
+                }
+                None => return Err(gone_on(format!("`{name}` is not in the store any more"))),
+            }
+            Ok(if before.is_some() { Outcome::Restored } else { Outcome::Removed })
+        }
+        Act::WorkingCopy { token } => match lease::get(store.layout(), name)? {
+            Some(lease) if lease.token == *token => Ok(Outcome::Aborted),
+            _ => {
+                Err(gone_on(format!("the conflicts in `{name}` were settled since, or its edit was aborted")))
+            }
+        },
+        Act::Pushed { is, .. } => {
+            let place = place(opened, undo)?;
+            let now = project::read(&opened.project, &place)?.map(|contents| contents.content.content_hash);
+            if now == Some(is.content_hash) {
+                return Ok(Outcome::PutBack);
+            }
+            Err(gone_on(format!("`{}` was changed since", place.shown())))
+        }
+        Act::Dropped { .. } => {
+            let place = place(opened, undo)?;
+            if project::read(&opened.project, &place)?.is_none() {
+                return Ok(Outcome::PutBack);
+            }
+            Err(gone_on(format!("`{}` is there again", place.shown())))
+        }
+    }
+}
+
+/// Undoes one act; says which version was made.
+fn put_back(
+    world: &World,
+    writing: &Writing<'_>,
+    index: &mut Index,
+    opened: &mut Opened,
+    undo: &Undo,
+) -> Result<Option<u32>, Error> {
+    let store = writing.store();
+    match &undo.act {
+        Act::Nothing => Ok(None),
+        Act::Version { name, before: None, .. } => {
+            skills::set_state(store, name, State::PendingRemove)?;
+            Ok(None)
+        }
+        Act::Version { name, before: Some(before), .. } => {
+            let meta = skills::load(store, name)?;
+            let target = skills::version(name, &meta, *before)?;
+            let tree = store.objects().tree(&target.tree)?;
+            let transaction = writing.transaction()?;
+            let batch = Batch::new(store.layout(), transaction.dir())?;
+            let staged = skills::stage_tree(&transaction, store.objects(), name, &tree)?;
+            let change = Change {
+                reason: Some(format!("back to version {before}, before the pull")),
+                ..Change::new(staged, Origin::Rollback, meta.source)
+            };
+            let advanced = edit::one(skills::advance(writing, &transaction, batch, index, vec![change])?)?;
+            transaction.finish()?;
+            Ok(Some(advanced.version.number))
+        }
+        Act::WorkingCopy { token } => {
+            let claim = Claim { holder: &holder(world), token: Some(*token) };
+            edit::abort(writing, &undo.key.artifact_name, claim)?;
+            Ok(None)
+        }
+        Act::Pushed { was, is, record } => {
+            let place = place(opened, undo)?;
+            match was {
+                Some(was) => enter(writing, opened, &place, *was, Some(*is))?,
+                None => {
+                    project::take_out(store, &opened.project, &place)?;
+                }
+            }
+            restore_record(opened, undo, record.as_deref())?;
+            Ok(None)
+        }
+        Act::Dropped { was, record } => {
+            let place = place(opened, undo)?;
+            if let Some(was) = was {
+                enter(writing, opened, &place, *was, None)?;
+            }
+            restore_record(opened, undo, record.as_deref())?;
+            Ok(None)
+        }
+    }
+}
+
+fn enter(
+    writing: &Writing<'_>,
+    opened: &Opened,
+    place: &Place,
+    was: Kept,
+    is: Option<Kept>,
+) -> Result<(), Error> {
+    let tree = writing.store().objects().tree(&was.tree)?;
+    let replaces = is.map(|is| is.content_hash);
+    let transaction = writing.transaction()?;
+    let entering = [Entering { place: place.clone(), tree, replaces }];
+    for entered in project::enter(writing, &transaction, &opened.project, &entering)? {
+        entered?;
+    }
+    Ok(transaction.finish()?)
+}
+
+fn restore_record(opened: &mut Opened, undo: &Undo, record: Option<&Record>) -> Result<(), Error> {
+    let Some(record) = record else { return drop_records(opened, &[&undo.key]) };
+    let Some(folder) = opened.folders.iter_mut().find(|f| f.agent.name == undo.key.folder) else {
+        return Ok(());
+    };
+    folder.records.retain(|known| known.key() != record.key());
+    folder.records.push(record.clone());
+    Ok(deployment::write(&folder.agent.dir.join(deployment::FILE), folder.records.clone())?)
+}

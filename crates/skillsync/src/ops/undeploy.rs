@@ -1,0 +1,206 @@
+//! `undeploy`: takes copies out of a project and drops their records (checklist Q4, Q12). What is taken out waits in
+//! trash, edited or not.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use skillsync_core::fault::Kind;
+use skillsync_core::name::SkillName;
+use skillsync_core::nearest::nearest;
+use skillsync_core::skill::ArtifactType;
+use skillsync_store::deployment::{self, skillmeat};
+use skillsync_store::index::Index;
+use skillsync_store::ledger::CopyKey;
+use skillsync_store::project;
+use skillsync_store::store::Store;
+
+use super::deploy::recover;
+use super::project::{Opened, Outcome, open_deployed};
+use super::target::tools;
+use super::{Error, Refusal, write};
+use crate::ui::{Exit, Report};
+use crate::world::World;
+
+/// What was taken out.
+#[derive(Debug, Serialize)]
+pub struct Undeployed {
+    /// The project, as it was given.
+    pub project: PathBuf,
+    /// One for each copy.
+    pub artifacts: Vec<Line>,
+    /// Whether this is a plan and nothing was changed.
+    pub dry_run: bool,
+}
+
+/// What became of one copy.
+#[derive(Debug, Serialize)]
+pub struct Line {
+    /// The artifact.
+    pub artifact_name: SkillName,
+    /// What it is.
+    pub artifact_type: ArtifactType,
+    /// Where the copy was, below the project.
+    pub path: String,
+    /// Whether it was edited since it was deployed.
+    pub edited: bool,
+    /// Where it is now; null when there was none, or this is a plan.
+    pub trash: Option<PathBuf>,
+    /// Why it is still there.
+    pub error: Option<Report>,
+}
+
+impl Undeployed {
+    /// Done, or partial when a copy is still there.
+    pub fn exit(&self) -> Exit {
+        if self.artifacts.iter().any(|line| line.error.is_some()) { Exit::Partial } else { Exit::Done }
+    }
+}
+
+/// What is to be taken out, and where.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The project.
+    pub project: PathBuf,
+    /// Which artifacts.
+    pub names: Vec<SkillName>,
+    /// Out of the folders of these tools; empty for all.
+    pub tools: Vec<String>,
+}
+
+/// What would be taken out. Changes nothing.
+pub fn plan(world: &World, store: &Store, request: &Request) -> Result<Undeployed, Error> {
+    let (opened, _, lines) = lines(world, store, &Index::load(store.layout()), request)?;
+    Ok(Undeployed { project: opened.project.path().to_owned(), artifacts: lines, dry_run: true })
+}
+
+/// Takes copies out.
+pub fn undeploy(world: &World, store: &Store, request: &Request) -> Result<Undeployed, Error> {
+    write(store, |writing, index| {
+        let store = writing.store();
+        let (opened, keys, mut lines) = lines(world, store, index, request)?;
+        let mut ledger = opened.ledger.clone();
+        let mut gone = Vec::new();
+        for (key, line) in keys.iter().zip(&mut lines) {
+            let Some(folder) = opened.folders.iter().find(|f| f.agent.name == key.folder) else { continue };
+            let place = opened.place(folder, key.artifact_type, &key.artifact_name)?;
+            recover(store, &opened, std::iter::once(&place))?;
+            // The copy first: a record without a copy says that something is left to do.
+            match project::take_out(store, &opened.project, &place) {
+                Ok(kept) => {
+                    line.trash = kept;
+                    ledger.set(key, None);
+                    gone.push(key);
+                }
+                Err(e) => line.error = Some(Report::of(&e)),
+            }
+        }
+        drop_records(&opened, &gone)?;
+        if ledger != opened.ledger {
+            ledger.save(store.layout(), opened.project.root())?;
+        }
+        Ok(Undeployed { project: opened.project.path().to_owned(), artifacts: lines, dry_run: false })
+    })
+}
+
+/// Drops the records of `gone` in every file that has them.
+pub(super) fn drop_records(opened: &Opened, gone: &[&CopyKey]) -> Result<(), Error> {
+    for folder in &opened.folders {
+        let is_gone = |artifact_type: ArtifactType, name: &SkillName| {
+            gone.iter().any(|key| {
+                key.folder == folder.agent.name
+                    && key.artifact_type == artifact_type
+                    && key.artifact_name == *name
+            })
+        };
+        let mut records = folder.records.clone();
+        records.retain(|record| !is_gone(record.artifact_type, &record.artifact_name));
+        if records != folder.records {
+            deployment::write(&folder.agent.dir.join(deployment::FILE), records)?;
+        }
+        // Else it would count as deployed again.
+        skillmeat::remove(&folder.agent.dir, &is_gone)?;
+    }
+    Ok(())
+}
+
+/// The copies that are meant, and what would be said of each.
+fn lines(
+    world: &World,
+    store: &Store,
+    index: &Index,
+    request: &Request,
+) -> Result<(Opened, Vec<CopyKey>, Vec<Line>), Error> {
+    let mut opened = open_deployed(world, store, &request.project)?;
+    let only = folders_of(store, &opened, &request.tools)?;
+    let recorded: Vec<CopyKey> = opened.recorded()?.into_iter().map(|subject| subject.place.key).collect();
+    let recorded: Vec<CopyKey> = recorded
+        .into_iter()
+        .filter(|key| only.as_ref().is_none_or(|only| only.contains(&key.folder)))
+        .collect();
+    let mut keys = Vec::new();
+    for name in &request.names {
+        let of_name: Vec<&CopyKey> = recorded.iter().filter(|key| key.artifact_name == *name).collect();
+        if of_name.is_empty() {
+            return Err(not_deployed(name, &recorded, &request.project).into());
+        }
+        keys.extend(of_name.into_iter().filter(|key| !keys.contains(*key)).cloned().collect::<Vec<_>>());
+    }
+    let outcomes = opened.compare(world, store, index, &keys);
+    let lines = outcomes.into_iter().zip(&keys).map(|(outcome, key)| line(&opened, outcome, key));
+    let lines = lines.collect::<Result<_, _>>()?;
+    Ok((opened, keys, lines))
+}
+
+fn line(opened: &Opened, outcome: Outcome, key: &CopyKey) -> Result<Line, Error> {
+    let (path, edited) = match outcome {
+        Ok(compared) => {
+            let is_deployed = compared.record.as_ref().map(|r| r.content_hash) == compared.project;
+            (compared.place.shown().to_owned(), compared.project.is_some() && !is_deployed)
+        }
+        // What cannot be read can still be moved away; that somebody edited it is the safe guess.
+        Err(failure) => {
+            let below = |path: &str| {
+                let below = Path::new(path).strip_prefix(opened.project.root()).ok()?;
+                Some(below.display().to_string())
+            };
+            (failure.path.as_deref().and_then(below).unwrap_or_default(), true)
+        }
+    };
+    Ok(Line {
+        artifact_name: key.artifact_name.clone(),
+        artifact_type: key.artifact_type,
+        path,
+        edited,
+        trash: None,
+        error: None,
+    })
+}
+
+/// The names of the agents' folders of `tools`; none when no tool is named.
+pub(super) fn folders_of(
+    store: &Store,
+    opened: &Opened,
+    named: &[String],
+) -> Result<Option<Vec<String>>, Error> {
+    if named.is_empty() {
+        return Ok(None);
+    }
+    let tools = tools(store.layout().root())?;
+    let folder = |name: &String| Ok(opened.project.agent_folder(tools.get(name)?.project.as_str()).name);
+    named.iter().map(folder).collect::<Result<_, Error>>().map(Some)
+}
+
+/// The error for an artifact that has no record.
+pub(super) fn not_deployed(name: &SkillName, recorded: &[CopyKey], project: &Path) -> Refusal {
+    let names: Vec<&str> = recorded.iter().map(|key| key.artifact_name.as_str()).collect();
+    let near = nearest(name.as_str(), names.iter().copied()).first().and_then(|at| names.get(*at));
+    Refusal {
+        kind: Kind::NotFound,
+        code: "not-deployed",
+        message: format!("`{name}` is not deployed in `{}`", project.display()),
+        hint: Some(match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("`skillsync deployments '{}'` shows what is", project.display()),
+        }),
+    }
+}
