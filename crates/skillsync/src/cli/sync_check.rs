@@ -113,12 +113,15 @@ pub(crate) fn table<'d>(
         let side = |change: Option<Change>, version: &Option<String>| {
             let did = match change {
                 None => "as deployed",
-                Some(Change::Add) => "has it",
+                Some(Change::Add) => "new",
                 Some(Change::Edit) => "edited",
                 Some(Change::Delete) => "deleted",
             };
-            let version = version.as_ref().map_or_else(String::new, |version| format!(" ({version})"));
-            if one.path.is_none() && change.is_none() { "-".to_owned() } else { format!("{did}{version}") }
+            match version {
+                Some(version) => format!("{version}, {did}"),
+                None if one.path.is_none() && change.is_none() => "-".to_owned(),
+                None => did.to_owned(),
+            }
         };
         let drift =
             if one.converged { format!("{}, converged", one.drift_type) } else { one.drift_type.to_string() };

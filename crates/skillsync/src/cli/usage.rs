@@ -281,66 +281,71 @@ mod tests {
             "skillsync --help",
             Exit::Done,
             expect![[r#"
-            One home for your agents' skills: verified, versioned, in every agent's folder
+                One home for your agents' skills: verified, versioned, in every agent's folder
 
-            Usage: skillsync [OPTIONS] <COMMAND>
+                Usage: skillsync [OPTIONS] <COMMAND>
 
-            Start:
-              setup        Set everything up: find agents, adopt their skills, link, sync
-              init         Make the store and its config.toml
-              doctor       Find what is wrong and say what mends it
+                Start:
+                  setup        Set everything up: find agents, adopt their skills, link, sync
+                  init         Make the store and its config.toml
+                  doctor       Find what is wrong and say what mends it
 
-            Skills:
-              new          Make a new skill
-              add          Add skills from a folder or a git repository
-              rm           Remove skills at the next sync [also: remove]
-              ls           List skills [also: list]
-              info         Show what a skill is and its state
-              show         Show what an agent loads of a skill, with token counts
-              export       Copy a skill to a folder
+                Skills:
+                  new          Make a new skill
+                  add          Add skills from a folder or a git repository
+                  rm           Remove skills at the next sync [also: remove]
+                  ls           List skills [also: list]
+                  info         Show what a skill is and its state
+                  show         Show what an agent loads of a skill, with token counts
+                  export       Copy a skill to a folder
 
-            Editing:
-              edit         Take a working copy of a skill and print its path
-              diff         Compare a working copy with its skill, as JSON
-              commit       Make the working copy the skill's next version
-              abort        Throw a working copy away and end the edit
-              adopt        Keep or discard an edit made outside `edit`
-              history      List the versions of a skill
-              rollback     Go back to an earlier version of a skill
+                Editing:
+                  edit         Take a working copy of a skill and print its path
+                  diff         Compare a working copy with its skill, as JSON
+                  commit       Make the working copy the skill's next version
+                  abort        Throw a working copy away and end the edit
+                  adopt        Keep or discard an edit made outside `edit`
+                  history      List the versions of a skill
+                  rollback     Go back to an earlier version of a skill
 
-            Quality:
-              validate     Check skills against the Agent Skills specification
-              observe      Record how one use of a skill went
-              log          Show how the uses of a skill went
+                Quality:
+                  validate     Check skills against the Agent Skills specification
+                  observe      Record how one use of a skill went
+                  log          Show how the uses of a skill went
 
-            Agents:
-              target       Choose the agent folders that sync links skills into
-              sync         Bring every target up to date
+                Projects:
+                  deploy       Copy skills into a project and record what was copied
+                  undeploy     Take copies out of a project and drop their records
+                  deployments  List what is deployed in a project
 
-            Store:
-              config       Read and change the settings
-              verify       Check every stored byte against its digest
-              gc           Free the space of what nothing needs any more
+                Agents:
+                  target       Choose the agent folders that sync links skills into
+                  sync         Bring every target up to date; check, preview, pull a project
 
-            Program:
-              completions  Print the completion script of a shell
-              man          Print or write the man pages
-              version      Print the version
-              help         Explain a command
+                Store:
+                  config       Read and change the settings
+                  verify       Check every stored byte against its digest
+                  gc           Free the space of what nothing needs any more
 
-            Global options:
-                  --json          Print one JSON document on stdout
-              -y, --yes           Answer yes to every question
-              -n, --dry-run       Show what would be done and change nothing
-              -q, --quiet         Say nothing on stderr but warnings and errors
-              -v, --verbose       Say more on stderr
-                  --color <WHEN>  When to use colours: auto, always, never
-                  --offline       Use no network
-              -h, --help          Print help
-              -V, --version       Print version
+                Program:
+                  completions  Print the completion script of a shell
+                  man          Print or write the man pages
+                  version      Print the version
+                  help         Explain a command
 
-            `skillsync help COMMAND` explains a command. With no skills yet, begin with `skillsync setup`.
-        "#]],
+                Global options:
+                      --json          Print one JSON document on stdout
+                  -y, --yes           Answer yes to every question
+                  -n, --dry-run       Show what would be done and change nothing
+                  -q, --quiet         Say nothing on stderr but warnings and errors
+                  -v, --verbose       Say more on stderr
+                      --color <WHEN>  When to use colours: auto, always, never
+                      --offline       Use no network
+                  -h, --help          Print help
+                  -V, --version       Print version
+
+                `skillsync help COMMAND` explains a command. With no skills yet, begin with `skillsync setup`.
+            "#]],
         );
         check(
             "skillsync target --help",
@@ -390,22 +395,28 @@ mod tests {
             "skillsync sync -h",
             Exit::Done,
             expect![[r#"
-            Bring every target up to date
+                Bring every target up to date; check, preview, pull a project
 
-            Usage: skillsync sync [OPTIONS]
+                Usage: skillsync sync [OPTIONS] [COMMAND]
 
-            Options:
-              -h, --help  Print help (see more with '--help')
+                Commands:
+                  check    Show how a project's copies stand to the store
+                  preview  Show what `sync pull` would look at, with hashes and strategy
+                  pull     Take what was edited in a project into the store
+                  help     Print this message or the help of the given subcommand(s)
 
-            Global options:
-                  --json          Print one JSON document on stdout
-              -y, --yes           Answer yes to every question
-              -n, --dry-run       Show what would be done and change nothing
-              -q, --quiet         Say nothing on stderr but warnings and errors
-              -v, --verbose       Say more on stderr
-                  --color <WHEN>  When to use colours: auto, always, never
-                  --offline       Use no network
-        "#]],
+                Options:
+                  -h, --help  Print help (see more with '--help')
+
+                Global options:
+                      --json          Print one JSON document on stdout
+                  -y, --yes           Answer yes to every question
+                  -n, --dry-run       Show what would be done and change nothing
+                  -q, --quiet         Say nothing on stderr but warnings and errors
+                  -v, --verbose       Say more on stderr
+                      --color <WHEN>  When to use colours: auto, always, never
+                      --offline       Use no network
+            "#]],
         );
     }
 }

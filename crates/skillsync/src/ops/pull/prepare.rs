@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use skillsync_core::artifact;
 use skillsync_core::digest::ContentHash;
-use skillsync_core::drift::{Change as Did, DriftType};
+use skillsync_core::drift;
 use skillsync_core::fault::Kind;
 use skillsync_core::frontmatter;
 use skillsync_core::limits;
@@ -94,12 +94,15 @@ pub(super) struct Conflict {
 /// What would be done, as far as it shows without reading the files.
 pub(super) fn action(compared: &Compared, strategy: Strategy, prefer: Prefer) -> Action {
     let has_copy = compared.copy.is_some();
+    let is_by_project_alone = compared.drift.is_some_and(|drift| drift.store_change.is_none());
     match (strategy, prefer) {
         (Strategy::Overwrite, Prefer::Collection) if compared.store.is_some() => Action::Push,
         (Strategy::Overwrite, Prefer::Collection) => Action::Drop,
         (Strategy::Fork, _) if has_copy => Action::Fork,
         (Strategy::Overwrite, Prefer::Project) if !has_copy => Action::Drop,
-        _ if !has_copy && compared.drift.is_some_and(|d| d.drift_type == DriftType::Modified) => Action::Drop,
+        _ if !has_copy && is_by_project_alone => Action::Drop,
+        // Nothing to merge with: the store is as it was deployed.
+        _ if is_by_project_alone => Action::Take,
         (Strategy::Merge, _) => Action::Merge,
         _ => Action::Take,
     }
@@ -132,13 +135,14 @@ pub(super) fn prepare(
         }),
         None => None,
     };
-    let sides = Sides { store, request, compared: &compared, base, in_store };
+    let sides = Sides { store, project, request, compared: &compared, base, in_store };
     let prepared = sides.prepared(copy.as_ref(), action)?;
     Ok(Step { compared, copy, action, prepared, advanced: None })
 }
 
 struct Sides<'a> {
     store: &'a Store,
+    project: &'a Project,
     request: &'a Request,
     compared: &'a Compared,
     base: Option<Payload>,
@@ -215,8 +219,8 @@ impl Sides<'_> {
         artifact::main_file(artifact_type, &name, payload.tree()).map_err(skills::Error::from)?;
         let main = payload.get(&artifact_type.main_file(&name)).unwrap_or_default();
         edit::check_main(artifact_type, &name, main)?;
-        let project = self.request.project.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let from = if project.is_empty() || project == "." { "a project".to_owned() } else { project };
+        // Its folder's name alone: history goes where the store goes, and paths of this machine do not.
+        let from = self.project.root().file_name().unwrap_or_default().to_string_lossy();
         let reason = self.request.reason.clone().unwrap_or_else(|| match fork_of {
             Some(of) => format!("fork of {of}, pulled from {from}"),
             None => format!("pulled from {from}"),
@@ -272,7 +276,7 @@ impl Sides<'_> {
 }
 
 fn place_has_copy(compared: &Compared) -> bool {
-    compared.copy.is_some() && compared.drift.is_some_and(|drift| drift.change != Some(Did::Delete))
+    compared.copy.is_some() && compared.drift.is_some_and(|found| found.change != Some(drift::Change::Delete))
 }
 
 /// The same artifact under another name: its folder or file is called so, and its frontmatter says so.
