@@ -42,7 +42,10 @@ impl Show for Preview {
                 out,
                 "{}: {} (deployed {}, store {}, project {})",
                 drift.artifact_name,
-                said(one.action),
+                match (one.action, drift.baseline_sha) {
+                    (Action::Merge, None) => "merge, with no content known that both had",
+                    _ => said(one.action),
+                },
                 short(&drift.baseline_sha),
                 short(&drift.collection_sha),
                 short(&drift.project_sha)
