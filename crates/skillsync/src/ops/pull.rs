@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use skillsync_core::drift::{Change as Did, DriftType, Recommendation};
+use skillsync_core::drift::{DriftType, Recommendation};
 use skillsync_core::fault::Fault;
 use skillsync_core::merge::ShowBase;
 use skillsync_core::name::SkillName;
@@ -387,10 +387,7 @@ impl Round<'_, '_> {
         let now = self.writing.store().now_text();
         let place = &step.compared.place;
         let record = match (&step.compared.record, &step.compared.copy, step.taken()) {
-            (Some(record), ..) => {
-                let is_edited = step.compared.drift.is_some_and(|d| d.change == Some(Did::Edit));
-                record.clone().checked(now, is_edited)
-            }
+            (Some(record), ..) => record.clone().checked(now, step.compared.is_edited()),
             (None, Some(copy), Some(_)) => {
                 let (name, below) = (place.name.clone(), place.below.clone());
                 Record::new(name, place.artifact_type, below, now, *copy)
