@@ -14,7 +14,7 @@ use crate::ui::{Column, Exit, Screen, Show, Stop, Table, Tone};
 /// Show how a project's copies stand to the store
 ///
 /// Compares each deployed copy and the store with what was deployed. Ends with 1 when anything drifted.
-/// Writes nothing in the project.
+/// Writes nothing in the project, unless --record is given.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SyncCheckArgs {
     /// Folder of the project
