@@ -130,9 +130,7 @@ pub fn record(world: &World, store: &Store, path: &Path, extent: Extent) -> Resu
             for one in compared.iter().filter(|one| one.place.key.folder == folder.agent.name) {
                 let key = (one.place.artifact_type, &one.place.name);
                 if let Some(record) = records.iter_mut().find(|record| record.key() == key) {
-                    let is_modified =
-                        one.drift.is_some_and(|drift| drift.change.is_some() && !drift.converged);
-                    *record = record.clone().checked(store.now_text(), is_modified);
+                    *record = record.clone().checked(store.now_text(), one.is_edited());
                 }
             }
             if records != folder.records {
@@ -252,7 +250,8 @@ fn not_deployed(store: &Store, index: &Index, there: &[CopyKey]) -> Result<Vec<D
         let Some(head) = skills::head(store, index, &name)? else { continue };
         let is_there =
             there.iter().any(|key| key.artifact_name == name && key.artifact_type == head.artifact_type);
-        if is_there || head.state != State::Active {
+        // What comes with the program is for its user: `deploy --all` leaves it out, too.
+        if is_there || head.state != State::Active || super::builtin::is_reserved(&name) {
             continue;
         }
         let collection_sha = skills::load(store, &name)?.head().content_hash;

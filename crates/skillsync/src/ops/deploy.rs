@@ -311,11 +311,14 @@ fn step(store: &Store, request: &Request, compared: Compared) -> Result<Step, Er
     let has_record_of =
         |hash: ContentHash| step.record.as_ref().is_some_and(|record| record.content_hash == hash);
     let wanted = in_store.content.content_hash;
+    // Executable bits that the project changed, and the store has since.
+    let is_mode_pulled = mode_changed && copy.is_some_and(|copy| copy.tree == in_store.content.tree);
     // Executable bits that the store changed, and the project did not.
     let is_behind = copy.is_some_and(|copy| copy.tree != in_store.content.tree) && !eol_only && !mode_changed;
+    let is_recorded = has_record_of(wanted) && !is_adopted && !is_mode_pulled;
     step.line.status = match project {
         // Line ends that a checkout made are no reason to write.
-        Some(there) if there == wanted => match has_record_of(wanted) && !is_adopted {
+        Some(there) if there == wanted => match is_recorded {
             true if is_behind => Status::Updated,
             true => Status::Unchanged,
             false => Status::Recorded,

@@ -248,6 +248,14 @@ pub struct Compared {
     pub deployed_version: Option<u32>,
 }
 
+impl Compared {
+    /// Whether the copy is another content than its record says, or gone. Unlike drift this is the same for every
+    /// store, so the deployment file, which they share, may say it.
+    pub fn is_edited(&self) -> bool {
+        self.record.as_ref().is_some_and(|record| self.project != Some(record.content_hash))
+    }
+}
+
 /// Compares one copy. Nothing is written.
 fn compare(
     world: &World,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use skillsync_core::drift::{Change as Did, DriftType, Recommendation};
+use skillsync_core::drift::{DriftType, Recommendation};
 use skillsync_core::fault::Fault;
 use skillsync_core::merge::ShowBase;
 use skillsync_core::name::SkillName;
@@ -21,7 +21,7 @@ use skillsync_store::store::{Store, Transaction, Writing};
 
 use super::check::drifted;
 use super::edit_skill::holder;
-use super::project::{Compared, Opened, open_deployed};
+use super::project::{Compared, Opened, open, open_deployed};
 use super::undeploy::{drop_records, not_deployed};
 use super::{Error, write};
 use crate::ui::Report;
@@ -93,7 +93,7 @@ impl Request {
 
 /// What a pull would look at. Changes nothing.
 pub fn preview(world: &World, store: &Store, request: &Request) -> Result<Preview, Error> {
-    let mut opened = open_deployed(world, store, &request.project)?;
+    let mut opened = opened(world, store, request)?;
     let index = Index::load(store.layout());
     let (keys, failed) = candidates(world, store, &index, &mut opened, request)?;
     let mut preview = Preview::new(&opened, request, failed);
@@ -115,7 +115,7 @@ pub fn preview(world: &World, store: &Store, request: &Request) -> Result<Previe
 
 /// What a pull would do, conflicts included. Changes nothing.
 pub fn plan(world: &World, store: &Store, request: &Request) -> Result<SyncResult, Error> {
-    let mut opened = open_deployed(world, store, &request.project)?;
+    let mut opened = opened(world, store, request)?;
     let index = Index::load(store.layout());
     let (keys, failed) = candidates(world, store, &index, &mut opened, request)?;
     let mut result = SyncResult::new(&opened, failed);
@@ -145,7 +145,7 @@ fn step(
 pub fn pull(world: &World, store: &Store, request: &Request) -> Result<SyncResult, Error> {
     write(store, |writing, index| {
         let store = writing.store();
-        let mut opened = open_deployed(world, store, &request.project)?;
+        let mut opened = opened(world, store, request)?;
         let (keys, failed) = candidates(world, store, index, &mut opened, request)?;
         let mut result = SyncResult::new(&opened, failed);
         let mut undo = Vec::new();
@@ -169,6 +169,16 @@ pub fn pull(world: &World, store: &Store, request: &Request) -> Result<SyncResul
         opened.save_cache(store);
         Ok(result.finished(SyncStatus::Success))
     })
+}
+
+/// The project. Artifacts that are named may lie there without anything having been deployed.
+fn opened(world: &World, store: &Store, request: &Request) -> Result<Opened, Error> {
+    let is_named = !request.artifacts.is_empty();
+    if is_named {
+        open(world, store, &request.project)
+    } else {
+        open_deployed(world, store, &request.project)
+    }
 }
 
 /// The copies that a pull is about: edited in the project, or named. A name that is nowhere in the project is an error.
@@ -387,10 +397,7 @@ impl Round<'_, '_> {
         let now = self.writing.store().now_text();
         let place = &step.compared.place;
         let record = match (&step.compared.record, &step.compared.copy, step.taken()) {
-            (Some(record), ..) => {
-                let is_edited = step.compared.drift.is_some_and(|d| d.change == Some(Did::Edit));
-                record.clone().checked(now, is_edited)
-            }
+            (Some(record), ..) => record.clone().checked(now, step.compared.is_edited()),
             (None, Some(copy), Some(_)) => {
                 let (name, below) = (place.name.clone(), place.below.clone());
                 Record::new(name, place.artifact_type, below, now, *copy)
