@@ -1,3 +1,6 @@
+use std::path::Path;
+
+use super::file::normalized;
 use super::*;
 use crate::payload::PayloadFile;
 
