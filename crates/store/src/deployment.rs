@@ -275,11 +275,18 @@ struct Probe {
 /// Reads the deployment file at `path`, sorted by type and name; `None` when there is none.
 pub fn read(path: &Path) -> Result<Option<Vec<Record>>, Error> {
     let Some(text) = text(path)? else { return Ok(None) };
-    let probe: Probe = toml_edit::de::from_str(&text).map_err(|e| damaged(path, &text, &e))?;
-    if probe.format > FORMAT {
-        return Err(Error::Newer { path: path.to_owned(), found: probe.format });
+    let newer = |found: u32| Error::Newer { path: path.to_owned(), found };
+    let file: File = match toml_edit::de::from_str(&text) {
+        Ok(file) => file,
+        // What does not read as this format may be a newer one.
+        Err(e) => match toml_edit::de::from_str::<Probe>(&text) {
+            Ok(probe) if probe.format > FORMAT => return Err(newer(probe.format)),
+            _ => return Err(damaged(path, &text, &e)),
+        },
+    };
+    if file.format > FORMAT {
+        return Err(newer(file.format));
     }
-    let file: File = toml_edit::de::from_str(&text).map_err(|e| damaged(path, &text, &e))?;
     let mut records = file.deployed;
     records.sort_by(|a, b| a.key().cmp(&b.key()));
     if let Some(pair) = records.windows(2).find(|pair| pair[0].key() == pair[1].key()) {

@@ -63,16 +63,21 @@ fn swap(store: &Store, project: &Project, copy: &Entering, staged: &Path) -> Res
     // Beside its place first, over to another file system if need be: what follows is one step.
     let beside = folder.join(fs::unique_name(fs::OUR_PREFIX));
     fs::relocate(staged, &beside)?;
-    let kept = match settle(store, project, copy, &beside) {
-        Ok(kept) => kept,
-        Err(e) => {
-            // Ours, as it came from the store.
-            let _ = fs::remove_tree(&beside);
-            return Err(e);
-        }
-    };
+    let kept = settle(store, project, copy, &beside);
+    // After an error it may hold what stood there: only what is ours for certain is removed, and the rest waits for
+    // the next command to bring it to trash.
+    if kept.is_err() && holds(project, copy, &beside, copy.tree.content_hash()) {
+        let _ = fs::remove_tree(&beside);
+    }
+    let kept = kept?;
     fs::sync_dir(folder)?;
     Ok(Replaced { kept })
+}
+
+/// Whether what lies at `path` is a copy of the same artifact with this content.
+fn holds(project: &Project, copy: &Entering, path: &Path, content: ContentHash) -> bool {
+    let place = Place { path: path.to_owned(), ..copy.place.clone() };
+    matches!(read(project, &place), Ok(Some(found)) if found.content.content_hash == content)
 }
 
 /// Gives the copy `beside` its place.
@@ -98,15 +103,22 @@ fn settle(
     }
     if fs::exchange(beside, at)? == fs::Exchange::Done {
         // Between the look and the swap somebody may have edited it: what stood there says so now, and goes back.
-        let old = Place { path: beside.to_owned(), ..copy.place.clone() };
-        if !matches!(read(project, &old), Ok(Some(found)) if found.content.content_hash == expected) {
-            // Between two names of one folder that were just exchanged, this cannot be refused.
+        if !holds(project, copy, beside, expected) {
+            // Two names of one folder that were just exchanged can be exchanged again.
             let _ = fs::exchange(beside, at)?;
             return Err(Error::Changed { path: at.clone() });
         }
-        return Ok(Some(store.trash().put_as(beside, name, file_name)?));
+        return match store.trash().put_as(beside, name, file_name) {
+            Ok(kept) => Ok(Some(kept)),
+            // What cannot be kept is not replaced, as long as it is whole.
+            Err(e) if holds(project, copy, beside, expected) => {
+                let _ = fs::exchange(beside, at)?;
+                Err(e.into())
+            }
+            Err(e) => Err(e.into()),
+        };
     }
-    if !matches!(read(project, &copy.place), Ok(Some(found)) if found.content.content_hash == expected) {
+    if !holds(project, copy, at, expected) {
         return Err(Error::Changed { path: at.clone() });
     }
     let kept = store.trash().put(at, name)?;
