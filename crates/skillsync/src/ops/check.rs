@@ -152,7 +152,7 @@ fn compare(
     let mut wanted: Vec<CopyKey> = opened.recorded()?.into_iter().map(|subject| subject.place.key).collect();
     let mut absent = Vec::new();
     if extent == Extent::All {
-        wanted.extend(unrecorded(opened, &wanted)?);
+        wanted.extend(unrecorded(store, opened, &wanted)?);
         wanted.sort();
         absent = not_deployed(store, index, &wanted)?;
     }
@@ -216,7 +216,12 @@ fn note(one: &Compared) -> Option<Note> {
 }
 
 /// Copies that lie where artifacts are deployed, and that nobody deployed.
-pub(super) fn unrecorded(opened: &Opened, recorded: &[CopyKey]) -> Result<Vec<CopyKey>, Error> {
+pub(super) fn unrecorded(
+    store: &Store,
+    opened: &mut Opened,
+    recorded: &[CopyKey],
+) -> Result<Vec<CopyKey>, Error> {
+    opened.add_agent_folders(store)?;
     let mut found = Vec::new();
     for folder in &opened.folders {
         for artifact_type in ArtifactType::ALL {

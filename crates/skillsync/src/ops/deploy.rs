@@ -249,7 +249,7 @@ fn chosen_folders(store: &Store, opened: &mut Opened, named: &[String]) -> Resul
         let name = agent.name.clone();
         if !opened.folders.iter().any(|folder| folder.agent.name == name) {
             opened.project.require_agent_folder(&agent)?;
-            opened.folders.push(Folder::read(agent)?);
+            opened.folders.push(Folder::read(agent, &mut opened.cache)?);
         }
         Ok(name)
     };
@@ -268,13 +268,10 @@ fn chosen_folders(store: &Store, opened: &mut Opened, named: &[String]) -> Resul
     if !used.is_empty() {
         return Ok(used);
     }
+    opened.add_agent_folders(store)?;
     // Only folders that are an agent's for certain: `skills`, `agent` and `data` may be anything.
-    let known = |folder: &&Folder| {
-        let name = &folder.agent.name;
-        name.starts_with('.')
-            && tools.iter().any(|tool| opened.project.agent_folder(tool.project.as_str()).name == *name)
-    };
-    let there: Vec<String> = opened.folders.iter().filter(known).map(|f| f.agent.name.clone()).collect();
+    let names = opened.folders.iter().map(|folder| folder.agent.name.clone());
+    let there: Vec<String> = names.filter(|name| name.starts_with('.')).collect();
     match there.as_slice() {
         [only] => Ok(vec![only.clone()]),
         several if several.is_empty() || several.iter().any(|name| name == DEFAULT_FOLDER) => {

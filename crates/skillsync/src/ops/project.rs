@@ -29,7 +29,7 @@ pub use base::payload_of;
 pub struct Opened {
     /// The project.
     pub project: Project,
-    /// Its agents' folders that are there.
+    /// Its folders that have deployments; with [`Opened::add_agent_folders`] all that agents read.
     pub folders: Vec<Folder>,
     /// What this store knows of its copies.
     pub ledger: Ledger,
@@ -51,8 +51,9 @@ pub struct Folder {
 
 impl Folder {
     /// Reads the records in `agent`.
-    pub fn read(agent: AgentFolder) -> Result<Self, project::Error> {
-        let records = deployment::read(&agent.dir.join(deployment::FILE))?.unwrap_or_default();
+    pub fn read(agent: AgentFolder, cache: &mut Index) -> Result<Self, project::Error> {
+        let file = agent.dir.join(deployment::FILE);
+        let records = deployment::recall(&file, cache, &agent.name)?.unwrap_or_default();
         let theirs = skillmeat::read(&agent.dir)?;
         let is_ours = |d: &skillmeat::Deployed| records.iter().any(|r| r.key() == (d.artifact_type, &d.name));
         let skillmeat = theirs.deployed.into_iter().filter(|d| !is_ours(d)).collect();
@@ -68,11 +69,10 @@ impl Folder {
 /// Opens the project at `path`, which may be relative to the current folder.
 pub fn open(world: &World, store: &Store, path: &Path) -> Result<Opened, Error> {
     let project = Project::open(store, &world.resolve(path))?;
-    let tools = tools(store.layout().root())?;
-    let folders = project.agent_folders(&tools)?;
-    let folders = folders.into_iter().map(Folder::read).collect::<Result<_, _>>()?;
     let ledger = Ledger::load(store.layout(), project.root())?;
-    let cache = Index::load_at(&store.layout().project_index(project.root()));
+    let mut cache = Index::load_at(&store.layout().project_index(project.root()));
+    let folders = project.deployed_folders()?.into_iter().map(|agent| Folder::read(agent, &mut cache));
+    let folders = folders.collect::<Result<_, _>>()?;
     Ok(Opened { project, folders, ledger, cache })
 }
 
@@ -86,6 +86,17 @@ pub fn open_deployed(world: &World, store: &Store, path: &Path) -> Result<Opened
 }
 
 impl Opened {
+    /// Adds the folders of all known tools that the project has.
+    pub fn add_agent_folders(&mut self, store: &Store) -> Result<(), Error> {
+        for agent in self.project.agent_folders(&tools(store.layout().root())?)? {
+            if !self.folders.iter().any(|known| known.agent.dir == agent.dir) {
+                self.folders.push(Folder::read(agent, &mut self.cache)?);
+            }
+        }
+        self.folders.sort_by(|a, b| a.agent.cmp(&b.agent));
+        Ok(())
+    }
+
     /// Writes back what was seen. A cache: failing costs only time.
     pub fn save_cache(&self, store: &Store) {
         let layout = store.layout();

@@ -192,7 +192,7 @@ fn candidates(
     let recorded: Vec<CopyKey> = opened.recorded()?.into_iter().map(|subject| subject.place.key).collect();
     let mut wanted = recorded.clone();
     if !request.artifacts.is_empty() {
-        wanted.extend(super::check::unrecorded(opened, &recorded)?);
+        wanted.extend(super::check::unrecorded(store, opened, &recorded)?);
         wanted.retain(|key| request.artifacts.contains(&key.artifact_name));
         wanted.sort();
         for name in &request.artifacts {
@@ -424,7 +424,7 @@ impl Round<'_, '_> {
 
     fn reread(&mut self, key: &CopyKey) -> Result<(), Error> {
         if let Some(folder) = self.opened.folders.iter_mut().find(|f| f.agent.name == key.folder) {
-            *folder = super::project::Folder::read(folder.agent.clone())?;
+            *folder = super::project::Folder::read(folder.agent.clone(), &mut self.opened.cache)?;
         }
         Ok(())
     }

@@ -29,7 +29,7 @@ use crate::world::World;
 /// One copy, and what is to be done about it.
 pub(super) struct Step {
     pub(super) compared: Compared,
-    /// What the project has, with the line ends of what it is a copy of.
+    /// What the project has; where the store takes it, with the line ends of what it is a copy of.
     pub(super) copy: Option<Payload>,
     pub(super) action: Action,
     pub(super) prepared: Prepared,
@@ -127,13 +127,13 @@ pub(super) fn prepare(
         Some(head) => Some(Payload::of_version(store.objects(), &head.content.tree)?),
         None => None,
     };
-    let copy = match project::read(project, &compared.place)? {
-        // A checkout may have turned every line end.
-        Some(contents) => Some(match base.as_ref().or(in_store.as_ref()) {
-            Some(like) => contents.payload.with_line_ends_of(like)?,
-            None => contents.payload,
-        }),
-        None => None,
+    let copy = project::read(project, &compared.place)?.map(|contents| contents.payload);
+    // What the store takes has its own line ends: a checkout may have turned every one. What is only replaced or taken
+    // out is kept exactly as it is, for a rollback.
+    let like = base.as_ref().or(in_store.as_ref()).filter(|_| !matches!(action, Action::Push | Action::Drop));
+    let copy = match (copy, like) {
+        (Some(copy), Some(like)) => Some(copy.with_line_ends_of(like)?),
+        (copy, _) => copy,
     };
     let sides = Sides { store, project, request, compared: &compared, base, in_store };
     let prepared = sides.prepared(copy.as_ref(), action)?;
