@@ -266,6 +266,15 @@ impl Project {
         AgentFolder { name: name.to_owned(), dir, skills: skills.to_owned() }
     }
 
+    /// The agent's folder of this name: its skills are in `skills`, as nearly everywhere.
+    pub fn folder_named(&self, name: &str) -> AgentFolder {
+        if name.is_empty() {
+            self.agent_folder("skills")
+        } else {
+            self.agent_folder(&format!("{name}/skills"))
+        }
+    }
+
     /// The folders that have a deployment file, whoever's: the project itself, the folders in it, and those in its
     /// hidden ones. No agent has its own deeper.
     pub fn deployed_folders(&self) -> Result<Vec<AgentFolder>, Error> {
@@ -287,8 +296,7 @@ impl Project {
         let mut folders = Vec::new();
         for name in names {
             if has_file(&name)? {
-                let skills = if name.is_empty() { "skills".to_owned() } else { format!("{name}/skills") };
-                folders.push(self.agent_folder(&skills));
+                folders.push(self.folder_named(&name));
             }
         }
         self.distinct(folders)

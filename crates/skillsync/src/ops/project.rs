@@ -97,6 +97,15 @@ impl Opened {
         Ok(())
     }
 
+    /// Adds an agent's folder, whether the project has it or not.
+    pub fn add_folder(&mut self, agent: AgentFolder) -> Result<(), Error> {
+        if !self.folders.iter().any(|known| known.agent.name == agent.name) {
+            self.project.require_agent_folder(&agent)?;
+            self.folders.push(Folder::read(agent, &mut self.cache)?);
+        }
+        Ok(())
+    }
+
     /// Writes back what was seen. A cache: failing costs only time.
     pub fn save_cache(&self, store: &Store) {
         let layout = store.layout();

@@ -126,7 +126,7 @@ pub fn rollback(world: &World, store: &Store, path: &Path, intent: Intent) -> Re
 }
 
 fn last_pull(world: &World, store: &Store, path: &Path) -> Result<(Opened, LastPull), Error> {
-    let opened = open(world, store, path)?;
+    let mut opened = open(world, store, path)?;
     let Some(pull) = opened.ledger.last_pull.clone() else {
         return Err(Refusal {
             kind: Kind::NotFound,
@@ -141,6 +141,11 @@ fn last_pull(world: &World, store: &Store, path: &Path) -> Result<(Opened, LastP
         }
         .into());
     };
+    // A folder whose last record was dropped has no deployment file any more, and git keeps no empty folder.
+    for undo in &pull.undo {
+        let agent = opened.project.folder_named(&undo.key.folder);
+        opened.add_folder(agent)?;
+    }
     Ok((opened, pull))
 }
 
