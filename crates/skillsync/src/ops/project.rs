@@ -157,28 +157,22 @@ impl Opened {
     ) -> Vec<Outcome> {
         let this = &*self;
         let compared = parallel::map(wanted, |key| {
+            let failed = |place: Option<&Place>, error: &Error| Box::new(Failure::new(key, place, error));
             let Some(folder) = this.folders.iter().find(|folder| folder.agent.name == key.folder) else {
-                return Err((None, no_folder(key)));
+                return Err(failed(None, &no_folder(key)));
             };
             let subject = this.subject(folder, key.artifact_type, &key.artifact_name);
-            let subject = subject.map_err(|e| (None, e))?;
-            let place = subject.place.clone();
-            compare(world, store, index, this, &subject).map_err(|e| (Some(place), e))
+            let subject = subject.map_err(|e| failed(None, &e))?;
+            compare(world, store, index, this, &subject).map_err(|e| failed(Some(&subject.place), &e))
         });
         let mut outcomes = Vec::with_capacity(compared.len());
-        for (key, compared) in wanted.iter().zip(compared) {
+        for compared in compared {
             outcomes.push(match compared {
                 Ok((compared, looked)) => {
                     looked.remember(&mut self.cache, &compared.place);
                     Ok(compared)
                 }
-                Err((place, error)) => Err(Failure {
-                    artifact_name: key.artifact_name.clone(),
-                    artifact_type: key.artifact_type,
-                    folder: key.folder.clone(),
-                    path: place.map(|place| place.path.display().to_string()),
-                    error: Report::of(&error),
-                }),
+                Err(failure) => Err(*failure),
             });
         }
         outcomes
@@ -219,6 +213,18 @@ pub struct Failure {
     pub path: Option<String>,
     /// Why.
     pub error: Report,
+}
+
+impl Failure {
+    fn new(key: &CopyKey, place: Option<&Place>, error: &Error) -> Self {
+        Self {
+            artifact_name: key.artifact_name.clone(),
+            artifact_type: key.artifact_type,
+            folder: key.folder.clone(),
+            path: place.map(|place| place.path.display().to_string()),
+            error: Report::of(error),
+        }
+    }
 }
 
 /// The store's side of a comparison.

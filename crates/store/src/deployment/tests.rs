@@ -1,7 +1,5 @@
 //! What a deployment file may say, what a redeployment keeps, and what is refused; SkillMeat's file alike.
 
-use std::path::Path;
-
 use super::file::normalized;
 use super::*;
 use crate::payload::PayloadFile;

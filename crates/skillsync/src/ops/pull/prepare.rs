@@ -12,10 +12,11 @@ use skillsync_core::limits;
 use skillsync_core::merge::{Labels, TreeMerge};
 use skillsync_core::name::SkillName;
 use skillsync_core::path::SkillPath;
-use skillsync_core::skill::Source;
+use skillsync_core::skill::{Source, State};
 use skillsync_store::deployment::Content;
 use skillsync_store::edit;
 use skillsync_store::ledger::Kept;
+use skillsync_store::meta::Meta;
 use skillsync_store::payload::Payload;
 use skillsync_store::project::{self, Project};
 use skillsync_store::skills;
@@ -211,10 +212,9 @@ impl Sides<'_> {
     ) -> Result<Prepared, Error> {
         let artifact_type = self.compared.place.artifact_type;
         let head = skills::find(self.store, &name)?;
-        if let Some(meta) = head.as_ref().filter(|meta| meta.head().tree == payload.tree().id()) {
-            if meta.state == skillsync_core::skill::State::Active {
-                return Ok(Prepared::Nothing);
-            }
+        let is_head = |meta: &&Meta| meta.head().tree == payload.tree().id() && meta.state == State::Active;
+        if head.as_ref().filter(is_head).is_some() {
+            return Ok(Prepared::Nothing);
         }
         artifact::main_file(artifact_type, &name, payload.tree()).map_err(skills::Error::from)?;
         let main = payload.get(&artifact_type.main_file(&name)).unwrap_or_default();
