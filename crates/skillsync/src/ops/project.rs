@@ -157,13 +157,7 @@ impl Opened {
     ) -> Vec<Outcome> {
         let this = &*self;
         let compared = parallel::map(wanted, |key| {
-            let failed = |place: Option<&Place>, error: &Error| Box::new(Failure::new(key, place, error));
-            let Some(folder) = this.folders.iter().find(|folder| folder.agent.name == key.folder) else {
-                return Err(failed(None, &no_folder(key)));
-            };
-            let subject = this.subject(folder, key.artifact_type, &key.artifact_name);
-            let subject = subject.map_err(|e| failed(None, &e))?;
-            compare(world, store, index, this, &subject).map_err(|e| failed(Some(&subject.place), &e))
+            this.compare_one(world, store, index, key).map_err(|e| Box::new(this.failure(key, &e)))
         });
         let mut outcomes = Vec::with_capacity(compared.len());
         for compared in compared {
@@ -176,6 +170,35 @@ impl Opened {
             });
         }
         outcomes
+    }
+
+    fn compare_one(
+        &self,
+        world: &World,
+        store: &Store,
+        index: &Index,
+        key: &CopyKey,
+    ) -> Result<(Compared, Looked), Error> {
+        let folder = self.folder(key).ok_or_else(|| no_folder(key))?;
+        let subject = self.subject(folder, key.artifact_type, &key.artifact_name)?;
+        compare(world, store, index, self, &subject)
+    }
+
+    /// The agent's folder of a copy.
+    pub fn folder(&self, key: &CopyKey) -> Option<&Folder> {
+        self.folders.iter().find(|folder| folder.agent.name == key.folder)
+    }
+
+    fn failure(&self, key: &CopyKey, error: &Error) -> Failure {
+        let folder = self.folder(key);
+        let place = folder.and_then(|f| self.place(f, key.artifact_type, &key.artifact_name).ok());
+        Failure {
+            artifact_name: key.artifact_name.clone(),
+            artifact_type: key.artifact_type,
+            folder: key.folder.clone(),
+            path: place.map(|place| place.path.display().to_string()),
+            error: Report::of(error),
+        }
     }
 }
 
@@ -213,18 +236,6 @@ pub struct Failure {
     pub path: Option<String>,
     /// Why.
     pub error: Report,
-}
-
-impl Failure {
-    fn new(key: &CopyKey, place: Option<&Place>, error: &Error) -> Self {
-        Self {
-            artifact_name: key.artifact_name.clone(),
-            artifact_type: key.artifact_type,
-            folder: key.folder.clone(),
-            path: place.map(|place| place.path.display().to_string()),
-            error: Report::of(error),
-        }
-    }
 }
 
 /// The store's side of a comparison.
