@@ -198,6 +198,11 @@ impl AgentFolder {
     pub fn shown(&self) -> &str {
         if self.name.is_empty() { "." } else { &self.name }
     }
+
+    /// Whether it is there.
+    pub fn is_there(&self) -> bool {
+        self.dir.is_dir()
+    }
 }
 
 /// Where one copy is, or would be.
@@ -266,7 +271,7 @@ impl Project {
         AgentFolder { name: name.to_owned(), dir, skills: skills.to_owned() }
     }
 
-    /// The agent's folder of this name: its skills are in `skills`, as nearly everywhere.
+    /// The folder of this name, whoever's.
     pub fn folder_named(&self, name: &str) -> AgentFolder {
         if name.is_empty() {
             self.agent_folder("skills")

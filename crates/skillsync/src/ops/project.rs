@@ -97,11 +97,13 @@ impl Opened {
         Ok(())
     }
 
-    /// Adds an agent's folder, whether the project has it or not.
+    /// Adds one agent's folder, there or not. Fails when it leads out of the project.
     pub fn add_folder(&mut self, agent: AgentFolder) -> Result<(), Error> {
-        if !self.folders.iter().any(|known| known.agent.name == agent.name) {
-            self.project.require_agent_folder(&agent)?;
-            self.folders.push(Folder::read(agent, &mut self.cache)?);
+        self.project.require_agent_folder(&agent)?;
+        match self.folders.iter_mut().find(|known| known.agent.name == agent.name) {
+            // Two agents with one folder may have their skills in different folders of it.
+            Some(known) => known.agent = agent,
+            None => self.folders.push(Folder::read(agent, &mut self.cache)?),
         }
         Ok(())
     }
@@ -166,48 +168,31 @@ impl Opened {
     ) -> Vec<Outcome> {
         let this = &*self;
         let compared = parallel::map(wanted, |key| {
-            this.compare_one(world, store, index, key).map_err(|e| Box::new(this.failure(key, &e)))
+            let Some(folder) = this.folders.iter().find(|folder| folder.agent.name == key.folder) else {
+                return Err((None, no_folder(key)));
+            };
+            let subject = this.subject(folder, key.artifact_type, &key.artifact_name);
+            let subject = subject.map_err(|e| (None, e))?;
+            let place = subject.place.clone();
+            compare(world, store, index, this, &subject).map_err(|e| (Some(place), e))
         });
         let mut outcomes = Vec::with_capacity(compared.len());
-        for compared in compared {
+        for (key, compared) in wanted.iter().zip(compared) {
             outcomes.push(match compared {
                 Ok((compared, looked)) => {
                     looked.remember(&mut self.cache, &compared.place);
                     Ok(compared)
                 }
-                Err(failure) => Err(*failure),
+                Err((place, error)) => Err(Failure {
+                    artifact_name: key.artifact_name.clone(),
+                    artifact_type: key.artifact_type,
+                    folder: key.folder.clone(),
+                    path: place.map(|place| place.path.display().to_string()),
+                    error: Report::of(&error),
+                }),
             });
         }
         outcomes
-    }
-
-    fn compare_one(
-        &self,
-        world: &World,
-        store: &Store,
-        index: &Index,
-        key: &CopyKey,
-    ) -> Result<(Compared, Looked), Error> {
-        let folder = self.folder(key).ok_or_else(|| no_folder(key))?;
-        let subject = self.subject(folder, key.artifact_type, &key.artifact_name)?;
-        compare(world, store, index, self, &subject)
-    }
-
-    /// The agent's folder of a copy.
-    pub fn folder(&self, key: &CopyKey) -> Option<&Folder> {
-        self.folders.iter().find(|folder| folder.agent.name == key.folder)
-    }
-
-    fn failure(&self, key: &CopyKey, error: &Error) -> Failure {
-        let folder = self.folder(key);
-        let place = folder.and_then(|f| self.place(f, key.artifact_type, &key.artifact_name).ok());
-        Failure {
-            artifact_name: key.artifact_name.clone(),
-            artifact_type: key.artifact_type,
-            folder: key.folder.clone(),
-            path: place.map(|place| place.path.display().to_string()),
-            error: Report::of(error),
-        }
     }
 }
 
