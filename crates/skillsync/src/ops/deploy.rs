@@ -2,7 +2,7 @@
 //! A copy that drifted is only replaced on request, and what is replaced waits in trash.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use skillsync_core::digest::ContentHash;
@@ -138,7 +138,7 @@ pub fn deploy(world: &World, store: &Store, request: &Request) -> Result<Deploye
     write(store, |writing, index| {
         let store = writing.store();
         let (mut opened, mut steps) = steps(world, store, index, request)?;
-        let recovered = recover(store, &opened, steps.iter().map(|step| &step.place))?;
+        let recovered = opened.recover(store, steps.iter().map(|step| &step.place))?;
         enter(writing, &opened, &mut steps)?;
         save(store, &mut opened, &steps)?;
         Ok(Deployed {
@@ -367,24 +367,6 @@ fn drifted(step: &Step, request: &Request, baseline: Option<ContentHash>) -> Ref
         ),
     };
     Refusal { kind: Kind::Conflict, code: "copy-drifted", message, hint: Some(hint) }
-}
-
-/// Moves to trash what killed commands left beside the places.
-pub(super) fn recover<'p>(
-    store: &Store,
-    opened: &Opened,
-    places: impl Iterator<Item = &'p project::Place>,
-) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
-    let mut looked: Vec<&Path> = Vec::new();
-    let mut recovered = Vec::new();
-    for place in places {
-        let Some(folder) = place.path.parent() else { continue };
-        if !looked.contains(&folder) {
-            looked.push(folder);
-            recovered.extend(project::recover(store, &opened.project, place)?);
-        }
-    }
-    Ok(recovered)
 }
 
 /// Puts the copies in that have to be written, and notes in each step what became of it.
