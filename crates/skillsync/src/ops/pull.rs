@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use skillsync_core::drift::{Change as Did, DriftType, Recommendation};
+use skillsync_core::drift::{DriftType, Recommendation};
 use skillsync_core::fault::Fault;
 use skillsync_core::merge::ShowBase;
 use skillsync_core::name::SkillName;
@@ -146,6 +146,7 @@ pub fn pull(world: &World, store: &Store, request: &Request) -> Result<SyncResul
     write(store, |writing, index| {
         let store = writing.store();
         let mut opened = open_deployed(world, store, &request.project)?;
+        opened.recover(store, [])?;
         let (keys, failed) = candidates(world, store, index, &mut opened, request)?;
         let mut result = SyncResult::new(&opened, failed);
         let mut undo = Vec::new();
@@ -161,10 +162,6 @@ pub fn pull(world: &World, store: &Store, request: &Request) -> Result<SyncResul
             pending = later;
             let mut round = Round { world, writing, index, opened: &mut opened, request };
             round.pull(&now, &mut result, &mut undo)?;
-        }
-        if !undo.is_empty() {
-            opened.ledger.last_pull = Some(LastPull { at: store.now_text(), undo });
-            opened.ledger.save(store.layout(), opened.project.root())?;
         }
         opened.save_cache(store);
         Ok(result.finished(SyncStatus::Success))
@@ -196,7 +193,9 @@ fn candidates(
     let mut failed = Vec::new();
     for outcome in opened.compare(world, store, index, &wanted) {
         match outcome {
-            Ok(compared) if is_pulled(&compared, is_named) => found.push(compared.place.key),
+            Ok(compared) if is_pulled(&compared, is_named, request.choice(&compared.place.key)) => {
+                found.push(compared.place.key)
+            }
             Ok(_) => {}
             Err(failure) => failed.push(failure),
         }
@@ -205,8 +204,12 @@ fn candidates(
 }
 
 /// Whether the project's side has anything to take. Executable bits and line ends only where the artifact is named.
-fn is_pulled(compared: &Compared, is_named: bool) -> bool {
+/// Where both sides agree, what is left of a pull that was killed: to note it.
+fn is_pulled(compared: &Compared, is_named: bool, choice: Choice) -> bool {
+    let is_pushed = choice == Choice::Pull(Strategy::Overwrite, Prefer::Collection);
     match compared.drift {
+        _ if compared.is_unnoted => true,
+        Some(drift) if drift.converged && is_pushed => true,
         Some(drift) => {
             let is_edited = matches!(drift.drift_type, DriftType::Modified | DriftType::Conflict);
             is_edited || drift.recommendation == Recommendation::PullFromProject
@@ -244,7 +247,7 @@ impl Round<'_, '_> {
                 Ok(Some(act)) => {
                     let before = self.opened.ledger.copy(&step.compared.place.key).cloned();
                     undo.push(Undo { key: step.compared.place.key.clone(), before, act });
-                    self.note(&step)?;
+                    self.note(&step, undo)?;
                     result.done(&step);
                 }
                 Ok(None) => result.done(&step),
@@ -327,9 +330,11 @@ impl Round<'_, '_> {
             tree: store.objects().tree(&is.tree)?,
             replaces: step.compared.copy.map(|copy| copy.content_hash),
         };
-        let entered = project::enter(self.writing, transaction, &self.opened.project, &[entering])?;
-        for entered in entered {
-            entered?;
+        // What is there already is left of a pull that was killed.
+        if step.compared.copy.is_none_or(|copy| copy.tree != is.tree) {
+            for entered in project::enter(self.writing, transaction, &self.opened.project, &[entering])? {
+                entered?;
+            }
         }
         let before = self.record(place).cloned();
         let record = match step.compared.record.clone() {
@@ -354,12 +359,16 @@ impl Round<'_, '_> {
         Ok(Act::Dropped { was: step.compared.copy.map(Kept::from), record: record.map(Box::new) })
     }
 
-    /// Notes what this store knows of the copy now.
-    fn note(&mut self, step: &Step) -> Result<(), Error> {
+    /// Notes what this store knows of the copy now, and how the pull is undone as far as it went.
+    fn note(&mut self, step: &Step, undo: &[Undo]) -> Result<(), Error> {
+        // Before the ledger: as long as that does not say so, another pull takes the copy up again.
+        if matches!(step.prepared, Prepared::Nothing | Prepared::Version(_)) {
+            self.record_checked(step)?;
+        }
         let key = step.compared.place.key.clone();
         let ledger = &mut self.opened.ledger;
         match &step.prepared {
-            Prepared::Skip | Prepared::Undecided(_) | Prepared::Conflict(_) => return Ok(()),
+            Prepared::Skip | Prepared::Undecided(_) | Prepared::Conflict(_) => {}
             Prepared::Push(is) => ledger.deployed(&key, (*is).into()),
             Prepared::Drop => ledger.set(&key, None),
             Prepared::Nothing | Prepared::Version(_) => {
@@ -373,12 +382,9 @@ impl Round<'_, '_> {
         }
         // Now, and not at the end: a kill between two copies must not make the next check see what is settled as a
         // conflict.
-        let root = self.opened.project.root().to_owned();
-        self.opened.ledger.save(self.writing.store().layout(), &root)?;
-        if matches!(step.prepared, Prepared::Nothing | Prepared::Version(_)) {
-            self.record_checked(step)?;
-        }
-        Ok(())
+        let store = self.writing.store();
+        ledger.last_pull = Some(LastPull { at: store.now_text(), undo: undo.to_vec() });
+        Ok(ledger.save(store.layout(), self.opened.project.root())?)
     }
 
     /// Notes in the deployment file that the copy is edited, and since when; a copy that had no record gets one, a
@@ -388,7 +394,7 @@ impl Round<'_, '_> {
         let place = &step.compared.place;
         let record = match (&step.compared.record, &step.compared.copy, step.taken()) {
             (Some(record), ..) => {
-                let is_edited = step.compared.drift.is_some_and(|d| d.change == Some(Did::Edit));
+                let is_edited = step.compared.project.is_some_and(|hash| hash != record.content_hash);
                 record.clone().checked(now, is_edited)
             }
             (None, Some(copy), Some(_)) => {
