@@ -198,6 +198,11 @@ impl AgentFolder {
     pub fn shown(&self) -> &str {
         if self.name.is_empty() { "." } else { &self.name }
     }
+
+    /// Whether it is there.
+    pub fn is_there(&self) -> bool {
+        self.dir.is_dir()
+    }
 }
 
 /// Where one copy is, or would be.
@@ -266,6 +271,15 @@ impl Project {
         AgentFolder { name: name.to_owned(), dir, skills: skills.to_owned() }
     }
 
+    /// The folder of this name, whoever's.
+    pub fn folder_named(&self, name: &str) -> AgentFolder {
+        if name.is_empty() {
+            self.agent_folder("skills")
+        } else {
+            self.agent_folder(&format!("{name}/skills"))
+        }
+    }
+
     /// The folders that have a deployment file, whoever's: the project itself, the folders in it, and those in its
     /// hidden ones. No agent has its own deeper.
     pub fn deployed_folders(&self) -> Result<Vec<AgentFolder>, Error> {
@@ -287,8 +301,7 @@ impl Project {
         let mut folders = Vec::new();
         for name in names {
             if has_file(&name)? {
-                let skills = if name.is_empty() { "skills".to_owned() } else { format!("{name}/skills") };
-                folders.push(self.agent_folder(&skills));
+                folders.push(self.folder_named(&name));
             }
         }
         self.distinct(folders)

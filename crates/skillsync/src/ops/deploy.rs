@@ -247,10 +247,7 @@ fn chosen_folders(store: &Store, opened: &mut Opened, named: &[String]) -> Resul
     let ensure = |opened: &mut Opened, skills: &str| -> Result<String, Error> {
         let agent = opened.project.agent_folder(skills);
         let name = agent.name.clone();
-        if !opened.folders.iter().any(|folder| folder.agent.name == name) {
-            opened.project.require_agent_folder(&agent)?;
-            opened.folders.push(Folder::read(agent, &mut opened.cache)?);
-        }
+        opened.add_folder(agent)?;
         Ok(name)
     };
     if !named.is_empty() {

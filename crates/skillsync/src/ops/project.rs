@@ -97,6 +97,17 @@ impl Opened {
         Ok(())
     }
 
+    /// Adds one agent's folder, there or not. Fails when it leads out of the project.
+    pub fn add_folder(&mut self, agent: AgentFolder) -> Result<(), Error> {
+        self.project.require_agent_folder(&agent)?;
+        match self.folders.iter_mut().find(|known| known.agent.name == agent.name) {
+            // Two agents with one folder may have their skills in different folders of it.
+            Some(known) => known.agent = agent,
+            None => self.folders.push(Folder::read(agent, &mut self.cache)?),
+        }
+        Ok(())
+    }
+
     /// Writes back what was seen. A cache: failing costs only time.
     pub fn save_cache(&self, store: &Store) {
         let layout = store.layout();
