@@ -9,7 +9,7 @@ use skillsync_core::merge::ShowBase;
 use skillsync_core::name::SkillName;
 use skillsync_store::ledger::CopyKey;
 
-use crate::cli::{Cx, complete};
+use crate::cli::{Cx, complete, sync_preview};
 use crate::ops::pull::{
     Action, Choice, Prefer, Preview, Request, RolledBack, Strategy, SyncResult, SyncStatus, plan, preview,
     pull, rollback,
@@ -119,6 +119,11 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &SyncPullArgs) -> Result<Exit, Stop> {
 
 /// Shows what would be pulled and asks whether to go on (checklist Q13).
 fn confirmed(cx: &mut Cx<'_>, expected: &Preview) -> Result<bool, Stop> {
+    if !cx.globals.yes {
+        for one in &expected.candidates {
+            cx.ui.note(sync_preview::line(one));
+        }
+    }
     let names: Vec<&str> = expected.candidates.iter().map(|one| one.drift.artifact_name.as_str()).collect();
     let question = format!("Proceed with sync? {}: {}", plural(names.len(), "artifact"), names.join(", "));
     Ok(cx.ui.confirm(&question, Answer::Yes)? == Answer::Yes)

@@ -146,7 +146,8 @@ pub fn remove(root: &Path, is_gone: &dyn Fn(ArtifactType, &SkillName) -> bool) -
     }
     if tables.len() < before {
         document["deployed"] = Item::ArrayOfTables(tables.into_iter().collect());
-        fs::replace(&path, document.to_string().as_bytes(), fs::Mode::Plain)?;
+        // A block's text begins with the blank line that set it apart from the one before.
+        fs::replace(&path, document.to_string().trim_start().as_bytes(), fs::Mode::Plain)?;
     }
     Ok(())
 }

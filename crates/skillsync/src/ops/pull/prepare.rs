@@ -90,7 +90,7 @@ pub(super) struct Conflict {
 /// What would be done, as far as it shows without reading the files.
 pub(super) fn action(compared: &Compared, strategy: Strategy, prefer: Prefer) -> Action {
     let has_copy = compared.copy.is_some();
-    let is_by_project_alone = compared.drift.is_some_and(|drift| drift.store_change.is_none());
+    let is_by_project_alone = compared.drift.is_none_or(|drift| drift.store_change.is_none());
     match (strategy, prefer) {
         (Strategy::Overwrite, Prefer::Collection) if compared.store.is_some() => Action::Push,
         (Strategy::Overwrite, Prefer::Collection) => Action::Drop,
