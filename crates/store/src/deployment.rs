@@ -2,12 +2,9 @@
 //! (`docs/formats/deployment.md`, checklist Q5, Q11; decision 17). It is shared through the project's repository, so it
 //! names no path of a machine, keeps one order, and has one block for each artifact.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use skillsync_core::digest::{ContentHash, DriftHash, TreeId};
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::limits;
@@ -18,18 +15,16 @@ use skillsync_core::skill::ArtifactType;
 use crate::fs;
 use crate::payload::Payload;
 
+mod file;
 pub mod skillmeat;
+
+pub use file::{read, recall, write};
 
 /// The file, in an agent's folder of a project.
 pub const FILE: &str = ".skillsync-deployed.toml";
 
 /// The format of the file that this program writes.
 const FORMAT: u32 = 1;
-
-/// What the file says of itself to whoever opens it.
-const HEAD: &str = "\
-# What skillsync deployed here, of which content. Keep it in the repository, and let skillsync write it.
-";
 
 /// A deployment file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -123,37 +118,26 @@ pub struct Record {
     pub artifact_type: ArtifactType,
     /// The collection it came from: a store has one, `default`.
     pub from_collection: String,
-    /// When it was deployed last, RFC 3339 with `Z`. A time without an offset is read as UTC.
-    #[serde(deserialize_with = "utc")]
+    /// When it was deployed last, RFC 3339 with `Z`.
     pub deployed_at: String,
     /// Where it is, below the agent's folder: `skills/pdf`.
     pub artifact_path: SkillPath,
     /// Content that was deployed: the baseline.
     pub content_hash: ContentHash,
-    /// The same with line ends folded; absent where that changes nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The same with line ends folded; none where that changes nothing.
     pub drift_hash: Option<DriftHash>,
     /// The exact tree that was deployed, executable bits included.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tree: Option<TreeId>,
     /// Whether the project's copy was found edited when it was last recorded.
-    #[serde(default)]
     pub local_modifications: bool,
     /// The content that was deployed before this one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_hash: Option<ContentHash>,
     /// All contents that were deployed here, the newest first, at most [`limits::LINEAGE`].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub version_lineage: Vec<ContentHash>,
     /// When its drift was last recorded.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_utc")]
     pub last_modified_check: Option<String>,
     /// When the edit that is there now was first recorded.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_utc")]
     pub modification_detected_at: Option<String>,
-    /// `content_hash` again, under the name that older readers know (checklist Q11).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    collection_sha: Option<ContentHash>,
 }
 
 /// What exactly is deployed.
@@ -199,7 +183,6 @@ impl Record {
             version_lineage: vec![of.content_hash],
             last_modified_check: None,
             modification_detected_at: None,
-            collection_sha: None,
         };
         record.set_content(of);
         record
@@ -207,7 +190,6 @@ impl Record {
 
     fn set_content(&mut self, of: Content) {
         self.content_hash = of.content_hash;
-        self.collection_sha = Some(of.content_hash);
         self.drift_hash = Some(of.drift_hash).filter(|hash| *hash != DriftHash::from(of.content_hash));
         self.tree = Some(of.tree);
     }
@@ -257,107 +239,6 @@ impl Record {
     pub fn key(&self) -> (ArtifactType, &SkillName) {
         (self.artifact_type, &self.artifact_name)
     }
-}
-
-#[derive(Serialize, Deserialize)]
-struct File {
-    format: u32,
-    #[serde(default)]
-    deployed: Vec<Record>,
-}
-
-#[derive(Deserialize)]
-struct Probe {
-    #[serde(default)]
-    format: u32,
-}
-
-/// Reads the deployment file at `path`, sorted by type and name; `None` when there is none.
-pub fn read(path: &Path) -> Result<Option<Vec<Record>>, Error> {
-    let Some(text) = text(path)? else { return Ok(None) };
-    let probe: Probe = toml_edit::de::from_str(&text).map_err(|e| damaged(path, &text, &e))?;
-    if probe.format > FORMAT {
-        return Err(Error::Newer { path: path.to_owned(), found: probe.format });
-    }
-    let file: File = toml_edit::de::from_str(&text).map_err(|e| damaged(path, &text, &e))?;
-    let mut records = file.deployed;
-    records.sort_by(|a, b| a.key().cmp(&b.key()));
-    if let Some(pair) = records.windows(2).find(|pair| pair[0].key() == pair[1].key()) {
-        let (artifact_type, name) = pair[1].key();
-        let name = name.clone();
-        let line = second_line(&text, &format!("artifact_name = \"{name}\""));
-        return Err(Error::Twice { path: path.to_owned(), artifact_type, name, line });
-    }
-    Ok(Some(records))
-}
-
-/// The text of a deployment file of any shape, without markers of a merge; `None` when there is none.
-fn text(path: &Path) -> Result<Option<String>, Error> {
-    let Some(bytes) = fs::optional(fs::read(path, limits::DEPLOYMENTS_BYTES))? else { return Ok(None) };
-    let text = String::from_utf8(bytes).map_err(|e| {
-        let line = lines_before(&e.as_bytes()[..e.utf8_error().valid_up_to()]);
-        Error::Damaged { path: path.to_owned(), line, problem: "it is not UTF-8".to_owned() }
-    })?;
-    let is_marker = |line: &str| line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ");
-    match text.lines().position(is_marker) {
-        Some(at) => Err(Error::Unmerged { path: path.to_owned(), line: at + 1 }),
-        None => Ok(Some(text)),
-    }
-}
-
-fn lines_before(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|byte| **byte == b'\n').count() + 1
-}
-
-fn damaged(path: &Path, text: &str, error: &toml_edit::de::Error) -> Error {
-    let before = error.span().and_then(|span| text.as_bytes().get(..span.start)).unwrap_or_default();
-    let problem = error.message().trim().replace('\n', ", ");
-    Error::Damaged { path: path.to_owned(), line: lines_before(before), problem }
-}
-
-fn second_line(text: &str, wanted: &str) -> usize {
-    text.lines().enumerate().filter(|(_, line)| line.trim() == wanted).nth(1).map_or(1, |(at, _)| at + 1)
-}
-
-/// Writes the deployment file at `path` in its one order; without records there is no file.
-pub fn write(path: &Path, mut records: Vec<Record>) -> Result<(), fs::Error> {
-    if records.is_empty() {
-        fs::remove_file(path)?;
-        return fs::sync_dir(path.parent().unwrap_or(path));
-    }
-    records.sort_by(|a, b| a.key().cmp(&b.key()));
-    let file = File { format: FORMAT, deployed: records };
-    // The records have no type that TOML cannot hold.
-    let text = toml_edit::ser::to_string_pretty(&file).unwrap_or_default();
-    fs::replace(path, format!("{HEAD}{text}").as_bytes(), fs::Mode::Plain)
-}
-
-/// A time as records keep it: RFC 3339, whole seconds, `Z`. One without an offset is UTC (decision 17).
-fn normalized(text: &str) -> Option<String> {
-    let at = text.parse::<Timestamp>().ok().or_else(|| {
-        let naive: DateTime = text.parse().ok()?;
-        Some(naive.to_zoned(TimeZone::UTC).ok()?.timestamp())
-    })?;
-    Some(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
-}
-
-fn utc<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    // A hand may have written a bare TOML time.
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Time {
-        Text(String),
-        Bare(toml_edit::Datetime),
-    }
-    let text = match Time::deserialize(deserializer)? {
-        Time::Text(text) => text,
-        Time::Bare(bare) => bare.to_string(),
-    };
-    normalized(&text).ok_or_else(|| serde::de::Error::custom(format!("`{}` is no time", text.escape_debug())))
-}
-
-fn optional_utc<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    utc(deserializer).map(Some)
 }
 
 #[cfg(test)]

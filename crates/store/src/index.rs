@@ -109,6 +109,17 @@ pub struct CopySeen<'a> {
     pub files: Seen<'a>,
 }
 
+/// What is remembered of a deployment file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RecordsSeen<R> {
+    /// Evidence about the file.
+    pub stamp: FileStamp,
+    /// From when on it could have changed.
+    pub settled_ns: i64,
+    /// What it says.
+    pub records: Vec<R>,
+}
+
 /// What is remembered of a log of observations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogSeen {
@@ -156,6 +167,8 @@ pub enum Key<'a> {
     Copy(&'a str),
     /// A [`CopySeen`], by its path in the project.
     InProject(&'a str),
+    /// A [`RecordsSeen`], by the agent's folder in the project.
+    Records(&'a str),
     /// A [`TargetSeen`].
     Target(&'a str),
     /// A [`LogSeen`].
@@ -175,6 +188,7 @@ impl Key<'_> {
             Key::Rendered(name) => ('m', name),
             Key::Copy(name) => ('c', name),
             Key::InProject(name) => ('p', name),
+            Key::Records(name) => ('d', name),
             Key::Target(name) => ('g', name),
             Key::Log(name) => ('l', name),
             Key::Housekeeping => ('h', ""),

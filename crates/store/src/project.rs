@@ -198,6 +198,11 @@ impl AgentFolder {
     pub fn shown(&self) -> &str {
         if self.name.is_empty() { "." } else { &self.name }
     }
+
+    /// Whether it is there.
+    pub fn is_there(&self) -> bool {
+        self.dir.is_dir()
+    }
 }
 
 /// Where one copy is, or would be.
@@ -266,16 +271,49 @@ impl Project {
         AgentFolder { name: name.to_owned(), dir, skills: skills.to_owned() }
     }
 
-    /// The agents' folders that can hold deployments: of all known tools, and every hidden folder of the project. Two
-    /// that are one by a link count once.
-    pub fn agent_folders(&self, tools: &Tools) -> Result<Vec<AgentFolder>, Error> {
-        let mut folders: Vec<AgentFolder> =
-            tools.iter().map(|tool| self.agent_folder(tool.project.as_str())).collect();
+    /// The folder of this name, whoever's.
+    pub fn folder_named(&self, name: &str) -> AgentFolder {
+        if name.is_empty() {
+            self.agent_folder("skills")
+        } else {
+            self.agent_folder(&format!("{name}/skills"))
+        }
+    }
+
+    /// The folders that have a deployment file, whoever's: the project itself, the folders in it, and those in its
+    /// hidden ones. No agent has its own deeper.
+    pub fn deployed_folders(&self) -> Result<Vec<AgentFolder>, Error> {
+        let has_file = |name: &str| -> Result<bool, fs::Error> {
+            let dir = self.root.join(name);
+            Ok(fs::lstat(&dir.join(deployment::FILE))?.is_some()
+                || fs::lstat(&dir.join(deployment::skillmeat::FILE))?.is_some())
+        };
+        let mut names = vec![String::new()];
         for entry in fs::entries(&self.root)?.unwrap_or_default() {
-            if let Some(name) = entry.to_str().filter(|name| name.starts_with('.') && *name != ".git") {
-                folders.push(self.agent_folder(&format!("{name}/skills")));
+            let Some(name) = entry.to_str().filter(|name| *name != ".git") else { continue };
+            names.push(name.to_owned());
+            if name.starts_with('.') {
+                // What is no folder has nothing in it.
+                let inner = fs::optional(fs::entries(&self.root.join(name)))?.flatten().unwrap_or_default();
+                names.extend(inner.iter().filter_map(|inner| Some(format!("{name}/{}", inner.to_str()?))));
             }
         }
+        let mut folders = Vec::new();
+        for name in names {
+            if has_file(&name)? {
+                folders.push(self.folder_named(&name));
+            }
+        }
+        self.distinct(folders)
+    }
+
+    /// The folders of all known tools that are there.
+    pub fn agent_folders(&self, tools: &Tools) -> Result<Vec<AgentFolder>, Error> {
+        self.distinct(tools.iter().map(|tool| self.agent_folder(tool.project.as_str())).collect())
+    }
+
+    /// Folders that are there and in the project, sorted; two that are one by a link count once.
+    fn distinct(&self, mut folders: Vec<AgentFolder>) -> Result<Vec<AgentFolder>, Error> {
         folders.sort();
         folders.dedup_by(|a, b| a.dir == b.dir);
         let mut real = Vec::new();

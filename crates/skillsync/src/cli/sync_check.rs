@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use skillsync_core::drift::{Change, DriftType};
+use skillsync_core::digest::ContentHash;
+use skillsync_core::drift::{Change, DriftType, Recommendation};
 
 use crate::cli::Cx;
 use crate::ops;
@@ -13,7 +14,7 @@ use crate::ui::{Column, Exit, Screen, Show, Stop, Table, Tone};
 /// Show how a project's copies stand to the store
 ///
 /// Compares each deployed copy and the store with what was deployed. Ends with 1 when anything drifted.
-/// Writes nothing in the project.
+/// Writes nothing in the project, unless --record is given.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SyncCheckArgs {
     /// Folder of the project
@@ -49,6 +50,13 @@ fn advise(cx: &mut Cx<'_>, checked: &Checked) {
     let first = |wanted: DriftType| checked.artifacts.iter().find(|one| one.drift_type == wanted);
     if first(DriftType::Modified).is_some() {
         cx.ui.hint(format_args!("`skillsync sync pull '{project}'` takes the edits into the store"));
+    }
+    let is_new = |one: &&Drifted| {
+        one.drift_type == DriftType::Added && one.recommendation == Recommendation::PullFromProject
+    };
+    if let Some(one) = checked.artifacts.iter().find(is_new) {
+        let pull = format!("skillsync sync pull '{project}' --artifacts {}", one.artifact_name);
+        cx.ui.hint(format_args!("`{pull}` takes it into the store, which does not have it"));
     }
     if let Some(one) = first(DriftType::Outdated) {
         let what = if one.converged {
@@ -110,18 +118,15 @@ pub(crate) fn table<'d>(
         Column::text("ADVICE"),
     ]);
     for one in drifted {
-        let side = |change: Option<Change>, version: &Option<String>| {
+        let side = |content: Option<ContentHash>, change: Option<Change>, version: Option<&str>| {
             let did = match change {
+                None if content.is_none() => return "-".to_owned(),
                 None => "as deployed",
                 Some(Change::Add) => "new",
                 Some(Change::Edit) => "edited",
                 Some(Change::Delete) => "deleted",
             };
-            match version {
-                Some(version) => format!("{version}, {did}"),
-                None if one.path.is_none() && change.is_none() => "-".to_owned(),
-                None => did.to_owned(),
-            }
+            version.map_or_else(|| did.to_owned(), |version| format!("{version}, {did}"))
         };
         let drift =
             if one.converged { format!("{}, converged", one.drift_type) } else { one.drift_type.to_string() };
@@ -129,8 +134,8 @@ pub(crate) fn table<'d>(
             one.artifact_name.to_string(),
             one.artifact_type.to_string(),
             drift,
-            side(one.store_change, &one.collection_version),
-            side(one.change, &None),
+            side(one.collection_sha, one.store_change, one.collection_version.as_deref()),
+            side(one.project_sha, one.change, None),
             one.path.clone().unwrap_or_else(|| "-".to_owned()),
             one.recommendation.to_string(),
         ]);

@@ -17,6 +17,12 @@ pub(crate) struct SyncPreviewArgs {
 }
 
 pub(crate) fn run(cx: &mut Cx<'_>, args: &SyncPreviewArgs) -> Result<Exit, Stop> {
+    if args.pull.is_rollback() {
+        return Err(Stop::usage(
+            "a preview is of a pull, not of its rollback",
+            "`skillsync sync pull --rollback --dry-run` shows what that would do",
+        ));
+    }
     let store = ops::open(cx.world)?;
     let report = preview(cx.world, &store, &args.pull.request()?)?;
     cx.ui.show(&report)?;
@@ -42,7 +48,10 @@ impl Show for Preview {
                 out,
                 "{}: {} (deployed {}, store {}, project {})",
                 drift.artifact_name,
-                said(one.action),
+                match (one.action, drift.baseline_sha) {
+                    (Action::Merge, None) => "merge, with no content known that both had",
+                    _ => said(one.action),
+                },
                 short(&drift.baseline_sha),
                 short(&drift.collection_sha),
                 short(&drift.project_sha)

@@ -57,6 +57,11 @@ enum How {
 }
 
 impl SyncPullArgs {
+    /// Whether an earlier pull is to be undone.
+    pub(crate) fn is_rollback(&self) -> bool {
+        self.rollback
+    }
+
     /// What is asked for. Fails where the flags disagree.
     pub(crate) fn request(&self) -> Result<Request, Stop> {
         if self.prefer.is_some() && self.strategy != How::Overwrite {

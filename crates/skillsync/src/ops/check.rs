@@ -130,9 +130,7 @@ pub fn record(world: &World, store: &Store, path: &Path, extent: Extent) -> Resu
             for one in compared.iter().filter(|one| one.place.key.folder == folder.agent.name) {
                 let key = (one.place.artifact_type, &one.place.name);
                 if let Some(record) = records.iter_mut().find(|record| record.key() == key) {
-                    let is_modified =
-                        one.drift.is_some_and(|drift| drift.change.is_some() && !drift.converged);
-                    *record = record.clone().checked(store.now_text(), is_modified);
+                    *record = record.clone().checked(store.now_text(), one.is_edited());
                 }
             }
             if records != folder.records {
@@ -154,7 +152,7 @@ fn compare(
     let mut wanted: Vec<CopyKey> = opened.recorded()?.into_iter().map(|subject| subject.place.key).collect();
     let mut absent = Vec::new();
     if extent == Extent::All {
-        wanted.extend(unrecorded(opened, &wanted)?);
+        wanted.extend(unrecorded(store, opened, &wanted)?);
         wanted.sort();
         absent = not_deployed(store, index, &wanted)?;
     }
@@ -218,7 +216,12 @@ fn note(one: &Compared) -> Option<Note> {
 }
 
 /// Copies that lie where artifacts are deployed, and that nobody deployed.
-pub(super) fn unrecorded(opened: &Opened, recorded: &[CopyKey]) -> Result<Vec<CopyKey>, Error> {
+pub(super) fn unrecorded(
+    store: &Store,
+    opened: &mut Opened,
+    recorded: &[CopyKey],
+) -> Result<Vec<CopyKey>, Error> {
+    opened.add_agent_folders(store)?;
     let mut found = Vec::new();
     for folder in &opened.folders {
         for artifact_type in ArtifactType::ALL {
@@ -252,7 +255,8 @@ fn not_deployed(store: &Store, index: &Index, there: &[CopyKey]) -> Result<Vec<D
         let Some(head) = skills::head(store, index, &name)? else { continue };
         let is_there =
             there.iter().any(|key| key.artifact_name == name && key.artifact_type == head.artifact_type);
-        if is_there || head.state != State::Active {
+        // What comes with the program is for its user: `deploy --all` leaves it out, too.
+        if is_there || head.state != State::Active || super::builtin::is_reserved(&name) {
             continue;
         }
         let collection_sha = skills::load(store, &name)?.head().content_hash;

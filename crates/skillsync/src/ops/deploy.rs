@@ -17,7 +17,7 @@ use skillsync_store::project::{self, Entering};
 use skillsync_store::skills;
 use skillsync_store::store::{Store, Writing};
 
-use super::project::{Compared, Folder, Opened, open};
+use super::project::{Compared, Folder, Opened, Recovered, open};
 use super::target::tools;
 use super::{Error, Refusal, write};
 use crate::ui::{Exit, Report};
@@ -61,8 +61,8 @@ pub struct Deployed {
     pub project: PathBuf,
     /// One for each artifact and folder.
     pub artifacts: Vec<Line>,
-    /// What killed commands left in the project and is in trash now: where it was, where it is.
-    pub recovered: Vec<(PathBuf, PathBuf)>,
+    /// What killed commands left in the project and is in trash now.
+    pub recovered: Vec<Recovered>,
     /// Whether this is a plan and nothing was changed.
     pub dry_run: bool,
 }
@@ -238,10 +238,7 @@ fn chosen_folders(store: &Store, opened: &mut Opened, named: &[String]) -> Resul
     let ensure = |opened: &mut Opened, skills: &str| -> Result<String, Error> {
         let agent = opened.project.agent_folder(skills);
         let name = agent.name.clone();
-        if !opened.folders.iter().any(|folder| folder.agent.name == name) {
-            opened.project.require_agent_folder(&agent)?;
-            opened.folders.push(Folder::read(agent)?);
-        }
+        opened.add_folder(agent)?;
         Ok(name)
     };
     if !named.is_empty() {
@@ -259,13 +256,10 @@ fn chosen_folders(store: &Store, opened: &mut Opened, named: &[String]) -> Resul
     if !used.is_empty() {
         return Ok(used);
     }
+    opened.add_agent_folders(store)?;
     // Only folders that are an agent's for certain: `skills`, `agent` and `data` may be anything.
-    let known = |folder: &&Folder| {
-        let name = &folder.agent.name;
-        name.starts_with('.')
-            && tools.iter().any(|tool| opened.project.agent_folder(tool.project.as_str()).name == *name)
-    };
-    let there: Vec<String> = opened.folders.iter().filter(known).map(|f| f.agent.name.clone()).collect();
+    let names = opened.folders.iter().map(|folder| folder.agent.name.clone());
+    let there: Vec<String> = names.filter(|name| name.starts_with('.')).collect();
     match there.as_slice() {
         [only] => Ok(vec![only.clone()]),
         several if several.is_empty() || several.iter().any(|name| name == DEFAULT_FOLDER) => {
@@ -311,11 +305,14 @@ fn step(store: &Store, request: &Request, compared: Compared) -> Result<Step, Er
     let has_record_of =
         |hash: ContentHash| step.record.as_ref().is_some_and(|record| record.content_hash == hash);
     let wanted = in_store.content.content_hash;
+    // Executable bits that the project changed, and the store has since.
+    let is_mode_pulled = mode_changed && copy.is_some_and(|copy| copy.tree == in_store.content.tree);
     // Executable bits that the store changed, and the project did not.
     let is_behind = copy.is_some_and(|copy| copy.tree != in_store.content.tree) && !eol_only && !mode_changed;
+    let is_recorded = has_record_of(wanted) && !is_adopted && !is_mode_pulled;
     step.line.status = match project {
         // Line ends that a checkout made are no reason to write.
-        Some(there) if there == wanted => match has_record_of(wanted) && !is_adopted {
+        Some(there) if there == wanted => match is_recorded {
             true if is_behind => Status::Updated,
             true => Status::Unchanged,
             false => Status::Recorded,

@@ -30,7 +30,7 @@ pub use base::payload_of;
 pub struct Opened {
     /// The project.
     pub project: Project,
-    /// Its agents' folders that are there.
+    /// Its folders that have deployments; with [`Opened::add_agent_folders`] all that agents read.
     pub folders: Vec<Folder>,
     /// What this store knows of its copies.
     pub ledger: Ledger,
@@ -52,8 +52,9 @@ pub struct Folder {
 
 impl Folder {
     /// Reads the records in `agent`.
-    pub fn read(agent: AgentFolder) -> Result<Self, project::Error> {
-        let records = deployment::read(&agent.dir.join(deployment::FILE))?.unwrap_or_default();
+    pub fn read(agent: AgentFolder, cache: &mut Index) -> Result<Self, project::Error> {
+        let file = agent.dir.join(deployment::FILE);
+        let records = deployment::recall(&file, cache, &agent.name)?.unwrap_or_default();
         let theirs = skillmeat::read(&agent.dir)?;
         let is_ours = |d: &skillmeat::Deployed| records.iter().any(|r| r.key() == (d.artifact_type, &d.name));
         let skillmeat = theirs.deployed.into_iter().filter(|d| !is_ours(d)).collect();
@@ -69,11 +70,10 @@ impl Folder {
 /// Opens the project at `path`, which may be relative to the current folder.
 pub fn open(world: &World, store: &Store, path: &Path) -> Result<Opened, Error> {
     let project = Project::open(store, &world.resolve(path))?;
-    let tools = tools(store.layout().root())?;
-    let folders = project.agent_folders(&tools)?;
-    let folders = folders.into_iter().map(Folder::read).collect::<Result<_, _>>()?;
     let ledger = Ledger::load(store.layout(), project.root())?;
-    let cache = Index::load_at(&store.layout().project_index(project.root()));
+    let mut cache = Index::load_at(&store.layout().project_index(project.root()));
+    let folders = project.deployed_folders()?.into_iter().map(|agent| Folder::read(agent, &mut cache));
+    let folders = folders.collect::<Result<_, _>>()?;
     Ok(Opened { project, folders, ledger, cache })
 }
 
@@ -87,6 +87,28 @@ pub fn open_deployed(world: &World, store: &Store, path: &Path) -> Result<Opened
 }
 
 impl Opened {
+    /// Adds the folders of all known tools that the project has.
+    pub fn add_agent_folders(&mut self, store: &Store) -> Result<(), Error> {
+        for agent in self.project.agent_folders(&tools(store.layout().root())?)? {
+            if !self.folders.iter().any(|known| known.agent.dir == agent.dir) {
+                self.folders.push(Folder::read(agent, &mut self.cache)?);
+            }
+        }
+        self.folders.sort_by(|a, b| a.agent.cmp(&b.agent));
+        Ok(())
+    }
+
+    /// Adds one agent's folder, there or not. Fails when it leads out of the project.
+    pub fn add_folder(&mut self, agent: AgentFolder) -> Result<(), Error> {
+        self.project.require_agent_folder(&agent)?;
+        match self.folders.iter_mut().find(|known| known.agent.name == agent.name) {
+            // Two agents with one folder may have their skills in different folders of it.
+            Some(known) => known.agent = agent,
+            None => self.folders.push(Folder::read(agent, &mut self.cache)?),
+        }
+        Ok(())
+    }
+
     /// Writes back what was seen. A cache: failing costs only time.
     pub fn save_cache(&self, store: &Store) {
         let layout = store.layout();
@@ -117,14 +139,15 @@ impl Opened {
         &self,
         store: &Store,
         places: impl IntoIterator<Item = &'p Place>,
-    ) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
+    ) -> Result<Vec<Recovered>, Error> {
         let mut folders: BTreeSet<PathBuf> = self.folders.iter().map(|f| f.agent.dir.clone()).collect();
         let beside = |place: &Place| place.path.parent().map(Path::to_owned);
         folders.extend(places.into_iter().filter_map(beside));
         folders.extend(self.recorded()?.iter().filter_map(|subject| beside(&subject.place)));
         let mut recovered = Vec::new();
         for folder in folders {
-            recovered.extend(project::recover(store, &self.project, &folder)?);
+            let left = project::recover(store, &self.project, &folder)?;
+            recovered.extend(left.into_iter().map(|(path, kept)| Recovered { path, kept }));
         }
         Ok(recovered)
     }
@@ -165,31 +188,48 @@ impl Opened {
     ) -> Vec<Outcome> {
         let this = &*self;
         let compared = parallel::map(wanted, |key| {
-            let Some(folder) = this.folders.iter().find(|folder| folder.agent.name == key.folder) else {
-                return Err((None, no_folder(key)));
-            };
-            let subject = this.subject(folder, key.artifact_type, &key.artifact_name);
-            let subject = subject.map_err(|e| (None, e))?;
-            let place = subject.place.clone();
-            compare(world, store, index, this, &subject).map_err(|e| (Some(place), e))
+            this.compare_one(world, store, index, key).map_err(|e| Box::new(this.failure(key, &e)))
         });
         let mut outcomes = Vec::with_capacity(compared.len());
-        for (key, compared) in wanted.iter().zip(compared) {
+        for compared in compared {
             outcomes.push(match compared {
                 Ok((compared, looked)) => {
                     looked.remember(&mut self.cache, &compared.place);
                     Ok(compared)
                 }
-                Err((place, error)) => Err(Failure {
-                    artifact_name: key.artifact_name.clone(),
-                    artifact_type: key.artifact_type,
-                    folder: key.folder.clone(),
-                    path: place.map(|place| place.path.display().to_string()),
-                    error: Report::of(&error),
-                }),
+                Err(failure) => Err(*failure),
             });
         }
         outcomes
+    }
+
+    fn compare_one(
+        &self,
+        world: &World,
+        store: &Store,
+        index: &Index,
+        key: &CopyKey,
+    ) -> Result<(Compared, Looked), Error> {
+        let folder = self.folder(key).ok_or_else(|| no_folder(key))?;
+        let subject = self.subject(folder, key.artifact_type, &key.artifact_name)?;
+        compare(world, store, index, self, &subject)
+    }
+
+    /// The agent's folder of a copy.
+    pub fn folder(&self, key: &CopyKey) -> Option<&Folder> {
+        self.folders.iter().find(|folder| folder.agent.name == key.folder)
+    }
+
+    fn failure(&self, key: &CopyKey, error: &Error) -> Failure {
+        let folder = self.folder(key);
+        let place = folder.and_then(|f| self.place(f, key.artifact_type, &key.artifact_name).ok());
+        Failure {
+            artifact_name: key.artifact_name.clone(),
+            artifact_type: key.artifact_type,
+            folder: key.folder.clone(),
+            path: place.map(|place| place.path.display().to_string()),
+            error: Report::of(error),
+        }
     }
 }
 
@@ -201,6 +241,15 @@ fn no_folder(key: &CopyKey) -> Error {
         hint: None,
     }
     .into()
+}
+
+/// What a killed command left in a project.
+#[derive(Debug, Serialize)]
+pub struct Recovered {
+    /// Where it was.
+    pub path: PathBuf,
+    /// Where in trash it is.
+    pub kept: PathBuf,
 }
 
 /// A copy to be compared.
@@ -268,6 +317,14 @@ pub struct Compared {
     pub mode_changed: bool,
     /// The version of this store that was deployed, if it is one.
     pub deployed_version: Option<u32>,
+}
+
+impl Compared {
+    /// Whether the copy is another content than its record says, or gone. Unlike drift this is the same for every
+    /// store, so the deployment file, which they share, may say it.
+    pub fn is_edited(&self) -> bool {
+        self.record.as_ref().is_some_and(|record| self.project != Some(record.content_hash))
+    }
 }
 
 /// Compares one copy. Nothing is written.

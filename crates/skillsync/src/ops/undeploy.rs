@@ -14,7 +14,7 @@ use skillsync_store::ledger::CopyKey;
 use skillsync_store::project;
 use skillsync_store::store::Store;
 
-use super::project::{Opened, Outcome, open_deployed};
+use super::project::{Opened, Outcome, Recovered, open_deployed};
 use super::target::tools;
 use super::{Error, Refusal, write};
 use crate::ui::{Exit, Report};
@@ -29,6 +29,8 @@ pub struct Undeployed {
     pub artifacts: Vec<Line>,
     /// The names that are not deployed, where others were.
     pub not_deployed: Vec<NotDeployed>,
+    /// What killed commands left in the project and is in trash now.
+    pub recovered: Vec<Recovered>,
     /// Whether this is a plan and nothing was changed.
     pub dry_run: bool,
 }
@@ -96,7 +98,7 @@ pub fn undeploy(world: &World, store: &Store, request: &Request) -> Result<Undep
         let store = writing.store();
         let (opened, keys, mut undeployed) = expected(world, store, index, request)?;
         undeployed.dry_run = false;
-        opened.recover(store, [])?;
+        undeployed.recovered = opened.recover(store, [])?;
         let mut ledger = opened.ledger.clone();
         let mut gone = Vec::new();
         for (key, line) in keys.iter().zip(&mut undeployed.artifacts) {
@@ -176,7 +178,7 @@ fn expected(
         .map(|(name, refusal)| NotDeployed { artifact_name: name.clone(), error: Report::of(&refusal) });
     let not_deployed = not_deployed.collect();
     let project = opened.project.path().to_owned();
-    Ok((opened, keys, Undeployed { project, artifacts, not_deployed, dry_run: true }))
+    Ok((opened, keys, Undeployed { project, artifacts, not_deployed, recovered: Vec::new(), dry_run: true }))
 }
 
 fn line(opened: &Opened, outcome: Outcome, key: &CopyKey) -> Result<Line, Error> {

@@ -10,7 +10,8 @@ use skillsync_core::path::SkillPath;
 use skillsync_core::skill::ArtifactType;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
-use super::{Error, Record, damaged, optional_utc, text, utc};
+use super::file::{damaged, lines_before, optional_utc, text, utc};
+use super::{Error, Record};
 use crate::fs;
 use crate::payload::Payload;
 
@@ -155,7 +156,7 @@ fn document(path: &Path, text: &str) -> Result<DocumentMut, Error> {
     text.parse().map_err(|e: toml_edit::TomlError| {
         let before = e.span().and_then(|span| text.as_bytes().get(..span.start)).unwrap_or_default();
         let problem = e.message().trim().replace('\n', ", ");
-        Error::Damaged { path: path.to_owned(), line: super::lines_before(before), problem }
+        Error::Damaged { path: path.to_owned(), line: lines_before(before), problem }
     })
 }
 

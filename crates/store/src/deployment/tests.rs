@@ -1,3 +1,6 @@
+//! What a deployment file may say, what a redeployment keeps, and what is refused; SkillMeat's file alike.
+
+use super::file::normalized;
 use super::*;
 use crate::payload::PayloadFile;
 

@@ -132,7 +132,7 @@ pub fn rollback(world: &World, store: &Store, path: &Path, intent: Intent) -> Re
 }
 
 fn last_pull(world: &World, store: &Store, path: &Path) -> Result<(Opened, LastPull), Error> {
-    let opened = open(world, store, path)?;
+    let mut opened = open(world, store, path)?;
     let Some(pull) = opened.ledger.last_pull.clone() else {
         return Err(Refusal {
             kind: Kind::NotFound,
@@ -147,6 +147,10 @@ fn last_pull(world: &World, store: &Store, path: &Path) -> Result<(Opened, LastP
         }
         .into());
     };
+    // A folder whose last record was dropped has no deployment file any more.
+    for undo in &pull.undo {
+        opened.add_folder(opened.project.folder_named(&undo.key.folder))?;
+    }
     Ok((opened, pull))
 }
 
@@ -164,12 +168,19 @@ fn gone_on(message: String) -> Error {
     Refusal { kind: Kind::Conflict, code: "gone-on", message, hint: Some(hint) }.into()
 }
 
+/// Where the copy is; of one that was dropped its record says where it was.
 fn place(opened: &Opened, undo: &Undo) -> Result<Place, Error> {
+    let (artifact_type, name) = (undo.key.artifact_type, &undo.key.artifact_name);
     let folder = opened.folders.iter().find(|folder| folder.agent.name == undo.key.folder);
-    let Some(folder) = folder else {
+    let Some(folder) = folder.filter(|folder| folder.agent.is_there()) else {
         return Err(gone_on(format!("the project has no folder `{}` any more", undo.key.folder)));
     };
-    opened.place(folder, undo.key.artifact_type, &undo.key.artifact_name)
+    match &undo.act {
+        Act::Dropped { record: Some(record), .. } => {
+            Ok(opened.project.place_at(&folder.agent, artifact_type, name, &record.artifact_path))
+        }
+        _ => opened.place(folder, artifact_type, name),
+    }
 }
 
 /// How what a pull did stands now.
