@@ -128,7 +128,7 @@ impl Scene<'_> {
             codes.push(self.exits);
             m.run(self.args).one_of(&codes);
             undisturbed.is_reached(m);
-            undisturbed.nothing_is_lost(m);
+            nothing_is_lost(m, &undisturbed.texts);
             // Clears up what a run that found nothing to do had no reason to.
             m.run(&["sync"]).ok();
             consistent(m);
@@ -205,21 +205,7 @@ impl Undisturbed {
             let is_known = hashes(old).contains(&hash) || hashes(new).contains(&hash);
             assert!(is_known, "the deployment file names {hash}, which was never deployed");
         }
-        self.nothing_is_lost(m);
-    }
-
-    /// Every text that was there is still somewhere: live, in trash, in history, or in a temporary.
-    fn nothing_is_lost(&self, m: &Machine) {
-        let mut files = Vec::new();
-        for (path, entry) in m.snapshot().iter() {
-            if matches!(entry, Entry::File { .. }) {
-                files.extend(std::fs::read(m.path(path)));
-            }
-        }
-        for text in &self.texts {
-            let has = |file: &Vec<u8>| file.windows(text.len()).any(|window| window == text.as_bytes());
-            assert!(files.iter().any(has), "this is nowhere any more:\n{text}");
-        }
+        nothing_is_lost(m, &self.texts);
     }
 
     /// Project and store are as after a run that nothing disturbed, but for times.
@@ -242,8 +228,30 @@ fn contents(of: &Snapshot) -> Snapshot {
     of.without(&of.iter().map(|(path, _)| path).filter(is_other).collect::<Vec<_>>())
 }
 
+/// Every one of these texts is somewhere: live, in trash, in history, or in a temporary.
+pub(crate) fn nothing_is_lost(m: &Machine, texts: &BTreeSet<String>) {
+    let mut files = Vec::new();
+    for (path, entry) in m.snapshot().iter() {
+        if matches!(entry, Entry::File { .. }) {
+            files.extend(std::fs::read(m.path(path)));
+        }
+    }
+    for text in texts {
+        let has = |file: &Vec<u8>| file.windows(text.len()).any(|window| window == text.as_bytes());
+        assert!(files.iter().any(has), "this is nowhere any more:\n{text}");
+    }
+}
+
+/// No temporary is left in the project, and what its deployment file names reads.
+pub(crate) fn is_tidy(m: &Machine) {
+    let all = m.snapshot().only("shop");
+    let mut litter = all.iter().map(|(path, _)| path).filter(|path| path.contains("/.skillsync-"));
+    assert_eq!(litter.find(|path| *path != DEPLOYMENTS), None, "a temporary was left");
+    let _ = deployments(m).as_deref().map(deployed_hashes);
+}
+
 /// The user's texts in copies, canonical folders and working copies.
-fn texts(of: &Snapshot) -> BTreeSet<String> {
+pub(crate) fn texts(of: &Snapshot) -> BTreeSet<String> {
     let roots = ["shop/", ".skillsync/skills/", ".skillsync/editing/"];
     let is_users = |path: &str| {
         roots.iter().any(|root| path.starts_with(root))
