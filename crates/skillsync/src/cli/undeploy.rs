@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 
-use crate::cli::deploy::names_and_project;
+use crate::cli::deploy::{names_and_project, note_recovered};
 use crate::cli::{Cx, complete};
 use crate::ops;
 use crate::ops::undeploy::{Request, Undeployed, plan, undeploy};
@@ -41,6 +41,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &UndeployArgs) -> Result<Exit, Stop> {
             cx.ui.note(format_args!("{} was edited; it is kept for 24 hours: {}", line.path, kept.display()));
         }
     }
+    note_recovered(cx, &undeployed.recovered);
     Ok(undeployed.exit())
 }
 

@@ -61,10 +61,19 @@ pub struct Deployed {
     pub project: PathBuf,
     /// One for each artifact and folder.
     pub artifacts: Vec<Line>,
-    /// What killed commands left in the project and is in trash now: where it was, where it is.
-    pub recovered: Vec<(PathBuf, PathBuf)>,
+    /// What killed commands left in the project and is in trash now.
+    pub recovered: Vec<Recovered>,
     /// Whether this is a plan and nothing was changed.
     pub dry_run: bool,
+}
+
+/// What a killed command left in a project.
+#[derive(Debug, Serialize)]
+pub struct Recovered {
+    /// Where it was.
+    pub path: PathBuf,
+    /// Where in trash it is.
+    pub kept: PathBuf,
 }
 
 /// What became of one copy.
@@ -371,14 +380,15 @@ pub(super) fn recover<'p>(
     store: &Store,
     opened: &Opened,
     places: impl Iterator<Item = &'p project::Place>,
-) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
+) -> Result<Vec<Recovered>, Error> {
     let mut looked: Vec<&Path> = Vec::new();
     let mut recovered = Vec::new();
     for place in places {
         let Some(folder) = place.path.parent() else { continue };
         if !looked.contains(&folder) {
             looked.push(folder);
-            recovered.extend(project::recover(store, &opened.project, place)?);
+            let left = project::recover(store, &opened.project, place)?;
+            recovered.extend(left.into_iter().map(|(path, kept)| Recovered { path, kept }));
         }
     }
     Ok(recovered)

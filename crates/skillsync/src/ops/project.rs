@@ -169,31 +169,48 @@ impl Opened {
     ) -> Vec<Outcome> {
         let this = &*self;
         let compared = parallel::map(wanted, |key| {
-            let Some(folder) = this.folders.iter().find(|folder| folder.agent.name == key.folder) else {
-                return Err((None, no_folder(key)));
-            };
-            let subject = this.subject(folder, key.artifact_type, &key.artifact_name);
-            let subject = subject.map_err(|e| (None, e))?;
-            let place = subject.place.clone();
-            compare(world, store, index, this, &subject).map_err(|e| (Some(place), e))
+            this.compare_one(world, store, index, key).map_err(|e| Box::new(this.failure(key, &e)))
         });
         let mut outcomes = Vec::with_capacity(compared.len());
-        for (key, compared) in wanted.iter().zip(compared) {
+        for compared in compared {
             outcomes.push(match compared {
                 Ok((compared, looked)) => {
                     looked.remember(&mut self.cache, &compared.place);
                     Ok(compared)
                 }
-                Err((place, error)) => Err(Failure {
-                    artifact_name: key.artifact_name.clone(),
-                    artifact_type: key.artifact_type,
-                    folder: key.folder.clone(),
-                    path: place.map(|place| place.path.display().to_string()),
-                    error: Report::of(&error),
-                }),
+                Err(failure) => Err(*failure),
             });
         }
         outcomes
+    }
+
+    fn compare_one(
+        &self,
+        world: &World,
+        store: &Store,
+        index: &Index,
+        key: &CopyKey,
+    ) -> Result<(Compared, Looked), Error> {
+        let folder = self.folder(key).ok_or_else(|| no_folder(key))?;
+        let subject = self.subject(folder, key.artifact_type, &key.artifact_name)?;
+        compare(world, store, index, self, &subject)
+    }
+
+    /// The agent's folder of a copy.
+    pub fn folder(&self, key: &CopyKey) -> Option<&Folder> {
+        self.folders.iter().find(|folder| folder.agent.name == key.folder)
+    }
+
+    fn failure(&self, key: &CopyKey, error: &Error) -> Failure {
+        let folder = self.folder(key);
+        let place = folder.and_then(|f| self.place(f, key.artifact_type, &key.artifact_name).ok());
+        Failure {
+            artifact_name: key.artifact_name.clone(),
+            artifact_type: key.artifact_type,
+            folder: key.folder.clone(),
+            path: place.map(|place| place.path.display().to_string()),
+            error: Report::of(error),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use skillsync_store::ledger::CopyKey;
 use skillsync_store::project;
 use skillsync_store::store::Store;
 
-use super::deploy::recover;
+use super::deploy::{Recovered, recover};
 use super::project::{Opened, Outcome, open_deployed};
 use super::target::tools;
 use super::{Error, Refusal, write};
@@ -28,6 +28,8 @@ pub struct Undeployed {
     pub project: PathBuf,
     /// One for each copy.
     pub artifacts: Vec<Line>,
+    /// What killed commands left in the project and is in trash now.
+    pub recovered: Vec<Recovered>,
     /// Whether this is a plan and nothing was changed.
     pub dry_run: bool,
 }
@@ -70,7 +72,12 @@ pub struct Request {
 /// What would be taken out. Changes nothing.
 pub fn plan(world: &World, store: &Store, request: &Request) -> Result<Undeployed, Error> {
     let (opened, _, lines) = lines(world, store, &Index::load(store.layout()), request)?;
-    Ok(Undeployed { project: opened.project.path().to_owned(), artifacts: lines, dry_run: true })
+    Ok(Undeployed {
+        project: opened.project.path().to_owned(),
+        artifacts: lines,
+        recovered: Vec::new(),
+        dry_run: true,
+    })
 }
 
 /// Takes copies out.
@@ -79,11 +86,11 @@ pub fn undeploy(world: &World, store: &Store, request: &Request) -> Result<Undep
         let store = writing.store();
         let (opened, keys, mut lines) = lines(world, store, index, request)?;
         let mut ledger = opened.ledger.clone();
-        let mut gone = Vec::new();
+        let (mut gone, mut recovered) = (Vec::new(), Vec::new());
         for (key, line) in keys.iter().zip(&mut lines) {
             let Some(folder) = opened.folders.iter().find(|f| f.agent.name == key.folder) else { continue };
             let place = opened.place(folder, key.artifact_type, &key.artifact_name)?;
-            recover(store, &opened, std::iter::once(&place))?;
+            recovered.extend(recover(store, &opened, std::iter::once(&place))?);
             // The copy first: a record without a copy says that something is left to do.
             match project::take_out(store, &opened.project, &place) {
                 Ok(kept) => {
@@ -98,7 +105,12 @@ pub fn undeploy(world: &World, store: &Store, request: &Request) -> Result<Undep
         if ledger != opened.ledger {
             ledger.save(store.layout(), opened.project.root())?;
         }
-        Ok(Undeployed { project: opened.project.path().to_owned(), artifacts: lines, dry_run: false })
+        Ok(Undeployed {
+            project: opened.project.path().to_owned(),
+            artifacts: lines,
+            recovered,
+            dry_run: false,
+        })
     })
 }
 

@@ -12,10 +12,11 @@ use skillsync_core::limits;
 use skillsync_core::merge::{Labels, TreeMerge};
 use skillsync_core::name::SkillName;
 use skillsync_core::path::SkillPath;
-use skillsync_core::skill::Source;
+use skillsync_core::skill::{ArtifactType, Source, State};
 use skillsync_store::deployment::Content;
 use skillsync_store::edit;
 use skillsync_store::ledger::Kept;
+use skillsync_store::meta::Meta;
 use skillsync_store::payload::Payload;
 use skillsync_store::project::{self, Project};
 use skillsync_store::skills;
@@ -34,18 +35,13 @@ pub(super) struct Step {
     pub(super) action: Action,
     pub(super) prepared: Prepared,
     /// The version that was made of it, once it was.
-    pub(super) advanced: Option<Result<u32, Error>>,
+    pub(super) advanced: Option<u32>,
 }
 
 impl Step {
     /// What the store takes from the project.
     pub(super) fn taken(&self) -> Option<Kept> {
         self.copy.as_ref().map(|payload| Content::of(payload).into())
-    }
-
-    /// What was deployed, where the object store has it.
-    pub(super) fn baseline(&self) -> Option<Kept> {
-        self.compared.baseline_kept
     }
 }
 
@@ -211,10 +207,9 @@ impl Sides<'_> {
     ) -> Result<Prepared, Error> {
         let artifact_type = self.compared.place.artifact_type;
         let head = skills::find(self.store, &name)?;
-        if let Some(meta) = head.as_ref().filter(|meta| meta.head().tree == payload.tree().id()) {
-            if meta.state == skillsync_core::skill::State::Active {
-                return Ok(Prepared::Nothing);
-            }
+        let is_there = |meta: &Meta| meta.head().tree == payload.tree().id() && meta.state == State::Active;
+        if head.as_ref().is_some_and(is_there) {
+            return Ok(Prepared::Nothing);
         }
         artifact::main_file(artifact_type, &name, payload.tree()).map_err(skills::Error::from)?;
         let main = payload.get(&artifact_type.main_file(&name)).unwrap_or_default();
@@ -282,7 +277,7 @@ fn place_has_copy(compared: &Compared) -> bool {
 /// The same artifact under another name: its folder or file is called so, and its frontmatter says so.
 fn renamed(
     copy: &Payload,
-    artifact_type: skillsync_core::skill::ArtifactType,
+    artifact_type: ArtifactType,
     of: &SkillName,
     name: &SkillName,
 ) -> Result<Payload, Error> {

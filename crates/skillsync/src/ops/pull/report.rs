@@ -208,8 +208,8 @@ impl SyncResult {
 
     pub(super) fn done(&mut self, step: &Step) {
         let place = &step.compared.place;
-        let (stored_as, version) = match (&step.prepared, &step.advanced) {
-            (Prepared::Version(version), Some(Ok(number))) => (Some(version.name.clone()), Some(*number)),
+        let (stored_as, version) = match (&step.prepared, step.advanced) {
+            (Prepared::Version(version), Some(number)) => (Some(version.name.clone()), Some(number)),
             (Prepared::Version(version), None) => {
                 (Some(version.name.clone()), Some(version.before.unwrap_or(0) + 1))
             }
