@@ -113,7 +113,6 @@ fn a_link_in_the_place_of_a_copy_stays() {
     let copy = site.machine.path(&format!("{PROJECT}/.claude/skills/pdf"));
     disk::copy(&copy, &site.machine.path("elsewhere"));
     disk::remove(&copy);
-    #[expect(clippy::disallowed_methods, reason = "a test stands outside")]
     std::os::unix::fs::symlink(site.machine.path("elsewhere"), &copy).unwrap_or_default();
     let output = site.run(&["undeploy", "pdf", PROJECT, "--json"]).fails(3);
     assert_eq!(output.json()["artifacts"][0]["error"]["code"], "copy-blocked", "{output}");
