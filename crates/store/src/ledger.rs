@@ -178,7 +178,10 @@ impl Ledger {
 
     /// Writes it. The caller holds the store's mutex.
     pub fn save(&self, layout: &Layout, root: &Path) -> Result<(), fs::Error> {
-        fs::make_dir(&layout.projects())?;
+        if fs::lstat(&layout.projects())?.is_none() {
+            fs::make_dir(&layout.projects())?;
+            fs::sync_dir(&layout.state())?;
+        }
         // The record has no type that JSON cannot hold.
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');

@@ -8,7 +8,8 @@ use skillsync_core::name::SkillName;
 
 use crate::cli::{Cx, complete};
 use crate::ops;
-use crate::ops::deploy::{Deployed, IfDrifted, Line, Names, Recovered, Request, Status, deploy, plan};
+use crate::ops::deploy::{Deployed, IfDrifted, Line, Names, Request, Status, deploy, plan};
+use crate::ops::project::Recovered;
 use crate::ui::{Exit, Screen, Show, Stop, Tone};
 
 /// Copy skills into a project and record what was copied

@@ -33,10 +33,10 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &UndeployArgs) -> Result<Exit, Stop> {
         undeploy(cx.world, &store, &request)?
     };
     cx.ui.show(&undeployed)?;
+    for error in undeployed.errors() {
+        cx.ui.failed_report(error);
+    }
     for line in &undeployed.artifacts {
-        if let Some(error) = &line.error {
-            cx.ui.failed_report(error);
-        }
         if let (true, Some(kept)) = (line.edited, &line.trash) {
             cx.ui.note(format_args!("{} was edited; it is kept for 24 hours: {}", line.path, kept.display()));
         }

@@ -2,7 +2,7 @@
 //! A copy that drifted is only replaced on request, and what is replaced waits in trash.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use skillsync_core::digest::ContentHash;
@@ -17,7 +17,7 @@ use skillsync_store::project::{self, Entering};
 use skillsync_store::skills;
 use skillsync_store::store::{Store, Writing};
 
-use super::project::{Compared, Folder, Opened, open};
+use super::project::{Compared, Folder, Opened, Recovered, open};
 use super::target::tools;
 use super::{Error, Refusal, write};
 use crate::ui::{Exit, Report};
@@ -65,15 +65,6 @@ pub struct Deployed {
     pub recovered: Vec<Recovered>,
     /// Whether this is a plan and nothing was changed.
     pub dry_run: bool,
-}
-
-/// What a killed command left in a project.
-#[derive(Debug, Serialize)]
-pub struct Recovered {
-    /// Where it was.
-    pub path: PathBuf,
-    /// Where in trash it is.
-    pub kept: PathBuf,
 }
 
 /// What became of one copy.
@@ -147,7 +138,7 @@ pub fn deploy(world: &World, store: &Store, request: &Request) -> Result<Deploye
     write(store, |writing, index| {
         let store = writing.store();
         let (mut opened, mut steps) = steps(world, store, index, request)?;
-        let recovered = recover(store, &opened, steps.iter().map(|step| &step.place))?;
+        let recovered = opened.recover(store, steps.iter().map(|step| &step.place))?;
         enter(writing, &opened, &mut steps)?;
         save(store, &mut opened, &steps)?;
         Ok(Deployed {
@@ -373,25 +364,6 @@ fn drifted(step: &Step, request: &Request, baseline: Option<ContentHash>) -> Ref
         ),
     };
     Refusal { kind: Kind::Conflict, code: "copy-drifted", message, hint: Some(hint) }
-}
-
-/// Moves to trash what killed commands left beside the places.
-pub(super) fn recover<'p>(
-    store: &Store,
-    opened: &Opened,
-    places: impl Iterator<Item = &'p project::Place>,
-) -> Result<Vec<Recovered>, Error> {
-    let mut looked: Vec<&Path> = Vec::new();
-    let mut recovered = Vec::new();
-    for place in places {
-        let Some(folder) = place.path.parent() else { continue };
-        if !looked.contains(&folder) {
-            looked.push(folder);
-            let left = project::recover(store, &opened.project, place)?;
-            recovered.extend(left.into_iter().map(|(path, kept)| Recovered { path, kept }));
-        }
-    }
-    Ok(recovered)
 }
 
 /// Puts the copies in that have to be written, and notes in each step what became of it.

@@ -1,13 +1,14 @@
 //! A project as every command about projects sees it: its deployments, each compared with the store. It only reads;
 //! the caches it fills are the caller's to save.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use skillsync_core::digest::ContentHash;
 use skillsync_core::drift::{self, Ancestry, Drift};
 use skillsync_core::name::SkillName;
-use skillsync_core::skill::{ArtifactType, State};
+use skillsync_core::skill::{ArtifactType, Origin, State, Version};
 use skillsync_store::deployment::{self, Content, Record, skillmeat};
 use skillsync_store::index::Index;
 use skillsync_store::ledger::{CopyKey, Kept, Ledger};
@@ -133,6 +134,25 @@ impl Opened {
         })
     }
 
+    /// Moves to trash what killed commands left in the agents' folders and beside their copies, recorded or among
+    /// `places`, and says where each was and is.
+    pub fn recover<'p>(
+        &self,
+        store: &Store,
+        places: impl IntoIterator<Item = &'p Place>,
+    ) -> Result<Vec<Recovered>, Error> {
+        let mut folders: BTreeSet<PathBuf> = self.folders.iter().map(|f| f.agent.dir.clone()).collect();
+        let beside = |place: &Place| place.path.parent().map(Path::to_owned);
+        folders.extend(places.into_iter().filter_map(beside));
+        folders.extend(self.recorded()?.iter().filter_map(|subject| beside(&subject.place)));
+        let mut recovered = Vec::new();
+        for folder in folders {
+            let left = project::recover(store, &self.project, &folder)?;
+            recovered.extend(left.into_iter().map(|(path, kept)| Recovered { path, kept }));
+        }
+        Ok(recovered)
+    }
+
     /// Every copy that is recorded, in the order of folders, types and names.
     pub fn recorded(&self) -> Result<Vec<Subject<'_>>, Error> {
         let mut subjects = Vec::new();
@@ -224,6 +244,15 @@ fn no_folder(key: &CopyKey) -> Error {
     .into()
 }
 
+/// What a killed command left in a project.
+#[derive(Debug, Serialize)]
+pub struct Recovered {
+    /// Where it was.
+    pub path: PathBuf,
+    /// Where in trash it is.
+    pub kept: PathBuf,
+}
+
 /// A copy to be compared.
 pub struct Subject<'o> {
     /// The agent's folder it is in.
@@ -280,6 +309,9 @@ pub struct Compared {
     pub baseline_kept: Option<Kept>,
     /// What the comparison says.
     pub drift: Option<Drift>,
+    /// Whether the store's newest version was made of this copy by a pull, and this store did not come to note it: a
+    /// pull that was killed.
+    pub is_unnoted: bool,
     /// Whether the copy differs from what it is a copy of in line ends alone.
     pub eol_only: bool,
     /// Whether it differs from what was deployed in executable bits alone.
@@ -328,6 +360,7 @@ fn compare(
             baseline: Some(copy.content_hash),
             baseline_kept: Some(content),
             drift: None,
+            is_unnoted: false,
             eol_only: false,
             mode_changed: false,
             deployed_version: Some(head.version),
@@ -353,12 +386,17 @@ fn compare(
 
     let settled = base::settled(store, record.as_ref(), taken, in_store.as_ref(), copy.as_ref())?;
     let store_hash = in_store.as_ref().map(|s| s.content.content_hash);
+    let made_of_copy = settled.as_ref().filter(|hash| {
+        let is_head = |meta: &&Meta| meta.head().origin == Origin::Pull && is_of(meta.head(), hash);
+        taken.map(|taken| taken.content_hash).as_ref() != Some(*hash)
+            && meta.as_ref().filter(is_head).is_some()
+    });
     let baseline = deployed.as_ref().and_then(|deployed| {
         let ancestry = Ancestry {
             deployed,
             lineage: record.as_ref().map_or(&[], |record| &*record.version_lineage),
             is_own,
-            taken: taken.as_ref().map(|taken| &taken.content_hash),
+            taken: made_of_copy.or(taken.as_ref().map(|taken| &taken.content_hash)),
         };
         let knows = |hash: &ContentHash| meta.as_ref().is_some_and(|meta| has_had(meta, hash));
         drift::baseline(ancestry, knows, store_hash.as_ref(), settled.as_ref()).copied()
@@ -394,6 +432,7 @@ fn compare(
         baseline,
         baseline_kept,
         drift,
+        is_unnoted: made_of_copy.is_some() && drift.is_some(),
         eol_only,
         mode_changed,
         deployed_version,
@@ -401,7 +440,12 @@ fn compare(
     Ok((compared, looked))
 }
 
-/// Whether a content is in the history of an artifact: as a version, or as what a version was merged from.
+/// Whether a content is in the history of an artifact.
 fn has_had(meta: &Meta, hash: &ContentHash) -> bool {
-    meta.versions().iter().any(|version| version.content_hash == *hash || version.parents.contains(hash))
+    meta.versions().iter().any(|version| is_of(version, hash))
+}
+
+/// Whether a version has this content, or was merged from it.
+fn is_of(version: &Version, hash: &ContentHash) -> bool {
+    version.content_hash == *hash || version.parents.contains(hash)
 }

@@ -9,7 +9,7 @@ use skillsync_core::merge::ShowBase;
 use skillsync_core::name::SkillName;
 use skillsync_core::words;
 use skillsync_store::index::Index;
-use skillsync_store::ledger::{CopyKey, LastPull};
+use skillsync_store::ledger::CopyKey;
 use skillsync_store::store::Store;
 
 use super::check::drifted;
@@ -129,6 +129,7 @@ pub fn pull(world: &World, store: &Store, request: &Request) -> Result<SyncResul
     write(store, |writing, index| {
         let store = writing.store();
         let mut opened = opened(world, store, request)?;
+        opened.recover(store, [])?;
         let (keys, failed) = candidates(world, store, index, &mut opened, request)?;
         let mut result = SyncResult::new(&opened, failed);
         let mut undo = Vec::new();
@@ -143,11 +144,7 @@ pub fn pull(world: &World, store: &Store, request: &Request) -> Result<SyncResul
             });
             pending = later;
             let mut round = Round::new(world, writing, index, &mut opened, request);
-            undo.extend(round.pull(&now, &mut result)?);
-        }
-        if !undo.is_empty() {
-            opened.ledger.last_pull = Some(LastPull { at: store.now_text(), undo });
-            opened.ledger.save(store.layout(), opened.project.root())?;
+            round.pull(&now, &mut result, &mut undo)?;
         }
         opened.save_cache(store);
         Ok(result.finished(SyncStatus::Success))
@@ -189,7 +186,9 @@ fn candidates(
     let mut failed = Vec::new();
     for outcome in opened.compare(world, store, index, &wanted) {
         match outcome {
-            Ok(compared) if is_pulled(&compared, is_named) => found.push(compared.place.key),
+            Ok(compared) if is_pulled(&compared, is_named, request.choice(&compared.place.key)) => {
+                found.push(compared.place.key)
+            }
             Ok(_) => {}
             Err(failure) => failed.push(failure),
         }
@@ -198,8 +197,12 @@ fn candidates(
 }
 
 /// Whether the project's side has anything to take. Executable bits and line ends only where the artifact is named.
-fn is_pulled(compared: &Compared, is_named: bool) -> bool {
+/// Where both sides agree, what is left of a pull that was killed: to note it.
+fn is_pulled(compared: &Compared, is_named: bool, choice: Choice) -> bool {
+    let is_pushed = choice == Choice::Pull(Strategy::Overwrite, Prefer::Collection);
     match compared.drift {
+        _ if compared.is_unnoted => true,
+        Some(drift) if drift.converged && is_pushed => true,
         Some(drift) => {
             let is_edited = matches!(drift.drift_type, DriftType::Modified | DriftType::Conflict);
             is_edited || drift.recommendation == Recommendation::PullFromProject

@@ -173,6 +173,9 @@ impl Sides<'_> {
     }
 
     fn merge(mut self, copy: &Payload) -> Result<Prepared, Error> {
+        if self.compared.is_unnoted {
+            return Ok(Prepared::Nothing);
+        }
         let name = &self.compared.place.name;
         // Without a base all that differs is a conflict, and what both begin or end with stands once.
         let base = self.base.take().unwrap_or_default();

@@ -1,9 +1,10 @@
 //! `sync pull --rollback`: puts back what the last pull from a project changed, in the store and in the project. What
-//! has gone on since is left alone and named.
+//! has gone on since is left alone and named. What another rollback did and was killed before noting it is only noted.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use skillsync_core::digest::ContentHash;
 use skillsync_core::fault::Kind;
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::{ArtifactType, Origin, State};
@@ -71,9 +72,14 @@ pub enum Outcome {
 }
 
 impl RolledBack {
-    /// Done, or a conflict where something has gone on since.
+    /// Done; a conflict where something has gone on since; partial where something failed.
     pub fn exit(&self) -> Exit {
-        if self.artifacts.iter().any(|one| one.error.is_some()) { Exit::Conflict } else { Exit::Done }
+        let mut errors = self.artifacts.iter().filter_map(|one| one.error.as_ref()).peekable();
+        match (errors.peek().is_some(), errors.any(|error| error.exit == Exit::Conflict)) {
+            (_, true) => Exit::Conflict,
+            (true, false) => Exit::Partial,
+            (false, _) => Exit::Done,
+        }
     }
 }
 
@@ -82,7 +88,7 @@ pub fn rollback(world: &World, store: &Store, path: &Path, intent: Intent) -> Re
     let (opened, pull) = last_pull(world, store, path)?;
     if intent == Intent::Plan {
         let line = |undo: &Undo| match possible(store, &opened, undo) {
-            Ok(outcome) => said(undo, outcome, None, None),
+            Ok(standing) => said(undo, standing.outcome(), None, None),
             Err(e) => said(undo, Outcome::Kept, None, Some(Report::of(&e))),
         };
         let artifacts = pull.undo.iter().rev().map(line).collect();
@@ -96,26 +102,26 @@ pub fn rollback(world: &World, store: &Store, path: &Path, intent: Intent) -> Re
     write(store, |writing, index| {
         let store = writing.store();
         let (mut opened, pull) = last_pull(world, store, path)?;
+        opened.recover(store, [])?;
         let mut artifacts = Vec::new();
-        let mut left = Vec::new();
-        for undo in pull.undo.into_iter().rev() {
-            match possible(store, &opened, &undo)
-                .and_then(|outcome| Ok((outcome, put_back(world, writing, index, &mut opened, &undo)?)))
-            {
+        let mut left = pull.undo.clone();
+        for undo in pull.undo.iter().rev() {
+            let undone = possible(store, &opened, undo).and_then(|standing| {
+                Ok((standing.outcome(), put_back(world, writing, index, &mut opened, undo, standing)?))
+            });
+            match undone {
                 Ok((outcome, version)) => {
                     opened.ledger.set(&undo.key, undo.before.clone());
-                    artifacts.push(said(&undo, outcome, version, None));
+                    left.retain(|other| other != undo);
+                    let rest = LastPull { at: pull.at.clone(), undo: left.clone() };
+                    opened.ledger.last_pull = Some(rest).filter(|rest| !rest.undo.is_empty());
+                    // Each for itself: after a kill only the one that was on its way is looked at again.
+                    opened.ledger.save(store.layout(), opened.project.root())?;
+                    artifacts.push(said(undo, outcome, version, None));
                 }
-                Err(e) => {
-                    artifacts.push(said(&undo, Outcome::Kept, None, Some(Report::of(&e))));
-                    left.push(undo);
-                }
+                Err(e) => artifacts.push(said(undo, Outcome::Kept, None, Some(Report::of(&e)))),
             }
         }
-        left.reverse();
-        opened.ledger.last_pull =
-            if left.is_empty() { None } else { Some(LastPull { at: pull.at.clone(), undo: left }) };
-        opened.ledger.save(store.layout(), opened.project.root())?;
         Ok(RolledBack {
             project: opened.project.path().to_owned(),
             pulled_at: pull.at,
@@ -177,102 +183,154 @@ fn place(opened: &Opened, undo: &Undo) -> Result<Place, Error> {
     }
 }
 
-/// What would be done, if nothing has gone on since.
-fn possible(store: &Store, opened: &Opened, undo: &Undo) -> Result<Outcome, Error> {
-    let name = &undo.key.artifact_name;
-    match &undo.act {
-        Act::Nothing => Ok(Outcome::Forgotten),
-        Act::Version { name, before, after } => {
-            let meta = skills::find(store, name)?;
-            match meta {
-                Some(meta) if meta.head().number == *after => {}
-                Some(meta) => {
-                    let head = meta.head().number;
-                    return Err(gone_on(format!("`{name}` has gone on from version {after} to {head}")));
-                }
-                None => return Err(gone_on(format!("`{name}` is not in the store any more"))),
-            }
-            Ok(if before.is_some() { Outcome::Restored } else { Outcome::Removed })
+/// How what a pull did stands now.
+#[derive(Debug, Clone, Copy)]
+enum Standing {
+    /// As the pull left it: it is to be put back so.
+    AsPulled(Outcome),
+    /// As before the pull: what is left to do is to note that.
+    AsBefore(Outcome),
+}
+
+impl Standing {
+    fn outcome(self) -> Outcome {
+        match self {
+            Standing::AsPulled(outcome) | Standing::AsBefore(outcome) => outcome,
         }
-        Act::WorkingCopy { token } => match lease::get(store.layout(), name)? {
-            Some(lease) if lease.token == *token => Ok(Outcome::Aborted),
-            _ => {
-                Err(gone_on(format!("the conflicts in `{name}` were settled since, or its edit was aborted")))
-            }
-        },
-        Act::Pushed { is, .. } => {
-            let place = place(opened, undo)?;
-            let now = project::read(&opened.project, &place)?.map(|contents| contents.content.content_hash);
-            if now == Some(is.content_hash) {
-                return Ok(Outcome::PutBack);
-            }
-            Err(gone_on(format!("`{}` was changed since", place.shown())))
-        }
-        Act::Dropped { .. } => {
-            let place = place(opened, undo)?;
-            if project::read(&opened.project, &place)?.is_none() {
-                return Ok(Outcome::PutBack);
-            }
-            Err(gone_on(format!("`{}` is there again", place.shown())))
+    }
+
+    /// Of something that the pull found as `was` and made what `is`; none when it is neither.
+    fn of<T: PartialEq>(now: &T, was: &T, is: &T, outcome: Outcome) -> Option<Self> {
+        if now == is {
+            Some(Standing::AsPulled(outcome))
+        } else {
+            (now == was).then_some(Standing::AsBefore(outcome))
         }
     }
 }
 
-/// Undoes one act; says which version was made.
+/// What would be done, if nothing has gone on since.
+fn possible(store: &Store, opened: &Opened, undo: &Undo) -> Result<Standing, Error> {
+    let name = &undo.key.artifact_name;
+    let in_project = |place: &Place| -> Result<Option<ContentHash>, Error> {
+        Ok(project::read(&opened.project, place)?.map(|contents| contents.content.content_hash))
+    };
+    let hash = |kept: &Option<Kept>| kept.map(|kept| kept.content_hash);
+    match &undo.act {
+        Act::Nothing => Ok(Standing::AsBefore(Outcome::Forgotten)),
+        Act::Version { name, before, after } => version_standing(store, name, *before, *after),
+        Act::WorkingCopy { token } => match lease::get(store.layout(), name)? {
+            Some(lease) if lease.token == *token => Ok(Standing::AsPulled(Outcome::Aborted)),
+            // A commit would have noted what it took.
+            None if opened.ledger.copy(&undo.key) == undo.before.as_ref() => {
+                Ok(Standing::AsBefore(Outcome::Aborted))
+            }
+            _ => Err(gone_on(format!("the conflicts in `{name}` were settled since"))),
+        },
+        Act::Pushed { was, is, .. } => {
+            let place = place(opened, undo)?;
+            let standing =
+                Standing::of(&in_project(&place)?, &hash(was), &Some(is.content_hash), Outcome::PutBack);
+            standing.ok_or_else(|| gone_on(format!("`{}` was changed since", place.shown())))
+        }
+        Act::Dropped { was, .. } => {
+            let place = place(opened, undo)?;
+            let standing = Standing::of(&in_project(&place)?, &hash(was), &None, Outcome::PutBack);
+            standing.ok_or_else(|| gone_on(format!("`{}` is there again", place.shown())))
+        }
+    }
+}
+
+/// How the version `after` of `name` stands, that a pull made after `before`.
+fn version_standing(
+    store: &Store,
+    name: &SkillName,
+    before: Option<u32>,
+    after: u32,
+) -> Result<Standing, Error> {
+    let outcome = if before.is_some() { Outcome::Restored } else { Outcome::Removed };
+    let Some(meta) = skills::find(store, name)? else {
+        return Err(gone_on(format!("`{name}` is not in the store any more")));
+    };
+    let head = meta.head();
+    if head.number == after {
+        return Ok(Standing::AsPulled(outcome));
+    }
+    if let Some(before) = before
+        && head.number == after + 1
+        && head.origin == Origin::Rollback
+        && head.tree == skills::version(name, &meta, before)?.tree
+    {
+        return Ok(Standing::AsBefore(outcome));
+    }
+    Err(gone_on(format!("`{name}` has gone on from version {after} to {}", head.number)))
+}
+
+/// Undoes one act, and puts back the record that it changed; says which version was made.
 fn put_back(
     world: &World,
     writing: &Writing<'_>,
     index: &mut Index,
     opened: &mut Opened,
     undo: &Undo,
+    standing: Standing,
 ) -> Result<Option<u32>, Error> {
     let store = writing.store();
+    let is_pulled = matches!(standing, Standing::AsPulled(_));
     match &undo.act {
         Act::Nothing => Ok(None),
-        Act::Version { name, before: None, .. } => {
+        Act::Version { name, before: Some(before), .. } if is_pulled => {
+            restore(writing, index, name, *before).map(Some)
+        }
+        Act::Version { name, before: None, .. } if is_pulled => {
             skills::set_state(store, name, State::PendingRemove)?;
             Ok(None)
         }
-        Act::Version { name, before: Some(before), .. } => {
-            let meta = skills::load(store, name)?;
-            let target = skills::version(name, &meta, *before)?;
-            let tree = store.objects().tree(&target.tree)?;
-            let transaction = writing.transaction()?;
-            let batch = Batch::new(store.layout(), transaction.dir())?;
-            let staged = skills::stage_tree(&transaction, store.objects(), name, &tree)?;
-            let change = Change {
-                reason: Some(format!("back to version {before}, before the pull")),
-                ..Change::new(staged, Origin::Rollback, meta.source)
-            };
-            let advanced = edit::one(skills::advance(writing, &transaction, batch, index, vec![change])?)?;
-            transaction.finish()?;
-            Ok(Some(advanced.version.number))
-        }
-        Act::WorkingCopy { token } => {
+        Act::WorkingCopy { token } if is_pulled => {
             let claim = Claim { holder: &holder(world), token: Some(*token) };
             edit::abort(writing, &undo.key.artifact_name, claim)?;
             Ok(None)
         }
+        Act::Version { .. } | Act::WorkingCopy { .. } => Ok(None),
         Act::Pushed { was, is, record } => {
             let place = place(opened, undo)?;
             match was {
-                Some(was) => enter(writing, opened, &place, *was, Some(*is))?,
-                None => {
+                Some(was) if is_pulled => enter(writing, opened, &place, *was, Some(*is))?,
+                None if is_pulled => {
                     project::take_out(store, &opened.project, &place)?;
                 }
+                _ => {}
             }
             restore_record(opened, undo, record.as_deref())?;
             Ok(None)
         }
         Act::Dropped { was, record } => {
             let place = place(opened, undo)?;
-            if let Some(was) = was {
-                enter(writing, opened, &place, *was, None)?;
+            if let Some(was) = was.filter(|_| is_pulled) {
+                enter(writing, opened, &place, was, None)?;
             }
             restore_record(opened, undo, record.as_deref())?;
             Ok(None)
         }
     }
+}
+
+/// Makes the version `before` of `name` its head again, as a new version, and says which that is.
+fn restore(writing: &Writing<'_>, index: &mut Index, name: &SkillName, before: u32) -> Result<u32, Error> {
+    let store = writing.store();
+    let meta = skills::load(store, name)?;
+    let target = skills::version(name, &meta, before)?;
+    let tree = store.objects().tree(&target.tree)?;
+    let transaction = writing.transaction()?;
+    let batch = Batch::new(store.layout(), transaction.dir())?;
+    let staged = skills::stage_tree(&transaction, store.objects(), name, &tree)?;
+    let change = Change {
+        reason: Some(format!("back to version {before}, before the pull")),
+        ..Change::new(staged, Origin::Rollback, meta.source)
+    };
+    let advanced = edit::one(skills::advance(writing, &transaction, batch, index, vec![change])?)?;
+    transaction.finish()?;
+    Ok(advanced.version.number)
 }
 
 fn enter(

@@ -10,7 +10,7 @@ use skillsync_store::deployment::{self, Content, Record, skillmeat};
 use skillsync_store::edit::{self, Handing};
 use skillsync_store::index::Index;
 use skillsync_store::lease::Pulled;
-use skillsync_store::ledger::{Act, CopyKey, Kept, Undo};
+use skillsync_store::ledger::{Act, CopyKey, Kept, LastPull, Undo};
 use skillsync_store::objects::Batch;
 use skillsync_store::project::{self, Entering, Place};
 use skillsync_store::skills::{self, Change};
@@ -47,8 +47,13 @@ impl<'a, 'w> Round<'a, 'w> {
         Self { world, writing, index, opened, request, changed: BTreeSet::new(), dropped: Vec::new() }
     }
 
-    /// Pulls the copies of `keys`, which are of different artifacts, and says how that is undone.
-    pub(super) fn pull(&mut self, keys: &[CopyKey], result: &mut SyncResult) -> Result<Vec<Undo>, Error> {
+    /// Pulls the copies of `keys`, which are of different artifacts, and adds to `undo` how that is undone.
+    pub(super) fn pull(
+        &mut self,
+        keys: &[CopyKey],
+        result: &mut SyncResult,
+        undo: &mut Vec<Undo>,
+    ) -> Result<(), Error> {
         let store = self.writing.store();
         let mut steps = Vec::new();
         for (compared, key) in self.opened.compare(self.world, store, self.index, keys).into_iter().zip(keys)
@@ -63,7 +68,6 @@ impl<'a, 'w> Round<'a, 'w> {
         }
         let transaction = self.writing.transaction()?;
         let mut failed = self.commit(&transaction, &mut steps)?;
-        let mut undo = Vec::new();
         for (number, step) in steps.iter().enumerate() {
             let key = &step.compared.place.key;
             let settled = match failed.remove(&number) {
@@ -81,8 +85,7 @@ impl<'a, 'w> Round<'a, 'w> {
             }
         }
         transaction.finish()?;
-        self.save()?;
-        Ok(undo)
+        self.save(undo)
     }
 
     /// Makes the versions of all steps together, and stores what the project has: it is the base of the next merge, and
@@ -165,6 +168,10 @@ impl<'a, 'w> Round<'a, 'w> {
 
     /// Puts the store's content into the project.
     fn push(&self, transaction: &Transaction, step: &Step, is: Content) -> Result<(), Error> {
+        // What is there already is left of a pull that was killed.
+        if step.compared.copy.is_some_and(|copy| copy.tree == is.tree) {
+            return Ok(());
+        }
         let entering = Entering {
             place: step.compared.place.clone(),
             tree: self.writing.store().objects().tree(&is.tree)?,
@@ -233,10 +240,8 @@ impl<'a, 'w> Round<'a, 'w> {
         self.changed.insert(key.folder.clone());
     }
 
-    /// Writes what was noted: the ledger first, which is the base of the next merge.
-    fn save(&mut self) -> Result<(), Error> {
-        let layout = self.writing.store().layout();
-        self.opened.ledger.save(layout, self.opened.project.root())?;
+    /// Writes what was noted: the ledger last. As long as that does not say so, another pull takes the copies up again.
+    fn save(&mut self, undo: &[Undo]) -> Result<(), Error> {
         for folder in self.opened.folders.iter().filter(|f| self.changed.contains(&f.agent.name)) {
             deployment::write(&folder.agent.dir.join(deployment::FILE), folder.records.clone())?;
             // A record that was dropped would count as deployed again by SkillMeat's file.
@@ -246,7 +251,12 @@ impl<'a, 'w> Round<'a, 'w> {
             };
             skillmeat::remove(&folder.agent.dir, &was_dropped)?;
         }
-        Ok(())
+        if undo.is_empty() {
+            return Ok(());
+        }
+        let store = self.writing.store();
+        self.opened.ledger.last_pull = Some(LastPull { at: store.now_text(), undo: undo.to_vec() });
+        Ok(self.opened.ledger.save(store.layout(), self.opened.project.root())?)
     }
 }
 

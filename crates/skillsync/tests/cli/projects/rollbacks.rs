@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use skillsync_testkit::disk;
 
-use super::site::{COPY, PROJECT, RECORDS, Site};
+use super::site::{COPY, PROJECT, RECORDS, Site, pdf};
 use crate::stocked::refuses;
 
 /// Undoes the last pull and says what was done about the first copy.
@@ -146,7 +146,8 @@ fn what_has_gone_on_since_stays() {
     let site = edited();
     site.commit("pdf", "First", "Committed");
     site.pull(&[]).fails(5);
-    site.run(&["abort", "pdf"]).ok();
+    disk::write(&site.machine.path(".skillsync/editing/pdf/SKILL.md"), pdf().body("Decided").text());
+    site.run(&["commit", "pdf", "--reason", "decided"]).ok();
     kept(&site);
     // The copy was edited after the store's content came in.
     let site = edited();
@@ -158,7 +159,18 @@ fn what_has_gone_on_since_stays() {
     disk::remove(&site.machine.path("work/app/.claude/skills/pdf"));
     site.pulled(&[]);
     site.deploy(&["pdf"]).ok();
+    site.edit_copy("pdf", "First", "Edited");
     kept(&site);
+}
+
+#[test]
+fn what_was_put_back_by_hand_is_only_noted() {
+    let site = edited();
+    site.commit("pdf", "First", "Committed");
+    site.pull(&[]).fails(5);
+    site.run(&["abort", "pdf"]).ok();
+    assert_eq!(undone(&site)["outcome"], "aborted");
+    assert_eq!(site.state("pdf"), "conflict");
 }
 
 #[test]
