@@ -106,6 +106,7 @@ impl Opened {
             Some(known) => known.agent = agent,
             None => self.folders.push(Folder::read(agent, &mut self.cache)?),
         }
+        self.folders.sort_by(|a, b| a.agent.cmp(&b.agent));
         Ok(())
     }
 

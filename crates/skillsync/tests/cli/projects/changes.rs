@@ -208,7 +208,6 @@ fn what_no_skill_may_hold_is_an_error_of_its_own() {
     site.add("xls", &skillsync_testkit::SkillBuilder::new("xls"));
     site.deploy(&["xls"]).ok();
     site.edit_copy("xls", "Do the thing", "Do it well");
-    #[expect(clippy::disallowed_methods, reason = "a test stands outside")]
     std::os::unix::fs::symlink("/etc/hosts", site.machine.path(&format!("{FOLDER}/hosts")))
         .unwrap_or_default();
     let checked = site.run(&["sync", "check", PROJECT, "--json"]).fails(1).json();

@@ -217,7 +217,6 @@ fn a_file_that_is_no_text_is_a_conflict_with_both_contents() {
     assert_eq!(site.state("pdf"), "outdated converged");
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test stands outside")]
 fn disk_bytes(path: &std::path::Path) -> Vec<u8> {
     std::fs::read(path).unwrap_or_default()
 }
