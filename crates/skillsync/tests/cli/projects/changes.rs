@@ -152,6 +152,16 @@ fn a_checkout_with_other_line_ends_is_a_note_and_no_drift() {
 }
 
 #[test]
+fn a_checkout_with_other_line_ends_is_outdated_when_the_store_goes_on() {
+    let site = Site::deployed();
+    checkout_with_crlf(&site);
+    site.commit("pdf", "First", "Committed");
+    assert_eq!(site.state("pdf"), "outdated");
+    assert_eq!(site.deploy(&["pdf"]).ok().json()["artifacts"][0]["status"], "updated");
+    assert_eq!(site.state("pdf"), "synced");
+}
+
+#[test]
 fn an_edit_in_a_checkout_with_other_line_ends_keeps_the_stores() {
     let site = Site::deployed();
     checkout_with_crlf(&site);
