@@ -119,7 +119,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &SyncPullArgs) -> Result<Exit, Stop> {
 
 /// Shows what would be pulled and asks whether to go on (checklist Q13).
 fn confirmed(cx: &mut Cx<'_>, expected: &Preview) -> Result<bool, Stop> {
-    if !cx.globals.yes {
+    if cx.ui.is_asking() {
         for one in &expected.candidates {
             cx.ui.note(sync_preview::line(one));
         }

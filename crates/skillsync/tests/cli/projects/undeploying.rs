@@ -78,7 +78,7 @@ fn commands_and_agents_go_file_by_file() {
 fn a_name_that_is_not_deployed_changes_nothing() {
     let site = Site::deployed();
     site.add("xls", &SkillBuilder::new("xls"));
-    let told = refuses(&site.machine, &["undeploy", "pdf", "pfd", PROJECT], 1, "not-deployed");
+    let told = refuses(&site.machine, &["undeploy", "pfd", PROJECT], 1, "not-deployed");
     assert!(told.stderr.contains("did you mean `pdf`?"), "{told}");
     refuses(&site.machine, &["undeploy", "xls", PROJECT], 1, "not-deployed");
     refuses(&site.machine, &["undeploy", "pdf"], 2, "usage");
