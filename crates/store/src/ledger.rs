@@ -107,6 +107,9 @@ pub struct Undo {
     pub before: Option<Copy>,
     /// What was done.
     pub act: Act,
+    /// Whether the copy had no record, and the pull gave it one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_recorded: bool,
 }
 
 /// What a pull did about one copy.
@@ -292,6 +295,7 @@ mod tests {
                 key: key("a"),
                 before,
                 act: Act::Pushed { was: Some(kept("5")), is: kept("4"), record: None },
+                is_recorded: true,
             }],
         });
         ledger.save(&layout, root).unwrap();

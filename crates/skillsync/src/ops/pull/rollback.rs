@@ -11,7 +11,7 @@ use skillsync_core::skill::{ArtifactType, Origin, State};
 use skillsync_store::deployment::{self, Record};
 use skillsync_store::index::Index;
 use skillsync_store::lease::Claim;
-use skillsync_store::ledger::{Act, Kept, LastPull, Undo};
+use skillsync_store::ledger::{Act, CopyKey, Kept, LastPull, Undo};
 use skillsync_store::objects::Batch;
 use skillsync_store::project::{self, Entering, Place};
 use skillsync_store::skills::{self, Change};
@@ -20,7 +20,6 @@ use skillsync_store::{edit, lease};
 
 use super::super::edit_skill::holder;
 use super::super::project::{Opened, Recovered, open};
-use super::super::undeploy::drop_records;
 use super::super::{Error, Intent, Refusal, write};
 use crate::ui::{Exit, Report};
 use crate::world::World;
@@ -110,7 +109,11 @@ pub fn rollback(world: &World, store: &Store, path: &Path, intent: Intent) -> Re
         let mut left = pull.undo.clone();
         for undo in pull.undo.iter().rev() {
             let undone = possible(store, &opened, undo).and_then(|standing| {
-                Ok((standing.outcome(), put_back(world, writing, index, &mut opened, undo, standing)?))
+                let version = put_back(world, writing, index, &mut opened, undo, standing)?;
+                if undo.is_recorded {
+                    restore_record(&mut opened, &undo.key, None)?;
+                }
+                Ok((standing.outcome(), version))
             });
             match undone {
                 Ok((outcome, version)) => {
@@ -305,7 +308,7 @@ fn put_back(
                 }
                 _ => {}
             }
-            restore_record(opened, undo, record.as_deref())?;
+            restore_record(opened, &undo.key, record.as_deref())?;
             Ok(None)
         }
         Act::Dropped { was, record } => {
@@ -313,7 +316,7 @@ fn put_back(
             if let Some(was) = was.filter(|_| is_pulled) {
                 enter(writing, opened, &place, was, None)?;
             }
-            restore_record(opened, undo, record.as_deref())?;
+            restore_record(opened, &undo.key, record.as_deref())?;
             Ok(None)
         }
     }
@@ -354,12 +357,12 @@ fn enter(
     Ok(transaction.finish()?)
 }
 
-fn restore_record(opened: &mut Opened, undo: &Undo, record: Option<&Record>) -> Result<(), Error> {
-    let Some(record) = record else { return drop_records(opened, &[&undo.key]) };
-    let Some(folder) = opened.folders.iter_mut().find(|f| f.agent.name == undo.key.folder) else {
+/// Gives the copy the record that it had before the pull, or none. What SkillMeat's file says stays.
+fn restore_record(opened: &mut Opened, key: &CopyKey, record: Option<&Record>) -> Result<(), Error> {
+    let Some(folder) = opened.folders.iter_mut().find(|f| f.agent.name == key.folder) else {
         return Ok(());
     };
-    folder.records.retain(|known| known.key() != record.key());
-    folder.records.push(record.clone());
+    folder.records.retain(|known| known.key() != (key.artifact_type, &key.artifact_name));
+    folder.records.extend(record.cloned());
     Ok(deployment::write(&folder.agent.dir.join(deployment::FILE), folder.records.clone())?)
 }

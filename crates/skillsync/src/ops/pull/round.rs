@@ -77,8 +77,10 @@ impl<'a, 'w> Round<'a, 'w> {
             match settled {
                 Ok(act) => {
                     let before = self.opened.ledger.copy(key).cloned();
-                    undo.extend(act.map(|act| Undo { key: key.clone(), before, act }));
+                    let had_record = self.record(&step.compared.place).is_some();
                     self.note(step);
+                    let is_recorded = !had_record && self.record(&step.compared.place).is_some();
+                    undo.extend(act.map(|act| Undo { key: key.clone(), before, act, is_recorded }));
                     result.done(step);
                 }
                 Err(e) => result.failed(key, Report::of(&e)),

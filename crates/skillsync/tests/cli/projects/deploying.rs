@@ -228,3 +228,20 @@ fn what_a_killed_command_left_goes_to_trash() {
     assert!(site.in_trash("half") > 0);
     assert_eq!(site.machine.read(&format!("{PROJECT}/.claude/skills/.skillsync-notes/mine.md")), "mine");
 }
+
+#[test]
+fn deployments_beside_each_other_are_all_recorded() {
+    let site = Site::empty();
+    let names: Vec<String> = (0..6).map(|number| format!("skill-{number}")).collect();
+    for name in &names {
+        site.add(name, &SkillBuilder::new(name));
+    }
+    std::thread::scope(|scope| {
+        for name in &names {
+            scope.spawn(|| site.deploy(&[name]).ok());
+        }
+    });
+    assert_eq!(site.records(RECORDS).len(), names.len());
+    let checked = site.check(&[]);
+    assert_eq!((&checked["checked"], &checked["drift_detected"]), (&6.into(), &false.into()));
+}

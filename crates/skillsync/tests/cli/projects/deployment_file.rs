@@ -164,3 +164,28 @@ fn nothing_in_a_project_is_a_link_or_names_this_machine() {
         assert!(!site.machine.read(&format!(".skillsync/skills/{name}/.meta.toml")).contains(&home));
     }
 }
+
+#[test]
+fn a_record_that_names_what_is_no_copy_moves_nothing() {
+    let site = Site::deployed();
+    site.machine.write("work/app/.claude/settings.json", "{}");
+    site.machine.write("work/app/skills/keep", "x");
+    let good = site.machine.read(RECORDS);
+    for path in ["skills", ".", "settings.json", "skills/other", "skills/pdf/references", "skills/pdf.md"] {
+        overwrite(&site.machine, RECORDS, good.replace("\"skills/pdf\"", &format!("\"{path}\"")));
+        for args in [&["undeploy", "pdf", PROJECT][..], &["deploy", "pdf", PROJECT, "--force"]] {
+            refuses(&site.machine, args, 1, "deployments-damaged");
+        }
+    }
+    // The project itself is an agent's folder, too, and holds more than copies.
+    overwrite(&site.machine, RECORDS, &good);
+    for (name, path) in [("pdf", ".git"), ("git", ".git"), ("src", "src")] {
+        let text =
+            good.replace("\"pdf\"", &format!("\"{name}\"")).replace("\"skills/pdf\"", &format!("\"{path}\""));
+        site.machine.write("work/app/src/main.rs", "fn main() {}");
+        overwrite(&site.machine, "work/app/.skillsync-deployed.toml", text);
+        site.run(&["undeploy", name, PROJECT]).either();
+        assert!(site.project().join(".git/HEAD").exists(), "{path}");
+        assert!(site.project().join("src/main.rs").exists(), "{path}");
+    }
+}

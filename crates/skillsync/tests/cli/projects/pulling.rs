@@ -114,9 +114,11 @@ fn the_flags_have_to_agree() {
 fn a_question_that_nobody_can_answer_is_an_error_that_names_the_flag() {
     let site = three();
     for flags in [&[][..], &["--strategy", "prompt"], &["--strategy", "overwrite"]] {
-        let args = [&["sync", "pull", PROJECT], flags].concat();
-        let told = refuses(&site.machine, &args, 2, "usage");
+        let before = site.machine.snapshot().without(&[".skillsync/state"]);
+        let told = site.run(&[&["sync", "pull", PROJECT, "--json"], flags].concat()).fails(2);
+        assert_eq!(told.json()["error"]["code"], "usage", "{told}");
         assert!(told.stderr.contains("--yes"), "{told}");
+        before.assert_same(&site.machine.snapshot().without(&[".skillsync/state"]));
     }
     // An agent at a terminal is nobody, either.
     let told = site.machine.command(&["sync", "pull", PROJECT]).env("CLAUDECODE", "1").run().fails(2);
@@ -255,4 +257,54 @@ fn a_hand_edit_in_the_store_is_not_pulled_over() {
     assert!(site.store_text("pdf").contains("By hand step."));
     assert_eq!(site.version("pdf"), 1);
     assert_eq!(site.state("pdf"), "modified", "it is not taken");
+}
+
+#[test]
+fn a_copy_of_another_type_is_no_version_of_a_skill() {
+    let first = Site::empty();
+    first.add_markdown("command", "pdf", "Make a PDF.\n");
+    first.deploy(&["pdf"]).ok();
+    first.save("a command");
+    let second = first.teammate();
+    second.add("pdf", &super::site::pdf());
+    assert_eq!(second.drift("pdf")["artifact_type"], "command");
+    for flags in [&[][..], &["--strategy", "overwrite"]] {
+        let output = second.pull(flags).one_of(&[3, 5]);
+        assert_eq!(output.json()["artifacts_synced"], json!([]), "{output}");
+        assert_eq!(second.version("pdf"), 1);
+    }
+    // Both may stand in the project.
+    second.deploy(&["pdf"]).ok();
+    assert!(second.machine.path(COPY).exists());
+    assert_eq!(second.machine.read("work/app/.claude/commands/pdf.md"), "Make a PDF.\n");
+}
+
+#[test]
+fn two_copies_that_disagree_are_a_conflict_of_the_second() {
+    let site = Site::deployed();
+    site.deploy(&["pdf", "--tool", "windsurf"]).ok();
+    site.edit_copy("pdf", "First", "Claude's");
+    replace(&site.machine, &format!("{PROJECT}/.windsurf/skills/pdf/SKILL.md"), "First", "Windsurf's");
+    let output = site.pull(&[]).fails(5);
+    assert_eq!(output.json()["artifacts_synced"], json!(["pdf"]), "{output}");
+    assert!(site.store_text("pdf").contains("Claude's step."));
+    let working = site.machine.read(".skillsync/editing/pdf/SKILL.md");
+    assert!(working.contains("<<<<<<< store\nClaude's step.\n=======\nWindsurf's step.\n"), "{working}");
+    // Undone in one go: the working copy, then the version.
+    let undone = site.run(&["sync", "pull", PROJECT, "--rollback", "--yes", "--json"]).ok().json();
+    let lines: Vec<Value> = undone["artifacts"].as_array().cloned().unwrap_or_default();
+    assert_eq!(lines.iter().map(|one| one["outcome"].clone()).collect::<Vec<_>>(), ["aborted", "restored"]);
+    assert_eq!(site.check(&[])["drift_count"], 2);
+}
+
+#[test]
+fn two_forks_of_one_skill_are_two() {
+    let site = Site::deployed();
+    site.deploy(&["pdf", "--tool", "windsurf"]).ok();
+    site.edit_copy("pdf", "First", "Claude's");
+    replace(&site.machine, &format!("{PROJECT}/.windsurf/skills/pdf/SKILL.md"), "First", "Windsurf's");
+    site.pulled(&["--strategy", "fork"]);
+    assert!(site.store_text("pdf-fork").contains("Claude's step."));
+    assert!(site.store_text("pdf-fork-2").contains("Windsurf's step."));
+    assert!(site.store_text("pdf").contains("First step."));
 }

@@ -78,8 +78,10 @@ fn a_skill_that_came_with_the_pull_goes_with_it() {
     let site = Site::deployed();
     let found = skillsync_testkit::SkillBuilder::new("found");
     site.machine.skill_folder(&format!("{PROJECT}/.claude/skills/found"), &found);
+    let records = site.records(RECORDS).len();
     site.pulled(&["--artifacts", "found"]);
     assert_eq!(undone(&site)["outcome"], "removed");
+    assert_eq!(site.records(RECORDS).len(), records, "the pull recorded it");
     site.run(&["sync"]).ok();
     assert!(site.machine.path(&format!("{PROJECT}/.claude/skills/found/SKILL.md")).exists());
     assert!(!site.machine.store("skills/found").exists());
@@ -198,4 +200,24 @@ fn a_rollback_belongs_to_its_project() {
     site.machine.write("work/other/README.md", "Other.\n");
     refuses(&site.machine, &["sync", "pull", "work/other", "--rollback", "--yes"], 1, "nothing-to-undo");
     assert_eq!(undone(&site)["outcome"], "restored");
+}
+
+#[test]
+fn records_that_the_pull_made_go_with_it() {
+    let site = Site::deployed();
+    for name in ["csv", "xls"] {
+        site.add(name, &skillsync_testkit::SkillBuilder::new(name));
+        let mine = skillsync_testkit::SkillBuilder::new(name).body("Mine.\n");
+        site.machine.skill_folder(&format!("{PROJECT}/.claude/skills/{name}"), &mine);
+    }
+    let records = site.machine.read(RECORDS);
+    let flags = ["--artifacts", "csv,xls", "--strategy", "overwrite"];
+    for side in ["collection", "project"] {
+        site.pulled(&[&flags[..], &["--prefer", side]].concat());
+        assert_eq!(site.records(RECORDS).len(), 3, "{side}");
+        site.run(&["sync", "pull", PROJECT, "--rollback", "--yes"]).ok();
+        assert_eq!(site.machine.read(RECORDS), records, "{side}");
+        assert!(site.machine.read("work/app/.claude/skills/xls/SKILL.md").contains("Mine."));
+        assert!(site.store_text("xls").contains("Do the thing"));
+    }
 }

@@ -313,3 +313,17 @@ fn a_file_of_its_that_does_not_read_stops_every_command_and_stays() {
     overwrite(&site.machine, THEIRS, good.replace("skills/pdf", "../../../etc"));
     refuses(&site.machine, &["sync", "check", PROJECT], 1, "no-deployments");
 }
+
+#[test]
+fn a_rollback_leaves_its_record_where_it_was() {
+    let site = theirs(true);
+    let file = site.machine.read(THEIRS);
+    site.edit_copy("pdf", "First", "Edited");
+    for flags in [&["--prefer", "collection", "--strategy", "overwrite"][..], &["--strategy", "merge"]] {
+        site.pulled(flags);
+        site.run(&["sync", "pull", PROJECT, "--rollback", "--yes"]).ok();
+        assert_eq!(site.machine.read(THEIRS), file, "{flags:?}");
+        assert!(!site.machine.path(RECORDS).exists(), "{flags:?}");
+        assert_eq!(site.state("pdf"), "modified", "{flags:?}");
+    }
+}

@@ -189,3 +189,14 @@ fn an_edit_is_noted_in_the_record_when_that_is_asked_for() {
     site.deploy(&["pdf"]).ok();
     assert!(!site.record("pdf").contains_key("last_modified_check"), "it is another copy");
 }
+
+#[test]
+fn after_a_fork_an_edit_is_merged_without_the_forked_one() {
+    let site = Site::deployed();
+    site.edit_copy("pdf", "First", "Forked");
+    site.pulled(&["--strategy", "fork"]);
+    site.edit_copy("pdf", "Fourth", "Later");
+    site.pulled(&[]);
+    let text = site.store_text("pdf");
+    assert!(text.contains("First step.") && text.contains("Later step."), "{text}");
+}

@@ -75,15 +75,20 @@ fn commands_and_agents_go_file_by_file() {
 }
 
 #[test]
-fn a_name_that_is_not_deployed_changes_nothing() {
+fn a_name_that_is_not_deployed_is_named_with_the_nearest_one() {
     let site = Site::deployed();
     site.add("xls", &SkillBuilder::new("xls"));
-    let told = refuses(&site.machine, &["undeploy", "pfd", PROJECT], 1, "not-deployed");
-    assert!(told.stderr.contains("did you mean `pdf`?"), "{told}");
-    refuses(&site.machine, &["undeploy", "xls", PROJECT], 1, "not-deployed");
+    for args in [&["pfd"][..], &["xls"], &["pdf", "--tool", "windsurf"]] {
+        let before = site.machine.snapshot().without(&[".skillsync/state"]);
+        let output = site.run(&[&["undeploy"], args, &[PROJECT, "--json"]].concat()).one_of(&[1, 3]);
+        assert!(output.stdout.contains("\"not-deployed\""), "{output}");
+        before.assert_same(&site.machine.snapshot().without(&[".skillsync/state"]));
+    }
     refuses(&site.machine, &["undeploy", "pdf"], 2, "usage");
-    refuses(&site.machine, &["undeploy", "pdf", PROJECT, "--tool", "windsurf"], 1, "not-deployed");
-    assert!(site.machine.path(COPY).exists());
+    // What is deployed is taken out all the same.
+    let output = site.run(&["undeploy", "pdf", "pfd", PROJECT]).fails(3);
+    assert!(output.stderr.contains("did you mean `pdf`?"), "{output}");
+    assert!(!site.machine.path(COPY).exists());
 }
 
 #[test]
