@@ -48,19 +48,21 @@ impl Payload {
         Ok(Self { files, tree })
     }
 
-    /// Reads the files of `listing`, which was made of `root`. `amend` may change the bytes of a file on the way.
-    pub fn read(
+    /// Reads the files of `listing`, which was made of `root`. `amend` may change the bytes of a file on the way,
+    /// or refuse them.
+    pub fn read<E: From<scan::Error>>(
         root: &Path,
         listing: &Listing,
-        amend: impl Fn(&SkillPath, Vec<u8>) -> Vec<u8>,
-    ) -> Result<Self, scan::Error> {
+        amend: impl Fn(&SkillPath, Vec<u8>) -> Result<Vec<u8>, E>,
+    ) -> Result<Self, E> {
         let mut files = BTreeMap::new();
         for found in &listing.files {
             scan::check_size(root, found)?;
-            let bytes = amend(&found.path, fs::read(&found.at, limits::FILE_BYTES)?);
+            let bytes = fs::read(&found.at, limits::FILE_BYTES).map_err(scan::Error::from)?;
+            let bytes = amend(&found.path, bytes)?;
             files.insert(found.path.clone(), PayloadFile { bytes, executable: found.executable });
         }
-        Self::new(files).map_err(|source| scan::Error::Tree { root: root.to_owned(), source })
+        Ok(Self::new(files).map_err(|source| scan::Error::Tree { root: root.to_owned(), source })?)
     }
 
     /// Reads the version `id` of the object store, each file checked against its digest.
