@@ -322,7 +322,7 @@ pub fn commit(
         let objects = store.objects();
         let (base, theirs) =
             (Payload::of_version(objects, &lease.base)?, Payload::of_version(objects, &head.tree)?);
-        let ours = Payload::read(&path, &scan::list(&path)?, |_, bytes| bytes)?;
+        let ours = Payload::read(&path, &scan::list(&path)?, |_, bytes| Ok::<_, scan::Error>(bytes))?;
         let version = format!("version {}", head.number);
         let labels = Labels { ours: OURS, base: "base", theirs: &version, show_base: ShowBase::Yes };
         let merge = Payload::merge(&base, &ours, &theirs, &labels);

@@ -9,6 +9,7 @@ use skillsync_core::merge::ShowBase;
 use skillsync_core::name::SkillName;
 use skillsync_store::ledger::CopyKey;
 
+use crate::cli::deploy::note_recovered;
 use crate::cli::{Cx, complete, sync_preview};
 use crate::ops::pull::{
     Action, Choice, Prefer, Preview, Request, RolledBack, Strategy, SyncResult, SyncStatus, plan, preview,
@@ -95,6 +96,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &SyncPullArgs) -> Result<Exit, Stop> {
         }
         let rolled_back = rollback(cx.world, &store, &args.project, intent)?;
         cx.ui.show(&rolled_back)?;
+        note_recovered(cx, &rolled_back.recovered);
         for error in rolled_back.artifacts.iter().filter_map(|one| one.error.as_ref()) {
             cx.ui.failed_report(error);
         }
@@ -119,7 +121,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &SyncPullArgs) -> Result<Exit, Stop> {
 
 /// Shows what would be pulled and asks whether to go on (checklist Q13).
 fn confirmed(cx: &mut Cx<'_>, expected: &Preview) -> Result<bool, Stop> {
-    if !cx.globals.yes {
+    if cx.ui.is_asking() {
         for one in &expected.candidates {
             cx.ui.note(sync_preview::line(one));
         }
@@ -160,6 +162,7 @@ fn ask(cx: &mut Cx<'_>, expected: &Preview) -> Result<BTreeMap<CopyKey, Choice>,
 
 fn show(cx: &mut Cx<'_>, result: SyncResult) -> Result<Exit, Stop> {
     cx.ui.show(&result)?;
+    note_recovered(cx, &result.recovered);
     for unsettled in &result.conflicts {
         let name = &unsettled.artifact_name;
         if let Some(error) = &unsettled.error {

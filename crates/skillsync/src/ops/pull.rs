@@ -129,9 +129,10 @@ pub fn pull(world: &World, store: &Store, request: &Request) -> Result<SyncResul
     write(store, |writing, index| {
         let store = writing.store();
         let mut opened = opened(world, store, request)?;
-        opened.recover(store, [])?;
+        let recovered = opened.recover(store, [])?;
         let (keys, failed) = candidates(world, store, index, &mut opened, request)?;
         let mut result = SyncResult::new(&opened, failed);
+        result.recovered = recovered;
         let mut undo = Vec::new();
         let mut pending = keys;
         // Two copies of one artifact come one after the other: the second meets what the first made.

@@ -2,6 +2,7 @@
 //! after the command was run again: what an undisturbed run gives, and no byte less.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use skillsync_testkit::crash::{Case, Hit};
 use skillsync_testkit::snapshot::Entry;
@@ -140,6 +141,8 @@ impl Scene<'_> {
         Case::new(name, BIN, self.args)
             .prepare(self.prepare)
             .exits(self.exits)
+            // Old enough for its times to be believed, each time: else what is read twice would be up to the clock.
+            .warm(|_| std::thread::sleep(Duration::from_millis(30)))
             .thin(2)
             .thin_errors(4)
             .live(|m| undisturbed.is_whole(m))

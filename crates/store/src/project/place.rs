@@ -1,6 +1,7 @@
 //! Putting copies into a project and taking them out. Each copy is swapped in as one step where the system can; what
 //! stood there goes to trash, and a kill leaves the old copy or the new one.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use skillsync_core::digest::ContentHash;
@@ -50,8 +51,16 @@ pub fn enter(
         staged.push(if is_folder { dir } else { dir.join(main) });
     }
     fs::sync_file_system(store.layout().root())?;
-    let entered = entering.iter().zip(staged).map(|(copy, staged)| swap(store, project, copy, &staged));
-    Ok(entered.collect())
+    let entered: Vec<_> =
+        entering.iter().zip(staged).map(|(copy, staged)| swap(store, project, copy, &staged)).collect();
+    let folders: BTreeSet<&Path> = entering.iter().filter_map(|copy| copy.place.path.parent()).collect();
+    for folder in folders {
+        // One that could not be made has nothing in it.
+        if fs::lstat(folder)?.is_some() {
+            fs::sync_dir(folder)?;
+        }
+    }
+    Ok(entered)
 }
 
 fn swap(store: &Store, project: &Project, copy: &Entering, staged: &Path) -> Result<Replaced, Error> {
@@ -76,9 +85,7 @@ fn swap(store: &Store, project: &Project, copy: &Entering, staged: &Path) -> Res
         // Ours, as it came from the store. What is anybody else's waits for the next command to bring it to trash.
         let _ = fs::remove_tree(&beside);
     }
-    let kept = settled?;
-    fs::sync_dir(folder)?;
-    Ok(Replaced { kept })
+    Ok(Replaced { kept: settled? })
 }
 
 /// Gives the copy `beside` the place of another one, and says where in trash that is. What is not as `expected`, or

@@ -19,7 +19,7 @@ use skillsync_store::store::{Store, Writing};
 use skillsync_store::{edit, lease};
 
 use super::super::edit_skill::holder;
-use super::super::project::{Opened, open};
+use super::super::project::{Opened, Recovered, open};
 use super::super::{Error, Intent, Refusal, write};
 use crate::ui::{Exit, Report};
 use crate::world::World;
@@ -33,6 +33,8 @@ pub struct RolledBack {
     pub pulled_at: String,
     /// What was done about each copy, the last one pulled first.
     pub artifacts: Vec<Undone>,
+    /// What killed commands left in the project and is in trash now.
+    pub recovered: Vec<Recovered>,
     /// Whether this is a plan and nothing was changed.
     pub dry_run: bool,
 }
@@ -95,13 +97,14 @@ pub fn rollback(world: &World, store: &Store, path: &Path, intent: Intent) -> Re
             project: opened.project.path().to_owned(),
             pulled_at: pull.at,
             artifacts,
+            recovered: Vec::new(),
             dry_run: true,
         });
     }
     write(store, |writing, index| {
         let store = writing.store();
         let (mut opened, pull) = last_pull(world, store, path)?;
-        opened.recover(store, [])?;
+        let recovered = opened.recover(store, [])?;
         let mut artifacts = Vec::new();
         let mut left = pull.undo.clone();
         for undo in pull.undo.iter().rev() {
@@ -129,6 +132,7 @@ pub fn rollback(world: &World, store: &Store, path: &Path, intent: Intent) -> Re
             project: opened.project.path().to_owned(),
             pulled_at: pull.at,
             artifacts,
+            recovered,
             dry_run: false,
         })
     })
