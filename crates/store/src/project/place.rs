@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use skillsync_core::digest::ContentHash;
 use skillsync_core::skill::ArtifactType;
-use skillsync_core::tree::Tree;
+use skillsync_core::tree::{SKILL_MD, Tree};
 
 use super::{Error, Place, Project, read};
 use crate::fs;
@@ -155,14 +155,19 @@ fn make_folders(project: &Project, folder: &Path) -> Result<(), fs::Error> {
     fs::sync_dir(parent)
 }
 
-/// Fails when a link stands at `place`: it is somebody's, and leads to what is not ours.
+/// Fails when a link stands at `place`, which is somebody's and leads to what is not ours, or a folder that is no skill:
+/// a record may name any.
 fn require_plain(place: &Place) -> Result<(), Error> {
-    match fs::lstat(&place.path)? {
-        Some(metadata) if metadata.is_symlink() => {
-            Err(Error::InTheWay { path: place.path.clone(), what: "link", name: place.name.clone() })
-        }
-        _ => Ok(()),
-    }
+    let Some(metadata) = fs::lstat(&place.path)? else { return Ok(()) };
+    let has_main = || fs::lstat(&place.path.join(SKILL_MD));
+    let what = if metadata.is_symlink() {
+        "link"
+    } else if place.artifact_type == ArtifactType::Skill && metadata.is_dir() && has_main()?.is_none() {
+        "folder without a SKILL.md"
+    } else {
+        return Ok(());
+    };
+    Err(Error::InTheWay { path: place.path.clone(), what, name: place.name.clone() })
 }
 
 /// Moves the copy at `place` to trash and says where it is; none when nothing was there.

@@ -210,12 +210,16 @@ impl<'a, 'w> Round<'a, 'w> {
                 if let (Some(taken), Some(baseline)) = (step.taken(), deployed(compared)) {
                     self.opened.ledger.took(key, baseline, taken);
                 }
-                // That the copy is edited, and since when. One that had no record gets one, and SkillMeat's becomes
-                // ours.
-                let checked = |record: Record| record.checked(now.clone(), compared.is_edited());
+                // That the copy is edited, and since when: once, for every store writes the same file. One that had no
+                // record gets one, and SkillMeat's becomes ours.
+                let is_edited = compared.is_edited();
+                let checked = |record: Record| match record.local_modifications == is_edited {
+                    true => record,
+                    false => record.checked(now.clone(), is_edited),
+                };
                 let record = compared.record.clone().map(checked).or_else(|| compared.copy.map(new));
-                if let Some(record) = record {
-                    self.put_record(key, Some(record));
+                if record.is_some() && record.as_ref() != self.record(&compared.place) {
+                    self.put_record(key, record);
                 }
             }
         }

@@ -189,3 +189,27 @@ fn a_record_that_names_what_is_no_copy_moves_nothing() {
         assert!(site.project().join("src/main.rs").exists(), "{path}");
     }
 }
+
+#[test]
+fn a_folder_that_is_no_skill_is_not_moved_whatever_a_record_says() {
+    let site = Site::deployed();
+    site.write(".claude/commands/core/lib.rs", "fn main() {}\n", 0o644);
+    let text = site.machine.read(RECORDS).replace("skills/pdf", "commands/core").replace("pdf", "core");
+    overwrite(&site.machine, RECORDS, &text);
+    let output = site.run(&["undeploy", "core", PROJECT, "--json"]).fails(3);
+    assert_eq!(output.json()["artifacts"][0]["error"]["code"], "copy-blocked", "{output}");
+    assert!(site.machine.path(&format!("{PROJECT}/.claude/commands/core/lib.rs")).exists());
+    assert_eq!(site.machine.read(RECORDS), text);
+}
+
+#[test]
+fn a_second_pull_of_one_edit_leaves_the_file_alone() {
+    let site = Site::deployed();
+    site.edit_copy("pdf", "First", "Edited");
+    site.pulled(&[]);
+    let recorded = site.machine.read(RECORDS);
+    assert!(recorded.contains("local_modifications = true"), "{recorded}");
+    site.edit_copy("pdf", "Second", "Again");
+    site.pulled(&[]);
+    assert_eq!(site.machine.read(RECORDS), recorded);
+}
