@@ -115,45 +115,58 @@ pub fn drift<T: PartialEq>(baseline: Option<&T>, store: Option<&T>, project: Opt
     Some(Drift { drift_type, recommendation, change: by_project, store_change: by_store, converged })
 }
 
-/// What is known of an artifact's deployments, to find the content that store and project really have in common.
+/// What is known of one copy and its artifact, to find the content that store and project really have in common.
 #[derive(Debug, Clone, Copy)]
 pub struct Ancestry<'a> {
     /// What the deployment file says was deployed last.
     pub deployed: &'a ContentHash,
     /// What it says was deployed before, the newest first. It may begin with `deployed`.
     pub lineage: &'a [ContentHash],
-    /// Whether it was this store that deployed it; else a teammate's did.
-    pub is_own: bool,
-    /// What this store has taken from the project since, with `sync pull`.
+    /// What was deployed when this store last had to do with the copy; none when it never had.
+    pub own: Option<&'a ContentHash>,
+    /// What this store took from the project since then, if the copy still has all of that.
     pub taken: Option<&'a ContentHash>,
+    /// Every content that this store has had of the artifact, the newest first. It is another artifact's after a removal
+    /// and a new beginning under the same name.
+    pub history: &'a [ContentHash],
 }
 
-/// The baseline to compare `store` and `project` with. `knows` says whether a content is in the store's history of
-/// this artifact. None when store and project have nothing in common that is known.
+/// The baseline to compare `store` and `project` with: the newest content that is known to be in the past of both. None
+/// when none is known.
 ///
-/// - Where both sides agree, only the record can be behind: what was deployed counts.
-/// - What was taken from the project is in the store and in the project: it is newer than what was deployed.
-/// - What this store deployed itself it has had.
-/// - Of what a teammate's store deployed, the newest content counts that this store has had, too: a store that is
-///   behind then shows as behind, and a deploy from it does not take the teammate's work back.
+/// 1. Where both sides agree, or the project has no copy, only the record counts: what was deployed.
+/// 2. A copy that this store deployed, and that is as deployed: that.
+/// 3. What this store took from the copy since, and the copy still has: that.
+/// 4. What this store deployed: that.
+/// 5. Where others deployed since, what this store deployed before them; else the newest of its own contents that was
+///    ever deployed. A store that is behind then shows as behind, and a deploy from it takes nobody's work back.
+///
+/// What was taken counts only as long as the store has had it: of an artifact that was removed and begun anew, the past
+/// is gone, and a deploy must not take for as-deployed what is nowhere else.
 pub fn baseline<'a>(
     ancestry: Ancestry<'a>,
-    knows: impl Fn(&ContentHash) -> bool,
     store: Option<&ContentHash>,
     project: Option<&ContentHash>,
 ) -> Option<&'a ContentHash> {
-    let Ancestry { deployed, lineage, is_own, taken } = ancestry;
+    let Ancestry { deployed, lineage, own, taken, history } = ancestry;
     if store == project || project.is_none() {
         return Some(deployed);
     }
-    if let Some(taken) = taken {
-        return Some(taken);
+    let is_own = own == Some(deployed);
+    if store.is_none() {
+        return is_own.then_some(deployed);
     }
-    if is_own {
-        return Some(deployed);
+    let is_known = |hash: &&ContentHash| history.contains(hash);
+    let own_deployed = Some(deployed).filter(|_| is_own);
+    if own_deployed.is_some() && project == own_deployed {
+        return own_deployed;
     }
-    store?;
-    std::iter::once(deployed).chain(lineage).find(|hash| knows(hash))
+    let taken = taken.filter(|_| is_own).filter(is_known);
+    let was_deployed = |hash: &&ContentHash| *hash == deployed || lineage.contains(hash);
+    taken
+        .or(own_deployed)
+        .or_else(|| own.filter(was_deployed).filter(is_known))
+        .or_else(|| history.iter().find(was_deployed))
 }
 
 /// A file's bytes as drift compares them: a text's CRLF folded to LF, anything else as it is (checklist Q9, decision
@@ -261,38 +274,56 @@ mod tests {
     fn the_baseline_is_what_both_sides_really_have_in_common() {
         let hashes: Vec<ContentHash> = (0..6u8).map(|n| ContentHash::of(&[n])).collect();
         let hash = |letter: char| &hashes[letter as usize - 'A' as usize];
-        // deployed, lineage, own, taken, history of the store, store, project, expected
+        let all = |letters: &str| -> Vec<ContentHash> { letters.chars().map(|c| *hash(c)).collect() };
+        // lineage (the first is deployed), own, taken, history of the store (newest first), store, project, expected
         #[rustfmt::skip]
         let cases = [
-            ('A', "A", true, None, "A", 'A', 'B', Some('A')),
+            ("A", 'A', '-', "A", 'A', 'B', 'A'),
             // Pulled, then edited again: what was pulled is the base.
-            ('A', "A", true, Some('B'), "AB", 'B', 'C', Some('B')),
+            ("A", 'A', 'B', "BA", 'B', 'C', 'B'),
             // Pulled and nothing since: the record is behind.
-            ('A', "A", true, Some('B'), "AB", 'B', 'B', Some('A')),
+            ("A", 'A', 'B', "BA", 'B', 'B', 'A'),
             // Merged: the store has more than the project.
-            ('A', "A", true, Some('B'), "AC", 'C', 'B', Some('B')),
+            ("A", 'A', 'B', "CBA", 'C', 'B', 'B'),
+            // Pulled, then put back as deployed.
+            ("A", 'A', 'B', "BA", 'B', 'A', 'A'),
+            // Pulled, removed, and begun anew: what was pulled is nowhere else any more.
+            ("A", 'A', 'B', "D", 'D', 'B', 'A'),
+            ("A", 'A', 'B', "A", 'A', 'B', 'A'),
+            // The store went back to what it had before it deployed.
+            ("BA", 'B', '-', "ABA", 'A', 'B', 'B'),
             // A teammate deployed B over A; this store only knows A.
-            ('B', "BA", false, None, "A", 'A', 'B', Some('A')),
+            ("BA", '-', '-', "A", 'A', 'B', 'A'),
+            ("BA", 'A', '-', "A", 'A', 'B', 'A'),
             // This store went from A to C on its own.
-            ('B', "BA", false, None, "AC", 'C', 'B', Some('A')),
+            ("BA", '-', '-', "CA", 'C', 'B', 'A'),
             // This store has had B, too.
-            ('B', "BA", false, None, "ABC", 'C', 'B', Some('B')),
+            ("BA", '-', '-', "CBA", 'C', 'B', 'B'),
+            // A teammate went back to A; this store is at B, whether it deployed or only has it.
+            ("ABA", 'B', '-', "BA", 'B', 'A', 'B'),
+            ("ABA", '-', '-', "BA", 'B', 'A', 'B'),
+            ("ABA", '-', '-', "CBA", 'C', 'A', 'B'),
             // Nothing in common.
-            ('B', "BA", false, None, "D", 'D', 'B', None),
+            ("BA", '-', '-', "D", 'D', 'B', '-'),
             // The store does not have it and never had it.
-            ('B', "B", false, None, "", '-', 'B', None),
+            ("B", '-', '-', "", '-', 'B', '-'),
             // The store had it and removed it.
-            ('B', "B", true, None, "", '-', 'B', Some('B')),
-            ('B', "B", false, None, "D", 'D', '-', Some('B')),
+            ("B", 'B', '-', "", '-', 'B', 'B'),
+            ("B", '-', '-', "D", 'D', '-', 'B'),
         ];
-        for (deployed, lineage, is_own, taken, history, store, project, expected) in cases {
-            let lineage: Vec<ContentHash> = lineage.chars().map(|c| *hash(c)).collect();
+        for (lineage, own, taken, history, store, project, expected) in cases {
+            let (lineage, history) = (all(lineage), all(history));
             let content = |c: char| (c != '-').then(|| hash(c));
-            let ancestry =
-                Ancestry { deployed: hash(deployed), lineage: &lineage, is_own, taken: taken.map(hash) };
-            let knows = |known: &ContentHash| history.chars().any(|c| hash(c) == known);
-            let found = baseline(ancestry, knows, content(store), content(project));
-            assert_eq!(found, expected.map(hash), "{deployed} {history} {store} {project}");
+            let ancestry = Ancestry {
+                deployed: &lineage[0],
+                lineage: &lineage,
+                own: content(own),
+                taken: content(taken),
+                history: &history,
+            };
+            let found = baseline(ancestry, content(store), content(project));
+            let case = format!("{own} {taken} {} {store} {project}", history.len());
+            assert_eq!(found, content(expected), "{case}");
         }
     }
 

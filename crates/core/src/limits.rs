@@ -31,6 +31,8 @@ pub const BODY_LINES: usize = 500;
 pub const CONFIG_BYTES: u64 = 1024 * 1024;
 /// Largest deployment file we read: room for ten thousand artifacts.
 pub const DEPLOYMENTS_BYTES: u64 = 16 * 1024 * 1024;
+/// How many forks of one artifact a pull makes before it gives up looking for a free name.
+pub const FORKS: usize = 99;
 /// How many contents a deployment's lineage names: enough for years, and still a block that a person can read past.
 pub const LINEAGE: usize = 50;
 /// Longest note of an observation, in characters: one line of a log stays one short append.

@@ -99,6 +99,13 @@ pub fn texts(base: &str, ours: &str, theirs: &str, labels: &Labels<'_>) -> TextM
     TextMerge { text: out.text, conflicts: out.conflicts }
 }
 
+/// Whether `now` still has every change that `then` made of `base`, or went on from there: no place that `then` changed is
+/// in `now` as it was in `base`.
+pub fn keeps(base: &str, then: &str, now: &str) -> bool {
+    let merge = Lines::from_lines(base, then, now);
+    merge.regions().iter().all(|region| region.resolution() != MergeResolution::Ours)
+}
+
 /// Puts two texts together that have no common ancestor: lines that both begin or end with stand once, the rest is one
 /// conflict.
 fn without_base(ours: &str, theirs: &str, labels: &Labels<'_>) -> TextMerge {
@@ -237,6 +244,21 @@ mod tests {
             ("", "b\n", "<<<<<<< mine\n=======\nb\n>>>>>>> yours\n"),
         ] {
             assert_eq!(without_base(ours, theirs, &LABELS).text, expected);
+        }
+    }
+
+    #[test]
+    fn a_change_is_kept_unless_its_place_is_as_before() {
+        for (base, then, now, expected) in [
+            ("a\nb\nc\n", "a\nB\nc\n", "a\nB\nc\n", true),
+            ("a\nb\nc\n", "a\nB\nc\n", "a\nB\nC\n", true),
+            ("a\nb\nc\n", "a\nB\nc\n", "a\nBB\nc\n", true),
+            ("a\nb\nc\n", "a\nB\nc\n", "a\nb\nc\n", false),
+            ("a\nb\nc\nd\n", "a\nB\nc\nd\n", "a\nb\nc\nD\n", false),
+            ("a\nb\n", "a\nb\n", "x\n", true),
+            ("a\n", "a\nb\n", "a\n", false),
+        ] {
+            assert_eq!(keeps(base, then, now), expected, "{base:?} {then:?} {now:?}");
         }
     }
 

@@ -177,8 +177,8 @@ pub struct Version {
     pub reason: Option<String>,
     /// Which act made it.
     pub origin: Origin,
-    /// The contents it was merged from: the version before, and what was merged into it. Empty where nothing was
-    /// merged.
+    /// The contents it was made from, where that is not just the version before: of a merge that version and what was
+    /// merged into it, of a fork what was forked.
     pub parents: Vec<ContentHash>,
     /// When, as RFC 3339 with `Z`.
     pub at: String,

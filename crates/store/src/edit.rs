@@ -305,15 +305,22 @@ pub fn commit(
     let head = meta.head();
     let moved = head.tree != lease.base;
     if tree.id() == head.tree {
-        // What was pulled may be decided for the store's side altogether.
-        if !moved && lease.pulled.is_none() {
+        let is_made = match &lease.pulled {
+            Some(pulled) => head.parents.contains(&pulled.taken.content.content_hash),
+            None => moved,
+        };
+        if is_made {
+            // A commit that was killed after its swap: what is left is to end the lease.
+            let version = head.clone();
+            end(store, name, &lease)?;
+            let advanced = Advanced { name: name.clone(), version, replaced: None };
+            return Ok(Committed { advanced, artifact_type: meta.artifact_type, merged_with: None });
+        }
+        // What was pulled may be decided for the store's side altogether: then a version of the same content has both as
+        // its parents.
+        if lease.pulled.is_none() {
             return Err(Error::Unchanged { name: name.clone() });
         }
-        // Else a commit that was killed after its swap: what is left is to end the lease.
-        let version = head.clone();
-        end(store, name, &lease)?;
-        let advanced = Advanced { name: name.clone(), version, replaced: None };
-        return Ok(Committed { advanced, artifact_type: meta.artifact_type, merged_with: None });
     }
     refuse_undecided(name, &lease, &tree, &path)?;
     let transaction = writing.transaction()?;
@@ -338,7 +345,7 @@ pub fn commit(
     let main = staged.dir.join(meta.artifact_type.main_file(name));
     check_main(meta.artifact_type, name, &fs::read(&main, limits::SKILL_MD_BYTES)?)?;
     let (origin, parents) = match &lease.pulled {
-        Some(pulled) => (Origin::Pull, vec![head.content_hash, pulled.taken.content_hash]),
+        Some(pulled) => (Origin::Pull, vec![head.content_hash, pulled.taken.content.content_hash]),
         None => (Origin::Commit, Vec::new()),
     };
     let change = Change {
@@ -367,7 +374,7 @@ fn end(store: &Store, name: &SkillName, lease: &Lease) -> Result<(), Error> {
     if let Some(Pulled { project, key, baseline, taken }) = &lease.pulled {
         // What was taken is the base of the next merge. A ledger that does not read must not undo the commit: then
         // the next check compares with what was deployed. What the disk refuses now, the same commit does again.
-        match Ledger::amend(store.layout(), project, |ledger| ledger.took(key, *baseline, *taken)) {
+        match Ledger::amend(store.layout(), project, |ledger| ledger.took(key, *baseline, taken.clone())) {
             Err(ledger::Error::Fs(e)) => return Err(e.into()),
             Ok(()) | Err(ledger::Error::Damaged { .. }) => {}
         }

@@ -10,7 +10,7 @@ use skillsync_core::path::SkillPath;
 
 use crate::fs;
 use crate::layout::Layout;
-use crate::ledger::{CopyKey, Kept};
+use crate::ledger::{CopyKey, Kept, Taken};
 
 /// The format of the record that this program writes.
 const FORMAT: u32 = 1;
@@ -147,7 +147,7 @@ pub struct Pulled {
     /// What was deployed there.
     pub baseline: Kept,
     /// What was taken.
-    pub taken: Kept,
+    pub taken: Taken,
 }
 
 impl Lease {

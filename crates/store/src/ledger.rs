@@ -85,6 +85,29 @@ pub struct CopyKey {
     pub artifact_name: SkillName,
 }
 
+/// What a store took from a copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    /// What it was.
+    #[serde(flatten)]
+    pub content: Kept,
+    /// The artifact that has it, where that is a fork.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forked_as: Option<SkillName>,
+    /// Where the project was then; none when it is no git repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<At>,
+}
+
+/// Where a project is in the history of its repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct At {
+    /// The commit.
+    pub commit: String,
+    /// The branch by its full name; `HEAD` where there is none.
+    pub branch: String,
+}
+
 /// One copy that this store deployed or pulled from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Copy {
@@ -95,7 +118,14 @@ pub struct Copy {
     pub baseline: Kept,
     /// What was taken from the project since then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub taken: Option<Kept>,
+    pub taken: Option<Taken>,
+}
+
+impl Copy {
+    /// The contents that it names.
+    pub fn contents(&self) -> impl Iterator<Item = Kept> {
+        [Some(self.baseline), self.taken.as_ref().map(|taken| taken.content)].into_iter().flatten()
+    }
 }
 
 /// How to undo what a pull did about one copy.
@@ -217,24 +247,21 @@ impl Ledger {
     }
 
     /// Notes that this store has taken `taken` from the project, where `baseline` is what was deployed.
-    pub fn took(&mut self, key: &CopyKey, baseline: Kept, taken: Kept) {
+    pub fn took(&mut self, key: &CopyKey, baseline: Kept, taken: Taken) {
         self.set(key, Some(Copy { key: key.clone(), baseline, taken: Some(taken) }));
     }
 
     /// Every tree that it names.
-    fn trees(&self) -> impl Iterator<Item = TreeId> {
-        let of_copy = |copy: &Copy| [Some(copy.baseline), copy.taken];
+    fn trees(&self) -> impl Iterator<Item = TreeId> + '_ {
         let undo = self.last_pull.iter().flat_map(|pull| &pull.undo);
-        let kept = self.copies.iter().flat_map(of_copy).chain(undo.flat_map(move |undo| {
-            let [baseline, taken] = undo.before.as_ref().map_or([None; 2], of_copy);
-            let (was, is) = match &undo.act {
-                Act::Pushed { was, is, .. } => (*was, Some(*is)),
-                Act::Dropped { was, .. } => (*was, None),
-                Act::Version { .. } | Act::Nothing | Act::WorkingCopy { .. } => (None, None),
-            };
-            [baseline, taken, was, is]
-        }));
-        kept.flatten().map(|kept| kept.tree).collect::<Vec<_>>().into_iter()
+        let before = undo.clone().filter_map(|undo| undo.before.as_ref());
+        let acts = undo.flat_map(|undo| match &undo.act {
+            Act::Pushed { was, is, .. } => [*was, Some(*is)],
+            Act::Dropped { was, .. } => [*was, None],
+            Act::Version { .. } | Act::Nothing | Act::WorkingCopy { .. } => [None, None],
+        });
+        let copies = self.copies.iter().chain(before).flat_map(Copy::contents);
+        copies.chain(acts.flatten()).map(|kept| kept.tree)
     }
 }
 
@@ -286,7 +313,7 @@ mod tests {
         let mut ledger = Ledger::load(&layout, root).unwrap();
         assert_eq!(kept_trees(&layout).unwrap(), []);
         ledger.deployed(&key("b"), kept("1"));
-        ledger.took(&key("a"), kept("2"), kept("3"));
+        ledger.took(&key("a"), kept("2"), Taken { content: kept("3"), forked_as: None, at: None });
         let before = ledger.copy(&key("a")).cloned();
         ledger.deployed(&key("a"), kept("4"));
         ledger.last_pull = Some(LastPull {

@@ -1,9 +1,10 @@
 //! An artifact's files in memory: what is merged, hashed and compared as a whole. At most a few hundred megabytes, by
 //! the bounds of a tree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use skillsync_core::diff::as_text;
 use skillsync_core::digest::{DriftHash, FileDigest, TreeId};
 use skillsync_core::drift::folded;
 use skillsync_core::limits;
@@ -144,6 +145,22 @@ impl Payload {
             Ok(merged) => merged,
             Err(never) => match never {},
         }
+    }
+
+    /// Whether `now` still has every change that `then` made of `base`, or went on from there, see [`merge::keeps`].
+    pub fn keeps(base: &Payload, then: &Payload, now: &Payload) -> bool {
+        let paths: BTreeSet<&SkillPath> = base.files.keys().chain(then.files.keys()).collect();
+        paths.into_iter().all(|path| {
+            let [was, became, is] = [base, then, now].map(|payload| payload.files.get(path));
+            if was == became || is == became {
+                return true;
+            }
+            let texts = [was, became, is].map(|file| file.and_then(|file| as_text(&file.bytes)));
+            match texts {
+                [Some(was), Some(became), Some(is)] => merge::keeps(was, became, is),
+                _ => is != was,
+            }
+        })
     }
 
     /// The files of a merge of three payloads. Fails where they are too many or too large together.

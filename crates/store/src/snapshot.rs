@@ -239,7 +239,7 @@ fn named_objects(store: &Store, leaving: &[PathBuf], kept: &[TreeId]) -> Result<
         if let Ok(Some(lease)) = lease::get(layout, &name) {
             named.add_tree(store, &lease.base)?;
             // The commit of a pull notes these as the base of the next one.
-            for kept in lease.pulled.iter().flat_map(|pulled| [&pulled.baseline, &pulled.taken]) {
+            for kept in lease.pulled.iter().flat_map(|pulled| [&pulled.baseline, &pulled.taken.content]) {
                 named.add_tree(store, &kept.tree)?;
             }
         }

@@ -13,6 +13,7 @@ use skillsync_store::ledger::CopyKey;
 use skillsync_store::store::Store;
 
 use super::check::drifted;
+use super::git::past;
 use super::project::{Compared, Opened, open, open_deployed};
 use super::undeploy::not_deployed;
 use super::{Error, write};
@@ -134,6 +135,7 @@ pub fn pull(world: &World, store: &Store, request: &Request) -> Result<SyncResul
         let mut result = SyncResult::new(&opened, failed);
         result.recovered = recovered;
         let mut undo = Vec::new();
+        let at = past::at(world, opened.project.root())?;
         let mut pending = keys;
         // Two copies of one artifact come one after the other: the second meets what the first made.
         while !pending.is_empty() {
@@ -144,7 +146,7 @@ pub fn pull(world: &World, store: &Store, request: &Request) -> Result<SyncResul
                 is_first
             });
             pending = later;
-            let mut round = Round::new(world, writing, index, &mut opened, request);
+            let mut round = Round::new(world, writing, index, &mut opened, request, at.clone());
             round.pull(&now, &mut result, &mut undo)?;
         }
         opened.save_cache(store);

@@ -16,6 +16,7 @@ mod scenarios;
 mod site;
 mod skillmeat;
 mod table;
+mod taken;
 mod teammates;
 mod transitions;
 mod undeploying;

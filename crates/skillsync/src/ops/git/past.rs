@@ -3,8 +3,11 @@
 //!
 //! The repository may be anybody's: git is asked by its plumbing alone, which runs no program that a repository names.
 
+mod descent;
 mod objects;
 mod talk;
+
+pub use descent::{at, went_on_from};
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use skillsync_core::digest::{ContentHash, DriftHash};
+use skillsync_core::skill::State;
 use skillsync_store::deployment::{Content, Record, skillmeat};
-use skillsync_store::ledger::Kept;
+use skillsync_store::ledger::{Kept, Taken};
 use skillsync_store::meta::Meta;
 use skillsync_store::payload::{Payload, PayloadFile};
 use skillsync_store::project::{self, Place, Project};
@@ -14,7 +15,7 @@ use skillsync_store::{objects, skills};
 
 use super::super::Error;
 use super::super::git::past::{self, PastFile};
-use super::{Compared, Folder, InStore};
+use super::{Compared, Folder, InStore, Opened};
 use crate::world::World;
 
 /// What SkillMeat's record of the copy at `place` stands for, as a record of ours. Its hash only tells whether a content
@@ -71,14 +72,14 @@ fn in_past(
 pub(super) fn settled(
     store: &Store,
     record: Option<&Record>,
-    taken: Option<Kept>,
+    taken: Option<&Taken>,
     in_store: Option<&InStore>,
     copy: Option<&Content>,
 ) -> Result<Option<ContentHash>, Error> {
     let Some(copy) = copy else { return Ok(None) };
     let exact = [
         record.map(|record| record.content_hash),
-        taken.map(|taken| taken.content_hash),
+        taken.map(|taken| taken.content.content_hash),
         in_store.map(|s| s.content.content_hash),
     ];
     if exact.contains(&Some(copy.content_hash)) {
@@ -88,12 +89,50 @@ pub(super) fn settled(
         return Ok(Some(record.content_hash));
     }
     // Where no text of the copy has CRLF, only one of the others can have them.
-    for kept in [taken, in_store.map(|s| s.content)].into_iter().flatten() {
+    for kept in [taken.map(|taken| taken.content), in_store.map(|s| s.content)].into_iter().flatten() {
         if drift_hash(store, kept)? == Some(copy.drift_hash) {
             return Ok(Some(kept.content_hash));
         }
     }
     Ok(Some(copy.content_hash))
+}
+
+/// Whether `taken` is in a fork that is in use.
+pub(super) fn is_forked(store: &Store, taken: &Taken) -> Result<bool, Error> {
+    let Some(fork) = &taken.forked_as else { return Ok(false) };
+    let has_it = |meta: &Meta| {
+        let mut versions = meta.versions().iter();
+        versions.any(|version| version.parents.contains(&taken.content.content_hash))
+    };
+    Ok(skills::find(store, fork)?.is_some_and(|meta| meta.state == State::Active && has_it(&meta)))
+}
+
+/// Whether the copy at `place`, which counts as `settled`, still has all that was taken from it since `deployed`. It need
+/// not: a branch was switched, or the project was cloned anew where it was. As long as that is not certain, it has not:
+/// a merge on what was deployed then asks where a guess would drop what was taken.
+pub(super) fn is_kept(
+    world: &World,
+    store: &Store,
+    opened: &Opened,
+    place: &Place,
+    deployed: Kept,
+    taken: &Taken,
+    settled: Option<&ContentHash>,
+) -> Result<bool, Error> {
+    if settled == Some(&taken.content.content_hash) {
+        return Ok(true);
+    }
+    let project = &opened.project;
+    let sides = (at_hand(store, deployed)?, at_hand(store, taken.content)?, project::read(project, place)?);
+    let (Some(deployed), Some(then), Some(now)) = sides else { return Ok(false) };
+    let now = now.payload.with_line_ends_of(&then)?;
+    if !Payload::keeps(&deployed, &then, &now) {
+        return Ok(false);
+    }
+    match &taken.at {
+        Some(at) => Ok(past::went_on_from(world, project.root(), at)?),
+        None => Ok(true),
+    }
 }
 
 fn drift_hash(store: &Store, kept: Kept) -> Result<Option<DriftHash>, Error> {
@@ -117,9 +156,11 @@ pub fn payload_of(
     project: &Project,
     compared: &Compared,
 ) -> Result<Option<Payload>, Error> {
-    if let Some(payload) = compared.baseline_kept.map(|kept| at_hand(store, kept)).transpose()?.flatten() {
+    let Some(baseline) = compared.baseline else { return Ok(None) };
+    let found = compared.baseline_kept.map(|kept| at_hand(store, kept)).transpose()?.flatten();
+    // A record may name another tree than that of its content.
+    if let Some(payload) = found.filter(|payload| payload.tree().content_hash() == baseline) {
         return Ok(Some(payload));
     }
-    let Some(baseline) = compared.baseline else { return Ok(None) };
     in_past(world, project, &compared.place, &|payload| payload.tree().content_hash() == baseline)
 }

@@ -98,24 +98,35 @@ pub(super) fn compare(
     // A copy that nobody deployed, and that was pulled, has no record; what this store noted then counts.
     let deployed = record.as_ref().map(|r| r.content_hash).or(known.map(|known| known.baseline.content_hash));
     let is_own = known.is_some_and(|known| Some(known.baseline.content_hash) == deployed);
-    let taken = known.filter(|_| is_own).and_then(|known| known.taken);
+    let taken = known.filter(|_| is_own).and_then(|known| known.taken.as_ref());
 
     let settled = base::settled(store, record.as_ref(), taken, in_store.as_ref(), copy.as_ref())?;
     let store_hash = in_store.as_ref().map(|s| s.content.content_hash);
+    let mut history = meta.as_ref().map(history).unwrap_or_default();
     let made_of_copy = settled.as_ref().filter(|hash| {
         let is_head = |meta: &&Meta| meta.head().origin == Origin::Pull && is_of(meta.head(), hash);
-        taken.map(|taken| taken.content_hash).as_ref() != Some(*hash)
+        taken.map(|taken| &taken.content.content_hash) != Some(*hash)
             && meta.as_ref().filter(is_head).is_some()
     });
+    let kept_taken = match (taken, known) {
+        (Some(taken), Some(known)) if settled != deployed => {
+            if base::is_forked(store, taken)? {
+                history.insert(0, taken.content.content_hash);
+            }
+            base::is_kept(world, store, opened, place, known.baseline, taken, settled.as_ref())?
+                .then_some(&taken.content.content_hash)
+        }
+        _ => None,
+    };
     let baseline = deployed.as_ref().and_then(|deployed| {
         let ancestry = Ancestry {
             deployed,
             lineage: record.as_ref().map_or(&[], |record| &*record.version_lineage),
-            is_own,
-            taken: made_of_copy.or(taken.as_ref().map(|taken| &taken.content_hash)),
+            own: known.map(|known| &known.baseline.content_hash),
+            taken: made_of_copy.or(kept_taken),
+            history: &history,
         };
-        let knows = |hash: &ContentHash| meta.as_ref().is_some_and(|meta| has_had(meta, hash));
-        drift::baseline(ancestry, knows, store_hash.as_ref(), settled.as_ref()).copied()
+        drift::baseline(ancestry, store_hash.as_ref(), settled.as_ref()).copied()
     });
     let drift = drift::drift(baseline.as_ref(), store_hash.as_ref(), settled.as_ref());
     let baseline_kept = baseline.and_then(|hash| kept(hash, known, record.as_ref(), meta.as_ref()));
@@ -175,24 +186,28 @@ fn as_deployed(
     })
 }
 
-/// Where the object store has the content `hash`, by what is known of it: this store's ledger, the record, history.
+/// Where the object store has the content `hash`, by what is known of it: this store's ledger, history, the record.
 fn kept(
     hash: ContentHash,
     known: Option<&Copy>,
     record: Option<&Record>,
     meta: Option<&Meta>,
 ) -> Option<Kept> {
-    let of_ledger = known.into_iter().flat_map(|known| [Some(known.baseline), known.taken]).flatten();
+    let of_ledger = known.into_iter().flat_map(Copy::contents);
     let of_ledger = of_ledger.filter(|kept| kept.content_hash == hash).map(|kept| kept.tree);
     let of_record = record.into_iter().filter(|r| r.content_hash == hash).filter_map(|r| r.tree);
     let of_history = meta.into_iter().flat_map(Meta::versions).filter(|v| v.content_hash == hash);
-    let mut trees = of_ledger.chain(of_record).chain(of_history.map(|version| version.tree));
+    let mut trees = of_ledger.chain(of_history.map(|version| version.tree)).chain(of_record);
     trees.next().map(|tree| Kept { content_hash: hash, tree })
 }
 
-/// Whether a content is in the history of an artifact.
-fn has_had(meta: &Meta, hash: &ContentHash) -> bool {
-    meta.versions().iter().any(|version| is_of(version, hash))
+/// Every content that an artifact has had, the newest first: its versions, each with what it was merged from.
+fn history(meta: &Meta) -> Vec<ContentHash> {
+    let versions = meta.versions().iter().rev();
+    versions
+        .flat_map(|version| std::iter::once(&version.content_hash).chain(&version.parents))
+        .copied()
+        .collect()
 }
 
 /// Whether a version has this content, or was merged from it.

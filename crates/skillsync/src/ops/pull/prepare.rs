@@ -15,7 +15,7 @@ use skillsync_core::path::SkillPath;
 use skillsync_core::skill::{ArtifactType, Source, State};
 use skillsync_store::deployment::Content;
 use skillsync_store::edit;
-use skillsync_store::ledger::Kept;
+use skillsync_store::ledger::{At, Taken};
 use skillsync_store::meta::Meta;
 use skillsync_store::payload::Payload;
 use skillsync_store::project::{self, Project};
@@ -39,9 +39,15 @@ pub(super) struct Step {
 }
 
 impl Step {
-    /// What the store takes from the project.
-    pub(super) fn taken(&self) -> Option<Kept> {
-        self.copy.as_ref().map(|payload| Content::of(payload).into())
+    /// What the store takes from the project, which is `at` this place of its history.
+    pub(super) fn taken(&self, at: Option<&At>) -> Option<Taken> {
+        let forked_as = match (&self.prepared, self.action) {
+            (Prepared::Version(version), Action::Fork) => Some(version.name.clone()),
+            (Prepared::Nothing(fork), _) => fork.clone(),
+            _ => None,
+        };
+        let content = Content::of(self.copy.as_ref()?).into();
+        Some(Taken { content, forked_as, at: at.cloned() })
     }
 }
 
@@ -49,8 +55,8 @@ impl Step {
 pub(super) enum Prepared {
     /// Nothing, as was chosen.
     Skip,
-    /// Nothing: the store has all of it already.
-    Nothing,
+    /// Nothing: the store has all of it already, as this fork where it is one.
+    Nothing(Option<SkillName>),
     /// A version is made.
     Version(Box<NewVersion>),
     /// A working copy is handed out, with conflicts in it.
@@ -148,6 +154,10 @@ struct Sides<'a> {
 impl Sides<'_> {
     fn prepared(self, copy: Option<&Payload>, action: Action) -> Result<Prepared, Error> {
         let name = &self.compared.place.name;
+        // What is left of a pull that was killed: whatever was asked for, the store has it.
+        if self.compared.is_unnoted && !matches!(action, Action::Skip | Action::Push | Action::Drop) {
+            return Ok(Prepared::Nothing(None));
+        }
         match (action, copy, &self.in_store) {
             (Action::Skip, ..) => Ok(Prepared::Skip),
             (Action::Drop, Some(_), None) if self.compared.record.is_none() => {
@@ -173,13 +183,10 @@ impl Sides<'_> {
     }
 
     fn merge(mut self, copy: &Payload) -> Result<Prepared, Error> {
-        if self.compared.is_unnoted {
-            return Ok(Prepared::Nothing);
-        }
         let name = &self.compared.place.name;
         // Without a base all that differs is a conflict, and what both begin or end with stands once.
         let base = self.base.take().unwrap_or_default();
-        let Some(in_store) = self.in_store.take() else { return Ok(Prepared::Nothing) };
+        let Some(in_store) = self.in_store.take() else { return Ok(Prepared::Nothing(None)) };
         let labels = Labels {
             ours: edit::STORE,
             base: "deployed",
@@ -212,7 +219,7 @@ impl Sides<'_> {
         let head = skills::find(self.store, &name)?;
         let is_there = |meta: &Meta| meta.head().tree == payload.tree().id() && meta.state == State::Active;
         if head.as_ref().is_some_and(is_there) {
-            return Ok(Prepared::Nothing);
+            return Ok(Prepared::Nothing(fork_of.map(|_| name)));
         }
         artifact::main_file(artifact_type, &name, payload.tree()).map_err(skills::Error::from)?;
         let main = payload.get(&artifact_type.main_file(&name)).unwrap_or_default();
@@ -231,19 +238,25 @@ impl Sides<'_> {
     fn fork(&self, copy: &Payload) -> Result<Prepared, Error> {
         let of = &self.compared.place.name;
         let artifact_type = self.compared.place.artifact_type;
-        for number in 1.. {
+        let hash = copy.tree().content_hash();
+        for number in 1..=limits::FORKS {
             let suffix = if number == 1 { "-fork".to_owned() } else { format!("-fork-{number}") };
             let stem: String = of.as_str().chars().take(limits::NAME_BYTES - suffix.len()).collect();
             let name = SkillName::parse(&format!("{}{suffix}", stem.trim_end_matches('-')))?;
             let payload = renamed(copy, artifact_type, of, &name)?;
             match skills::find(self.store, &name)? {
-                // Forked before, and it is the same still.
-                Some(meta) if meta.head().tree == payload.tree().id() => return Ok(Prepared::Nothing),
-                Some(_) => {}
-                None => return self.version(name, payload, Vec::new(), Some(of)),
+                // Forked before, and it is the same still; where it is marked for removal, it is in use again.
+                Some(meta) if meta.head().tree != payload.tree().id() => {}
+                _ => return self.version(name, payload, vec![hash], Some(of)),
             }
         }
-        Ok(Prepared::Nothing)
+        Err(Refusal {
+            kind: Kind::Limit,
+            code: "too-many-forks",
+            message: format!("`{of}` has {} forks already, each with other content", limits::FORKS),
+            hint: Some(format!("remove some: `skillsync rm {of}-fork`")),
+        }
+        .into())
     }
 
     /// The two ways apart that no merge joins.

@@ -10,7 +10,7 @@ use skillsync_store::deployment::{self, Content, Record, skillmeat};
 use skillsync_store::edit::{self, Handing};
 use skillsync_store::index::Index;
 use skillsync_store::lease::Pulled;
-use skillsync_store::ledger::{Act, CopyKey, Kept, LastPull, Undo};
+use skillsync_store::ledger::{Act, At, CopyKey, Kept, LastPull, Undo};
 use skillsync_store::objects::Batch;
 use skillsync_store::project::{self, Entering, Place};
 use skillsync_store::skills::{self, Change};
@@ -30,6 +30,8 @@ pub(super) struct Round<'a, 'w> {
     index: &'a mut Index,
     opened: &'a mut Opened,
     request: &'a Request,
+    /// Where the project is in the history of its repository.
+    at: Option<At>,
     /// The agents' folders whose records changed.
     changed: BTreeSet<String>,
     /// The copies whose records were taken away.
@@ -43,8 +45,9 @@ impl<'a, 'w> Round<'a, 'w> {
         index: &'a mut Index,
         opened: &'a mut Opened,
         request: &'a Request,
+        at: Option<At>,
     ) -> Self {
-        Self { world, writing, index, opened, request, changed: BTreeSet::new(), dropped: Vec::new() }
+        Self { world, writing, index, opened, request, at, changed: BTreeSet::new(), dropped: Vec::new() }
     }
 
     /// Pulls the copies of `keys`, which are of different artifacts, and adds to `undo` how that is undone.
@@ -139,11 +142,11 @@ impl<'a, 'w> Round<'a, 'w> {
                 Some(Act::Version { name: version.name.clone(), before: version.before, after })
             }
             (Prepared::Conflict(conflict), _) => {
-                let Some(taken) = step.taken() else { return Ok(None) };
+                let Some(taken) = step.taken(self.at.as_ref()) else { return Ok(None) };
                 let pulled = Pulled {
                     project: self.opened.project.id(),
                     key: step.compared.place.key.clone(),
-                    baseline: deployed(&step.compared).unwrap_or(taken),
+                    baseline: deployed(&step.compared).unwrap_or(taken.content),
                     taken,
                 };
                 let handing = Handing { merge: &conflict.merge, merged: &conflict.merged, pulled };
@@ -163,7 +166,7 @@ impl<'a, 'w> Round<'a, 'w> {
                 project::take_out(self.writing.store(), &self.opened.project, place)?;
                 Some(Act::Dropped { was: step.compared.copy.map(Kept::from), record: record.map(Box::new) })
             }
-            (Prepared::Nothing, _) => Some(Act::Nothing),
+            (Prepared::Nothing(_), _) => Some(Act::Nothing),
             (Prepared::Skip | Prepared::Undecided(_), Some(_)) => None,
         })
     }
@@ -206,8 +209,8 @@ impl<'a, 'w> Round<'a, 'w> {
                 self.opened.ledger.set(key, None);
                 self.put_record(key, None);
             }
-            Prepared::Nothing | Prepared::Version(_) => {
-                if let (Some(taken), Some(baseline)) = (step.taken(), deployed(compared)) {
+            Prepared::Nothing(_) | Prepared::Version(_) => {
+                if let (Some(taken), Some(baseline)) = (step.taken(self.at.as_ref()), deployed(compared)) {
                     self.opened.ledger.took(key, baseline, taken);
                 }
                 // That the copy is edited, and since when: once, for every store writes the same file. One that had no

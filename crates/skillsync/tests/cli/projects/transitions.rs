@@ -109,20 +109,6 @@ fn what_was_pulled_is_the_base_of_the_next_pull() {
 }
 
 #[test]
-fn an_edit_taken_back_after_a_pull_is_taken_back_in_the_store() {
-    let site = Site::deployed();
-    let first = site.in_store("pdf");
-    site.edit_copy("pdf", "First", "Edited");
-    site.pulled(&[]);
-    site.edit_copy("pdf", "Edited", "First");
-    // The copy is as it was deployed, and not as it was pulled.
-    assert_eq!(site.state("pdf"), "modified");
-    site.pulled(&[]);
-    assert_eq!(site.in_store("pdf"), first);
-    assert_eq!(site.state("pdf"), "synced");
-}
-
-#[test]
 fn after_a_fork_the_project_goes_on_with_the_original() {
     let site = Site::deployed();
     site.edit_copy("pdf", "First", "Edited");
