@@ -4,4 +4,8 @@
 //! out; an archive comes in as a [`std::io::Read`]. Rooms, lowest first; a room may use the rooms above it in this list.
 
 pub mod limits;
+pub mod json;
+pub mod text;
 pub mod key;
+pub mod envelope;
+pub mod root;
