@@ -232,7 +232,7 @@ struct SignatureRecord {
 }
 
 /// The first fields of every payload.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Head {
     #[serde(rename = "_type")]
     document_type: String,

@@ -1,13 +1,13 @@
 //! The strict JSON of signed documents: what two readers could read differently is refused. Which fields a document has
 //! is left to its room.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use skillsync_core::fault::{Fault, Kind};
 
@@ -49,8 +49,8 @@ impl Fault for Error {
 
 /// Reads a document of at most `limit_bytes`. Fields that `T` does not know are passed over, so that a later hub can say
 /// more; but nowhere, in them neither, is a key there twice, a number anything but an integer of 0 to 2^53-1, or the
-/// nesting deeper than [`limits::JSON_DEPTH`].
-pub fn read<T: DeserializeOwned>(bytes: &[u8], limit_bytes: usize) -> Result<T, Error> {
+/// nesting deeper than [`limits::JSON_DEPTH`]. What `T` knows must be spelt as `T` writes it.
+pub fn read<T: DeserializeOwned + Serialize>(bytes: &[u8], limit_bytes: usize) -> Result<T, Error> {
     if bytes.len() > limit_bytes {
         return Err(Error::TooLarge { size_bytes: bytes.len(), limit_bytes });
     }
@@ -60,9 +60,28 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8], limit_bytes: usize) -> Result<T, 
         Error::Malformed { reason }
     };
     let mut whole = serde_json::Deserializer::from_slice(bytes);
-    Strict { depth: 0 }.deserialize(&mut whole).map_err(malformed)?;
+    let value = Strict { depth: 0 }.deserialize(&mut whole).map_err(malformed)?;
     whole.end().map_err(malformed)?;
-    serde_json::from_slice(bytes).map_err(malformed)
+    let document = T::deserialize(&value).map_err(malformed)?;
+    let written = serde_json::to_value(&document).map_err(malformed)?;
+    if !says(&value, &written) {
+        return Err(Error::Malformed { reason: "a field has another form than it is written in".to_owned() });
+    }
+    Ok(document)
+}
+
+/// Whether `value` says what `written` says, apart from fields that `written` does not have, and from its own that were
+/// left out. Serde, for one, reads a list where an object belongs.
+fn says(value: &Value, written: &Value) -> bool {
+    match (value, written) {
+        (Value::Object(value), Value::Object(written)) => {
+            written.iter().all(|(key, inner)| value.get(key).is_none_or(|said| says(said, inner)))
+        }
+        (Value::Array(value), Value::Array(written)) => {
+            value.len() == written.len() && value.iter().zip(written).all(|(said, inner)| says(said, inner))
+        }
+        (value, written) => value == written,
+    }
 }
 
 /// The text of a document: one line, keys in the order of the type's fields.
@@ -70,7 +89,7 @@ pub fn write<T: Serialize>(document: &T) -> Result<Vec<u8>, Error> {
     serde_json::to_vec(document).map_err(|error| Error::Malformed { reason: error.to_string() })
 }
 
-/// Visits every value of a document and keeps none.
+/// Reads a value, and refuses what readers disagree on.
 struct Strict {
     depth: usize,
 }
@@ -85,53 +104,55 @@ impl Strict {
 }
 
 impl<'de> DeserializeSeed<'de> for Strict {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+    type Value = Value;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Strict {
-    type Value = ();
+    type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a text, a list, an object, true, false, null or an integer of 0 to 2^53-1")
     }
 
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(text.into())
     }
 
-    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<(), E> {
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Value, E> {
         if number > limits::JSON_INTEGER {
             return Err(E::custom("an integer is larger than 2^53-1"));
         }
-        Ok(())
+        Ok(number.into())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element_seed(self.deeper()?)?.is_some() {}
-        Ok(())
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = list.next_element_seed(self.deeper()?)? {
+            values.push(value);
+        }
+        Ok(values.into())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<(), A::Error> {
-        let mut keys = BTreeSet::new();
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
+        let mut values = Map::new();
         while let Some(key) = object.next_key::<String>()? {
-            if keys.contains(&key) {
+            let value = object.next_value_seed(self.deeper()?)?;
+            if values.insert(key.clone(), value).is_some() {
                 return Err(serde::de::Error::custom(format!("the key `{key}` is there twice")));
             }
-            keys.insert(key);
-            object.next_value_seed(self.deeper()?)?;
         }
-        Ok(())
+        Ok(values.into())
     }
 }
 
@@ -237,7 +258,7 @@ pub mod bare {
 mod tests {
     use super::*;
 
-    #[derive(Debug, PartialEq, Deserialize)]
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Point {
         x: u64,
         at: Option<Time>,
@@ -263,6 +284,7 @@ mod tests {
             "1",
             "[]",
             "{}",
+            "[1,null]",
             r#"{"x":1"#,
             r#"{"x":1}{"x":1}"#,
             r#"{"x":1} x"#,

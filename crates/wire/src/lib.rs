@@ -9,3 +9,7 @@ pub mod text;
 pub mod key;
 pub mod envelope;
 pub mod root;
+pub mod release;
+pub mod advisories;
+pub mod manifest;
+pub mod trust;

@@ -66,6 +66,11 @@ text_type!(
     id_rule
 );
 text_type!(
+    /// Who publishes a skill: `acme`.
+    Owner,
+    id_rule
+);
+text_type!(
     /// A text for people, or for a program that knows it: one line, nothing in it that hides what it says.
     Line,
     line_rule
