@@ -23,8 +23,9 @@ pub enum Error {
     /// The bytes are no point of the curve, or not the one spelling of it (RFC 8032, section 5.1.3).
     #[error("the public key is not the encoding of a point")]
     Point,
-    /// Signatures under such a key are valid for many messages (RFC 8032, section 7, and verify_strict).
-    #[error("the public key is of small order")]
+    /// The key is of small order, and its signatures are valid for many messages; or it has a part of small order, and one
+    /// signer has eight such keys that count as different.
+    #[error("the public key is not in the prime-order group")]
     Weak,
     /// A signature is 64 bytes.
     #[error("a signature has {length_bytes} bytes; 64 are expected")]
@@ -86,7 +87,7 @@ impl From<KeyId> for String {
     }
 }
 
-/// A public key that can be trusted to mean one key: a canonical point that is not of small order.
+/// A public key that can be trusted to mean one signer: the one spelling of a point of the prime-order group.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PublicKey(VerifyingKey);
@@ -100,7 +101,7 @@ impl PublicKey {
         if key.to_edwards().compress().to_bytes() != *bytes {
             return Err(Error::Point);
         }
-        if key.is_weak() {
+        if key.is_weak() || !key.to_edwards().is_torsion_free() {
             return Err(Error::Weak);
         }
         Ok(Self(key))
@@ -234,6 +235,8 @@ mod tests {
             ("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa", Error::Weak),
             ("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", Error::Weak),
             ("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85", Error::Weak),
+            // The key of seed 42..42 plus a point of order 8: the same signer can sign for both.
+            ("5e2a648325bc9a8f481c735248eda873674ff86f0a74835f61c4b8e2eb0a4879", Error::Weak),
             // y >= p: a second spelling of 0, 1 and 3, or of no point at all; and x = 0 with its sign set.
             (p, Error::Point),
             ("eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", Error::Point),
