@@ -13,3 +13,4 @@ pub mod release;
 pub mod advisories;
 pub mod manifest;
 pub mod trust;
+pub mod archive;
