@@ -220,6 +220,11 @@ impl Ui {
         progress
     }
 
+    /// Whether a question would be put to a person.
+    pub fn is_asking(&self) -> bool {
+        ask::is_asking(self.manner.consent, self.audience)
+    }
+
     /// Asks a yes-or-no question; `default` is what the return key means. `--yes` and `--dry-run` answer yes.
     /// Fails with a usage error that names `--yes` where nobody can be asked.
     pub fn confirm(&mut self, question: &str, default: Answer) -> Result<Answer, Stop> {

@@ -16,7 +16,7 @@ use crate::fs;
 use crate::index::Index;
 use crate::layout::META;
 use crate::lease::{self, Claim, Holder, Lease, Pulled};
-use crate::ledger::Ledger;
+use crate::ledger::{self, Ledger};
 use crate::meta::Meta;
 use crate::objects::{self, Batch};
 use crate::payload::Payload;
@@ -322,7 +322,7 @@ pub fn commit(
         let objects = store.objects();
         let (base, theirs) =
             (Payload::of_version(objects, &lease.base)?, Payload::of_version(objects, &head.tree)?);
-        let ours = Payload::read(&path, &scan::list(&path)?, |_, bytes| bytes)?;
+        let ours = Payload::read(&path, &scan::list(&path)?, |_, bytes| Ok::<_, scan::Error>(bytes))?;
         let version = format!("version {}", head.number);
         let labels = Labels { ours: OURS, base: "base", theirs: &version, show_base: ShowBase::Yes };
         let merge = Payload::merge(&base, &ours, &theirs, &labels);
@@ -366,8 +366,11 @@ pub fn one(results: Vec<Result<Advanced, skills::Error>>) -> Result<Advanced, sk
 fn end(store: &Store, name: &SkillName, lease: &Lease) -> Result<(), Error> {
     if let Some(Pulled { project, key, baseline, taken }) = &lease.pulled {
         // What was taken is the base of the next merge. A ledger that does not read must not undo the commit: then
-        // the next check compares with what was deployed.
-        let _ = Ledger::amend(store.layout(), project, |ledger| ledger.took(key, *baseline, *taken));
+        // the next check compares with what was deployed. What the disk refuses now, the same commit does again.
+        match Ledger::amend(store.layout(), project, |ledger| ledger.took(key, *baseline, *taken)) {
+            Err(ledger::Error::Fs(e)) => return Err(e.into()),
+            Ok(()) | Err(ledger::Error::Damaged { .. }) => {}
+        }
     }
     lease::end(store.layout(), name)?;
     let path = store.layout().working_copy(name);

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -148,8 +149,16 @@ pub struct RenderedAs {
 #[derive(Debug, Default)]
 pub struct Index {
     buffer: Vec<u8>,
-    table: BTreeMap<String, std::ops::Range<usize>>,
+    /// Sorted by key.
+    table: Vec<Entry>,
     changes: BTreeMap<String, Option<Vec<u8>>>,
+}
+
+/// Where in the buffer a key and its record stand: thousands are read at every start, and few are asked for.
+#[derive(Debug, Clone)]
+struct Entry {
+    key: Range<usize>,
+    record: Range<usize>,
 }
 
 /// A kind of record.
@@ -215,15 +224,30 @@ impl Index {
         if crc32fast::hash(rest) != u32::from_le_bytes(*sum) {
             return None;
         }
-        let (lengths, bodies): (Vec<(String, usize)>, &[u8]) = postcard::take_from_bytes(rest).ok()?;
+        let (lengths, bodies): (Vec<(&str, usize)>, &[u8]) = postcard::take_from_bytes(rest).ok()?;
         let mut at = buffer.len() - bodies.len();
-        let mut table = BTreeMap::new();
+        let mut table = Vec::with_capacity(lengths.len());
+        let is_sorted = lengths.windows(2).all(|pair| pair[0].0 < pair[1].0);
         for (key, length) in lengths {
             let end = at.checked_add(length).filter(|end| *end <= buffer.len())?;
-            table.insert(key, at..end);
+            // The key is borrowed from the buffer.
+            let start = (key.as_ptr() as usize).checked_sub(buffer.as_ptr() as usize)?;
+            table.push(Entry { key: start..start + key.len(), record: at..end });
             at = end;
         }
-        Some(Self { buffer, table, changes: BTreeMap::new() })
+        is_sorted.then_some(Self { buffer, table, changes: BTreeMap::new() })
+    }
+
+    fn key(&self, entry: &Entry) -> &str {
+        // It was read as one.
+        self.buffer.get(entry.key.clone()).and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default()
+    }
+
+    fn find(&self, key: &str) -> Option<&Entry> {
+        let at = self.table.binary_search_by(|entry| {
+            self.buffer.get(entry.key.clone()).unwrap_or_default().cmp(key.as_bytes())
+        });
+        self.table.get(at.ok()?)
     }
 
     /// The record under `key`, if there is one that reads back.
@@ -231,7 +255,7 @@ impl Index {
         let text = key.text();
         let bytes = match self.changes.get(&text) {
             Some(change) => change.as_deref()?,
-            None => self.buffer.get(self.table.get(&text)?.clone())?,
+            None => self.buffer.get(self.find(&text)?.record.clone())?,
         };
         postcard::from_bytes(bytes).ok()
     }
@@ -249,7 +273,7 @@ impl Index {
     /// Forgets what is under `key`.
     pub fn remove(&mut self, key: Key<'_>) {
         let text = key.text();
-        if self.table.contains_key(&text) || self.changes.contains_key(&text) {
+        if self.find(&text).is_some() || self.changes.contains_key(&text) {
             self.changes.insert(text, None);
         }
     }
@@ -257,8 +281,9 @@ impl Index {
     /// The names under which records of the kind of `key` are kept.
     pub fn names(&self, key: Key<'_>) -> Vec<String> {
         let prefix = key.text();
-        let known = self.table.keys().filter(|k| !self.changes.contains_key(*k));
-        let changed = self.changes.iter().filter(|(_, v)| v.is_some()).map(|(k, _)| k);
+        let known = self.table.iter().map(|entry| self.key(entry));
+        let known = known.filter(|key| !self.changes.contains_key(*key));
+        let changed = self.changes.iter().filter(|(_, v)| v.is_some()).map(|(key, _)| key.as_str());
         known.chain(changed).filter_map(|k| k.strip_prefix(&prefix)).map(str::to_owned).collect()
     }
 
@@ -278,9 +303,9 @@ impl Index {
             return Ok(());
         }
         let mut records: BTreeMap<&str, &[u8]> = BTreeMap::new();
-        for (key, range) in &self.table {
-            if let Some(bytes) = self.buffer.get(range.clone()) {
-                records.insert(key, bytes);
+        for entry in &self.table {
+            if let Some(bytes) = self.buffer.get(entry.record.clone()) {
+                records.insert(self.key(entry), bytes);
             }
         }
         for (key, change) in &self.changes {

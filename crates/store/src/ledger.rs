@@ -107,6 +107,9 @@ pub struct Undo {
     pub before: Option<Copy>,
     /// What was done.
     pub act: Act,
+    /// Whether the copy had no record, and the pull gave it one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_recorded: bool,
 }
 
 /// What a pull did about one copy.
@@ -178,7 +181,10 @@ impl Ledger {
 
     /// Writes it. The caller holds the store's mutex.
     pub fn save(&self, layout: &Layout, root: &Path) -> Result<(), fs::Error> {
-        fs::make_dir(&layout.projects())?;
+        if fs::lstat(&layout.projects())?.is_none() {
+            fs::make_dir(&layout.projects())?;
+            fs::sync_dir(&layout.state())?;
+        }
         // The record has no type that JSON cannot hold.
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');
@@ -289,6 +295,7 @@ mod tests {
                 key: key("a"),
                 before,
                 act: Act::Pushed { was: Some(kept("5")), is: kept("4"), record: None },
+                is_recorded: true,
             }],
         });
         ledger.save(&layout, root).unwrap();

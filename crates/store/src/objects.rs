@@ -62,7 +62,14 @@ impl Fault for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Error::Fs(e) => e.hint(),
-            _ => Some("run `skillsync verify` to see what is damaged and what can be mended".to_owned()),
+            Error::Missing { .. } => Some(
+                "`skillsync doctor --fix` puts back what the skills' own folders still hold; `skillsync verify` shows \
+                 what else is missing"
+                    .to_owned(),
+            ),
+            Error::Damaged { .. } => {
+                Some("run `skillsync verify` to see what is damaged and what can be mended".to_owned())
+            }
         }
     }
 }

@@ -13,7 +13,11 @@ use skillsync_core::tree::{self, File, Tree};
 
 use crate::fs;
 use crate::objects::{self, Objects};
+use crate::parallel;
 use crate::scan::{self, Listing};
+
+/// From so many bytes on, files are hashed by several threads.
+const PARALLEL_BYTES: usize = 1024 * 1024;
 
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,23 +44,25 @@ pub struct Payload {
 impl Payload {
     /// Makes a payload of `files`; fails where they make no tree.
     pub fn new(files: BTreeMap<SkillPath, PayloadFile>) -> Result<Self, tree::Error> {
-        let tree = Tree::new(files.iter().map(|(path, file)| (path.clone(), file.entry(&file.bytes))))?;
+        let tree = tree_of(&files, |file| file.entry(&file.bytes))?;
         Ok(Self { files, tree })
     }
 
-    /// Reads the files of `listing`, which was made of `root`. `amend` may change the bytes of a file on the way.
-    pub fn read(
+    /// Reads the files of `listing`, which was made of `root`. `amend` may change the bytes of a file on the way,
+    /// or refuse them.
+    pub fn read<E: From<scan::Error>>(
         root: &Path,
         listing: &Listing,
-        amend: impl Fn(&SkillPath, Vec<u8>) -> Vec<u8>,
-    ) -> Result<Self, scan::Error> {
+        amend: impl Fn(&SkillPath, Vec<u8>) -> Result<Vec<u8>, E>,
+    ) -> Result<Self, E> {
         let mut files = BTreeMap::new();
         for found in &listing.files {
             scan::check_size(root, found)?;
-            let bytes = amend(&found.path, fs::read(&found.at, limits::FILE_BYTES)?);
+            let bytes = fs::read(&found.at, limits::FILE_BYTES).map_err(scan::Error::from)?;
+            let bytes = amend(&found.path, bytes)?;
             files.insert(found.path.clone(), PayloadFile { bytes, executable: found.executable });
         }
-        Self::new(files).map_err(|source| scan::Error::Tree { root: root.to_owned(), source })
+        Ok(Self::new(files).map_err(|source| scan::Error::Tree { root: root.to_owned(), source })?)
     }
 
     /// Reads the version `id` of the object store, each file checked against its digest.
@@ -99,14 +105,15 @@ impl Payload {
 
     /// Its content hash with the line ends of texts folded (decision 7).
     pub fn drift_hash(&self) -> DriftHash {
-        let folds = |file: &PayloadFile| matches!(folded(&file.bytes), std::borrow::Cow::Owned(_));
-        if !self.files.values().any(folds) {
+        let has_crlf = |file: &PayloadFile| {
+            file.bytes.contains(&b'\r') && file.bytes.windows(2).any(|pair| pair == b"\r\n")
+        };
+        if !self.files.values().any(has_crlf) {
             return DriftHash::from(self.tree.content_hash());
         }
-        let entries = self.files.iter().map(|(path, file)| (path.clone(), file.entry(&folded(&file.bytes))));
         // Folding makes files smaller and moves none: what was a tree is one.
-        let tree = Tree::new(entries).unwrap_or_else(|_| self.tree.clone());
-        DriftHash::from(tree.content_hash())
+        let tree = tree_of(&self.files, |file| file.entry(&folded(&file.bytes)));
+        DriftHash::from(tree.unwrap_or_else(|_| self.tree.clone()).content_hash())
     }
 
     /// The same with the line ends that `base` has: a checkout may have turned every LF into CRLF, which nobody meant.
@@ -123,8 +130,7 @@ impl Payload {
                 file.bytes = new_folded.into_owned();
             }
         }
-        self.tree = Tree::new(self.files.iter().map(|(path, file)| (path.clone(), file.entry(&file.bytes))))?;
-        Ok(self)
+        Self::new(self.files)
     }
 
     /// Merges what `ours` and `theirs` made of `base`, see [`merge::trees`].
@@ -154,6 +160,18 @@ impl Payload {
         });
         Self::new(files.collect())
     }
+}
+
+/// The tree of `files`, each hashed by `entry`; several at once.
+fn tree_of(
+    files: &BTreeMap<SkillPath, PayloadFile>,
+    entry: impl Fn(&PayloadFile) -> File + Sync,
+) -> Result<Tree, tree::Error> {
+    let all: Vec<_> = files.iter().collect();
+    let hash = |(path, file): &(&SkillPath, &PayloadFile)| ((*path).clone(), entry(file));
+    // Threads cost more than the hashes of a few kilobytes.
+    let is_large = all.iter().map(|(_, file)| file.bytes.len()).sum::<usize>() > PARALLEL_BYTES;
+    Tree::new(if is_large { parallel::map_few(&all, hash) } else { all.iter().map(hash).collect() })
 }
 
 fn bytes_by_digest<'p>(sides: [&'p Payload; 3]) -> BTreeMap<FileDigest, &'p [u8]> {

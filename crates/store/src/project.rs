@@ -7,7 +7,6 @@
 use std::path::{Path, PathBuf};
 
 use skillsync_core::digest::{ContentHash, DriftHash};
-use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::SkillName;
 use skillsync_core::path::SkillPath;
 use skillsync_core::skill::ArtifactType;
@@ -16,162 +15,17 @@ use crate::deployment::{self, Content};
 use crate::fs;
 use crate::index::{CopySeen, Index, Key, Seen};
 use crate::ledger::CopyKey;
-use crate::objects;
 use crate::scan;
-use crate::skills;
 use crate::store::Store;
 use crate::tools::Tools;
 
+mod fault;
 mod place;
 mod read;
 
+pub use fault::Error;
 pub use place::{Entering, Replaced, enter, recover, take_out};
 pub use read::{Contents, read};
-
-/// A project, or a copy in it, does not allow what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// There is nothing.
-    #[error("project path does not exist: `{}`", .path.display())]
-    Missing {
-        /// What was given.
-        path: PathBuf,
-    },
-    /// It is no folder.
-    #[error("project path is not a folder: `{}`", .path.display())]
-    NotAFolder {
-        /// What was given.
-        path: PathBuf,
-    },
-    /// Its path is no text, and ledgers and leases are.
-    #[error("project path is not UTF-8: `{}`", .path.display())]
-    NotUtf8 {
-        /// What was given.
-        path: PathBuf,
-    },
-    /// It is the user's home, where agents keep what is for all projects.
-    #[error("your home is not a project: `{}`", .path.display())]
-    Home {
-        /// What was given.
-        path: PathBuf,
-    },
-    /// It lies in the store, or the store in it.
-    #[error("project `{}` and store `{}` lie in each other", .path.display(), .store.display())]
-    Store {
-        /// What was given.
-        path: PathBuf,
-        /// The store.
-        store: PathBuf,
-    },
-    /// No agent's folder in it has a deployment file.
-    #[error("no deployment metadata found in `{}`", .path.display())]
-    NoDeployments {
-        /// The project.
-        path: PathBuf,
-    },
-    /// A link on the way to a copy leads out of the project.
-    #[error("`{}` leads out of the project, to `{}`", .path.display(), .to.display())]
-    Outside {
-        /// Where the link is.
-        path: PathBuf,
-        /// Where it leads.
-        to: PathBuf,
-    },
-    /// Something that is no copy stands where one should.
-    #[error("`{}` is a {what}, not a copy of `{name}`", .path.display())]
-    InTheWay {
-        /// Where.
-        path: PathBuf,
-        /// What stands there.
-        what: &'static str,
-        /// The artifact.
-        name: SkillName,
-    },
-    /// A copy changed while it was being replaced.
-    #[error("`{}` was changed just now, by another hand", .path.display())]
-    Changed {
-        /// The copy.
-        path: PathBuf,
-    },
-    /// A copy is no payload.
-    #[error(transparent)]
-    Scan(#[from] scan::Error),
-    /// A deployment file does not read.
-    #[error(transparent)]
-    Deployment(#[from] deployment::Error),
-    /// What is to be put in cannot be had.
-    #[error(transparent)]
-    Skill(#[from] skills::Error),
-    /// The disk refused.
-    #[error(transparent)]
-    Fs(#[from] fs::Error),
-}
-
-impl From<objects::Error> for Error {
-    fn from(e: objects::Error) -> Self {
-        Error::Skill(e.into())
-    }
-}
-
-impl Fault for Error {
-    fn kind(&self) -> Kind {
-        match self {
-            Error::Missing { .. } | Error::NotAFolder { .. } | Error::NoDeployments { .. } => Kind::NotFound,
-            Error::NotUtf8 { .. } | Error::Home { .. } | Error::Store { .. } | Error::Outside { .. } => {
-                Kind::Invalid
-            }
-            Error::InTheWay { .. } => Kind::Exists,
-            Error::Changed { .. } => Kind::Conflict,
-            Error::Scan(e) => e.kind(),
-            Error::Deployment(e) => e.kind(),
-            Error::Skill(e) => e.kind(),
-            Error::Fs(e) => e.kind(),
-        }
-    }
-    fn code(&self) -> &'static str {
-        match self {
-            Error::Missing { .. } => "project-not-found",
-            Error::NotAFolder { .. } => "project-not-a-folder",
-            Error::NotUtf8 { .. } => "path-not-utf8",
-            Error::Home { .. } => "project-is-home",
-            Error::Store { .. } => "project-and-store",
-            Error::NoDeployments { .. } => "no-deployments",
-            Error::Outside { .. } => "outside-project",
-            Error::InTheWay { .. } => "copy-blocked",
-            Error::Changed { .. } => "copy-changed",
-            Error::Scan(e) => e.code(),
-            Error::Deployment(e) => e.code(),
-            Error::Skill(e) => e.code(),
-            Error::Fs(e) => e.code(),
-        }
-    }
-    fn hint(&self) -> Option<String> {
-        match self {
-            Error::Missing { .. } | Error::NotAFolder { .. } => {
-                Some("give the folder of the project; look at how it is spelt".to_owned())
-            }
-            Error::NotUtf8 { .. } => Some("rename the folder that has bytes of another encoding".to_owned()),
-            Error::Home { .. } => {
-                Some("for your own agents add targets: skillsync target add --detected".to_owned())
-            }
-            Error::Store { .. } => {
-                Some("keep projects outside the store, and the store outside them".to_owned())
-            }
-            Error::NoDeployments { path } => {
-                Some(format!("deploy something first: skillsync deploy NAME '{}'", path.display()))
-            }
-            Error::Outside { .. } => {
-                Some("replace the link by a folder of the project; nothing is written through it".to_owned())
-            }
-            Error::InTheWay { .. } => Some("move it away, or deploy to another agent with --tool".to_owned()),
-            Error::Changed { .. } => Some("nothing was replaced; run the same command again".to_owned()),
-            Error::Scan(e) => e.hint(),
-            Error::Deployment(e) => e.hint(),
-            Error::Skill(e) => e.hint(),
-            Error::Fs(e) => e.hint(),
-        }
-    }
-}
 
 /// A project that is there.
 #[derive(Debug, Clone)]
@@ -197,6 +51,11 @@ impl AgentFolder {
     /// Its name for people: `.` for the project itself.
     pub fn shown(&self) -> &str {
         if self.name.is_empty() { "." } else { &self.name }
+    }
+
+    /// Whether it is there.
+    pub fn is_there(&self) -> bool {
+        self.dir.is_dir()
     }
 }
 
@@ -266,6 +125,15 @@ impl Project {
         AgentFolder { name: name.to_owned(), dir, skills: skills.to_owned() }
     }
 
+    /// The folder of this name, whoever's.
+    pub fn folder_named(&self, name: &str) -> AgentFolder {
+        if name.is_empty() {
+            self.agent_folder("skills")
+        } else {
+            self.agent_folder(&format!("{name}/skills"))
+        }
+    }
+
     /// The folders that have a deployment file, whoever's: the project itself, the folders in it, and those in its
     /// hidden ones. No agent has its own deeper.
     pub fn deployed_folders(&self) -> Result<Vec<AgentFolder>, Error> {
@@ -287,8 +155,7 @@ impl Project {
         let mut folders = Vec::new();
         for name in names {
             if has_file(&name)? {
-                let skills = if name.is_empty() { "skills".to_owned() } else { format!("{name}/skills") };
-                folders.push(self.agent_folder(&skills));
+                folders.push(self.folder_named(&name));
             }
         }
         self.distinct(folders)

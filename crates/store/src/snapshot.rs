@@ -238,6 +238,10 @@ fn named_objects(store: &Store, leaving: &[PathBuf], kept: &[TreeId]) -> Result<
         // A lease that does not read cannot name a base; its working copy is whole by itself.
         if let Ok(Some(lease)) = lease::get(layout, &name) {
             named.add_tree(store, &lease.base)?;
+            // The commit of a pull notes these as the base of the next one.
+            for kept in lease.pulled.iter().flat_map(|pulled| [&pulled.baseline, &pulled.taken]) {
+                named.add_tree(store, &kept.tree)?;
+            }
         }
     }
     for id in kept {

@@ -68,9 +68,11 @@ pub struct Case<'a> {
     warm: Look<'a>,
     live: Look<'a>,
     settle: Judge<'a>,
+    exits: i32,
     errors: bool,
     twice: usize,
     step: usize,
+    error_step: usize,
     /// Which paths (relative to the home) a power cut may take; none when that is not looked at.
     expendable: Option<Expendable<'a>>,
 }
@@ -107,9 +109,11 @@ impl<'a> Case<'a> {
             warm: Box::new(|_| {}),
             live: Box::new(|_| {}),
             settle: Box::new(|_, _| {}),
+            exits: 0,
             errors: true,
             twice: 0,
             step: 1,
+            error_step: 1,
             expendable: None,
         }
     }
@@ -143,6 +147,14 @@ impl<'a> Case<'a> {
         self
     }
 
+    /// The exit code that the command ends with where nothing is broken: 0 unless another one is said here. Another one
+    /// says of a faulted run nothing.
+    #[must_use]
+    pub fn exits(mut self, code: i32) -> Case<'a> {
+        self.exits = code;
+        self
+    }
+
     /// Kills only, no refused calls: for a command whose errors another case already covers.
     #[must_use]
     pub fn kills_only(mut self) -> Case<'a> {
@@ -155,6 +167,14 @@ impl<'a> Case<'a> {
     #[must_use]
     pub fn thin(mut self, step: usize) -> Case<'a> {
         self.step = if crate::soak() { 1 } else { step.max(1) };
+        self
+    }
+
+    /// Of the points to refuse, only every so-manieth of those that are left to kill at, except in a long run: for one of
+    /// many commands that go through the same calls.
+    #[must_use]
+    pub fn thin_errors(mut self, step: usize) -> Case<'a> {
+        self.error_step = if crate::soak() { 1 } else { step.max(1) };
         self
     }
 
@@ -197,7 +217,7 @@ impl<'a> Case<'a> {
         let first = &workers[0];
         self.reset(first);
         let (whole, points) = strace.record(&first.machine, &args, &first.logs);
-        if whole.code != Some(0) {
+        if whole.code != Some(self.exits) {
             return Err(Stop::Violations(format!(
                 "crash {}: fails with no fault at all\n{whole}",
                 self.name
@@ -272,10 +292,11 @@ impl<'a> Case<'a> {
         at_points(Fault::Kill, 1, &mut jobs);
         if self.errors {
             let step = if crate::soak() { 1 } else { SAMPLE_STEP };
-            at_points(Fault::EIO, 1, &mut jobs);
-            at_points(Fault::ENOSPC, 1, &mut jobs);
-            at_points(Fault::EDQUOT, step, &mut jobs);
-            at_points(Fault::EACCES, step, &mut jobs);
+            let all = self.error_step;
+            at_points(Fault::EIO, all, &mut jobs);
+            at_points(Fault::ENOSPC, all, &mut jobs);
+            at_points(Fault::EDQUOT, all * step, &mut jobs);
+            at_points(Fault::EACCES, all * step, &mut jobs);
         }
         if self.twice > 0 {
             let kills: Vec<Job> = jobs.iter().filter(|j| j.fault == Fault::Kill).cloned().collect();

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::disk::{self, at};
 use crate::machine::Machine;
@@ -243,6 +244,22 @@ impl Strace {
             Fault::Error(_) => texts(logs).iter().any(|log| log.contains("(INJECTED)")),
         };
         (out, hit)
+    }
+
+    /// Runs the machine's program whole, with a pause before each call of this name: time for another hand to come in
+    /// between.
+    #[must_use]
+    pub fn slowed(
+        &self,
+        machine: &Machine,
+        args: &[&str],
+        syscall: &str,
+        pause: Duration,
+        logs: &Path,
+    ) -> Output {
+        let trace = format!("trace={syscall}");
+        let delay = format!("inject={syscall}:delay_enter={}", pause.as_micros());
+        self.run(machine, args, logs, &["-e", &trace, "-e", &delay])
     }
 
     fn run(&self, machine: &Machine, args: &[&str], logs: &Path, options: &[&str]) -> Output {

@@ -2,8 +2,9 @@
 //! paired runs, and prints ratios. It judges no time: a missed goal is printed, never an exit code.
 //!
 //! Rooms: `options` (the command line), `workload` (the skills), `measure` (one timed step, pairs, medians),
-//! `place` (folders and states), `rows` (what is measured), `opens` (which files the program opened),
-//! `floors` (what the machine can do), `machine` (what the machine is), `report` (text and JSON).
+//! `place` (folders and states), `rows` (what is measured), `projects` (the rows about projects), `opens` (which
+//! files the program opened), `floors` (what the machine can do), `machine` (what the machine is), `report` (text
+//! and JSON).
 
 #![expect(clippy::disallowed_methods, reason = "the bench is a program of its own, outside world, ui and fs")]
 
@@ -13,6 +14,7 @@ mod measure;
 mod opens;
 mod options;
 mod place;
+mod projects;
 mod report;
 mod rows;
 mod workload;

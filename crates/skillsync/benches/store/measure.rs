@@ -86,21 +86,30 @@ impl Step {
 }
 
 /// One side of a pair: makes the state of a run without being timed, and says which step is timed.
-pub(crate) struct Side<'a>(Box<dyn Fn() -> Outcome<Step> + 'a>);
+pub(crate) struct Side<'a>(Box<dyn Fn() -> Outcome<Duration> + 'a>);
 
 impl<'a> Side<'a> {
     /// A step that leaves the state as it found it.
     pub(crate) fn settled(step: Step) -> Self {
-        Self(Box::new(move || Ok(step.clone())))
+        Self(Box::new(move || step.time()))
     }
 
     /// A step that starts from a state made anew by `prepare` before each run.
     pub(crate) fn prepared(prepare: impl Fn() -> Outcome<Step> + 'a) -> Self {
-        Self(Box::new(prepare))
+        Self(Box::new(move || prepare()?.time()))
+    }
+
+    /// Something done inside this process, all of it timed.
+    pub(crate) fn inside(action: impl Fn() -> Outcome<()> + 'a) -> Self {
+        Self(Box::new(move || {
+            let start = Instant::now();
+            action()?;
+            Ok(start.elapsed())
+        }))
     }
 
     fn once(&self) -> Outcome<f64> {
-        Ok((self.0)()?.time()?.as_secs_f64() * 1_000.0)
+        Ok((self.0)()?.as_secs_f64() * 1_000.0)
     }
 }
 
@@ -117,6 +126,11 @@ impl Times {
     /// The least time in ms: what is left when the machine is busy with other things at times.
     pub(crate) fn least(&self) -> f64 {
         quantile(&self.0, 0.0)
+    }
+
+    /// How many there are.
+    pub(crate) fn runs(&self) -> usize {
+        self.0.len()
     }
 
     /// Takes `runs` times of something inside this process; the action is told the number of its run.
@@ -146,6 +160,12 @@ impl Pairs {
         self.ours.as_ref().map(|ours| ours.median() / self.theirs.median())
     }
 
+    /// Median of ours over what is left of the median of theirs without that of `start`; infinite where nothing is.
+    pub(crate) fn ratio_less(&self, start: &Times) -> Option<f64> {
+        let left = self.theirs.median() - start.median();
+        self.ours.as_ref().map(|ours| if left > 0.0 { ours.median() / left } else { f64::INFINITY })
+    }
+
     /// Median of ours less median of theirs, in ms.
     pub(crate) fn difference_ms(&self) -> Option<f64> {
         self.ours.as_ref().map(|ours| ours.median() - self.theirs.median())
@@ -169,21 +189,33 @@ impl Pairs {
 
     /// Number of pairs.
     pub(crate) fn runs(&self) -> usize {
-        self.theirs.0.len()
+        self.theirs.runs()
     }
 }
 
 /// Runs both sides by turns: one unmeasured pair to warm up, then `runs` measured ones.
 pub(crate) fn paired(ours: Option<&Side<'_>>, theirs: &Side<'_>, runs: usize) -> Outcome<Pairs> {
-    let (mut a, mut b) = (Vec::new(), Vec::new());
+    match ours {
+        Some(ours) => by_turns([ours, theirs], runs).map(|[ours, theirs]| Pairs { ours: Some(ours), theirs }),
+        None => by_turns([theirs], runs).map(|[theirs]| Pairs { ours: None, theirs }),
+    }
+}
+
+/// Runs all sides by turns: one unmeasured turn to warm up, then `runs` measured ones.
+pub(crate) fn by_turns<const SIDES: usize>(
+    sides: [&Side<'_>; SIDES],
+    runs: usize,
+) -> Outcome<[Times; SIDES]> {
+    let mut times = [const { Vec::new() }; SIDES];
     for turn in 0..=runs {
-        let pair = (ours.map(Side::once).transpose()?, theirs.once()?);
-        if turn > 0 {
-            a.extend(pair.0);
-            b.push(pair.1);
+        for (side, times) in sides.iter().zip(&mut times) {
+            let took = side.once()?;
+            if turn > 0 {
+                times.push(took);
+            }
         }
     }
-    Ok(Pairs { ours: ours.map(|_| Times(a)), theirs: Times(b) })
+    Ok(times.map(Times))
 }
 
 /// The value at `part` (0 to 1) of the sorted `values`, between neighbours in proportion.

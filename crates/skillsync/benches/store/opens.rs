@@ -1,5 +1,5 @@
-//! Which files of the store a `sync` with nothing to do opens and reads, as strace sees it. It proves that no
-//! skill's content is read.
+//! Which files of the store and of a project a command with nothing to do opens and reads, as strace sees it. It
+//! proves that no skill's content is read.
 
 use std::fs;
 use std::path::Path;
@@ -11,14 +11,20 @@ use crate::place::{Place, Store};
 /// The store's own file in each skill's folder; it is state, not payload.
 const META: &str = ".meta.toml";
 
-/// The folders below the home that hold skills' content: the store's four and the agents' folders.
-const CONTENT: [&str; 5] =
-    [".skillsync/skills/", ".skillsync/trees/", ".skillsync/objects/", ".skillsync/rendered/", "agent-"];
+/// The folders below the home that hold skills' content: the store's four, the agents' folders and the projects.
+const CONTENT: [&str; 6] = [
+    ".skillsync/skills/",
+    ".skillsync/trees/",
+    ".skillsync/objects/",
+    ".skillsync/rendered/",
+    "agent-",
+    "project-",
+];
 
 /// Files that one run opened, folders left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Opened {
-    /// Files of skills: canonical, rendered, stored by digest.
+    /// Files of skills: canonical, rendered, stored by digest, deployed; and the records in a project.
     pub(crate) payload: usize,
     /// Records beside the skills (`.meta.toml`).
     pub(crate) meta: usize,
@@ -28,16 +34,16 @@ pub(crate) struct Opened {
     pub(crate) store_bytes: u64,
 }
 
-/// Runs `skillsync sync` on the settled store under strace and counts.
-pub(crate) fn count(place: &Place) -> Outcome<Opened> {
-    let home = place.store_home(Store::Settled).canonicalize()?;
-    let traces = place.home().join("traces");
+/// Runs the program on a store that is settled for it, under strace, and counts.
+pub(crate) fn count(place: &Place, store: Store, arguments: &[&str]) -> Outcome<Opened> {
+    let home = place.store_home(store).canonicalize()?;
+    let traces = place.home().join(format!("traces-{}", place.number()));
     fs::create_dir_all(&traces)?;
     let calls = "trace=open,openat,openat2,read,pread64,readv,preadv,preadv2";
     // -y names the file behind each descriptor, so that an open relative to a folder is seen as well; -ff gives
     // each thread a file of its own, so that no call is cut in two by another thread's.
     let strace = Step::new("strace", &home).args(["-ff", "-qq", "-y", "-s", "0", "-e", calls, "-o"]);
-    strace.args([traces.join("sync").as_os_str(), crate::PROGRAM.as_ref(), "sync".as_ref()]).run()?;
+    strace.args([traces.join("thread").as_os_str(), crate::PROGRAM.as_ref()]).args(arguments).run()?;
     let mut opened = Opened::default();
     for thread in fs::read_dir(&traces)? {
         tally(&mut opened, &String::from_utf8_lossy(&fs::read(thread?.path())?), &home);

@@ -11,7 +11,8 @@ pub(crate) const HELP: &str = "\
 usage: cargo bench -p skillsync --bench store -- [OPTIONS]
   --skills N           number of skills (default 1000)
   --runs N             pairs of runs in each row (default: 3 to 101, by the row)
-  --only ROW           noop, verify, first-sync, add, start, memory, floors; may be given again
+  --only ROW           noop, verify, first-sync, add, start, memory, floors; check, deploy, pull, merge, seed
+                       (projects: 130 skills at least); may be given again
   --scale              noop, verify, first-sync, add and memory at 1000, 3000 and 10000 skills
   --reference-only     the public tools and the floors, not skillsync
   --json               one JSON document instead of text

@@ -1,5 +1,5 @@
 //! The folders of one workload and the states that rows start from: source, git repository, mirror, a settled
-//! store, a fresh store. Timing is left to the rows.
+//! store, a fresh store, a store with projects. Timing is left to the rows.
 
 use std::cell::Cell;
 use std::fs;
@@ -23,6 +23,8 @@ const RACY_WINDOW: Duration = Duration::from_secs(3);
 pub(crate) enum Store {
     /// Holds every skill, synced into three targets, unchanged since.
     Settled,
+    /// Holds every skill and has no target; projects were deployed from it.
+    Projects,
     /// Made for one run, with a number of its own.
     Fresh(usize),
 }
@@ -67,6 +69,7 @@ impl Place {
     pub(crate) fn store_home(&self, store: Store) -> PathBuf {
         match store {
             Store::Settled => self.root.join("settled"),
+            Store::Projects => self.root.join("projects"),
             Store::Fresh(number) => self.root.join(format!("fresh-{number}")),
         }
     }
@@ -78,20 +81,31 @@ impl Place {
 
     /// `skillsync add SOURCE --all`.
     pub(crate) fn add(&self, store: Store) -> Step {
-        self.skillsync(store, &["add"]).args([self.source()]).args(["--all"])
+        self.add_from(store, &self.source())
+    }
+
+    /// `skillsync add FOLDER --all`.
+    pub(crate) fn add_from(&self, store: Store, folder: &Path) -> Step {
+        self.skillsync(store, &["add"]).args([folder]).args(["--all"])
     }
 
     /// A git repository of the source, committed, its index refreshed outside the racy window.
     pub(crate) fn repository(&self) -> Outcome<PathBuf> {
         let folder = self.root.join("repository");
         if !folder.exists() {
-            // Without maintenance: a commit of many files starts it in the background, beside the rows.
-            let line = "cp -r \"$1\" \"$2\" && cd \"$2\" && git init -q && git config maintenance.auto false && \
-                        git add -A && git -c user.name=bench -c user.email=bench@localhost commit -q -m skills && \
-                        sleep 3 && git status --porcelain";
-            Step::shell(line, &self.home(), &[&self.source(), &folder]).run()?;
+            Step::shell("cp -r \"$1\" \"$2\"", &self.home(), &[&self.source(), &folder]).run()?;
+            self.commit(&folder)?;
         }
         Ok(folder)
+    }
+
+    /// Makes `folder` a git repository and commits what is in it; its index is refreshed outside the racy window.
+    pub(crate) fn commit(&self, folder: &Path) -> Outcome<()> {
+        // Without maintenance: a commit of many files starts it in the background, beside the rows.
+        let line = "git init -q && git config maintenance.auto false && git add -A && \
+                    git -c user.name=bench -c user.email=bench@localhost commit -q -m skills && \
+                    sleep 3 && git status --porcelain";
+        Step::shell(line, &self.home(), &[]).inside(folder).run()
     }
 
     /// A copy of the source with its times, as `rsync -a` leaves it.
@@ -105,19 +119,39 @@ impl Place {
 
     /// Makes the settled store if it is not there; a half-made one stays an error.
     pub(crate) fn settle(&self) -> Outcome<()> {
-        let done = self.root.join("settled.done");
+        self.once("settled", || {
+            self.init(Store::Settled)?;
+            self.add(Store::Settled).run()?;
+            self.add_targets(Store::Settled)?;
+            let sync = self.skillsync(Store::Settled, &["sync"]);
+            sync.run()?;
+            sync.run()?;
+            thread::sleep(RACY_WINDOW);
+            sync.run()?;
+            self.flush()
+        })
+    }
+
+    /// Makes the store that projects are deployed from, if it is not there.
+    pub(crate) fn projects_store(&self) -> Outcome<()> {
+        self.once("projects", || {
+            self.init(Store::Projects)?;
+            self.add(Store::Projects).run()
+        })
+    }
+
+    /// The folder of a project of [`Store::Projects`], there or not.
+    pub(crate) fn project(&self, name: &str) -> PathBuf {
+        self.store_home(Store::Projects).join(format!("project-{name}"))
+    }
+
+    /// Makes the state that is called `name` if it is not there; a half-made one stays an error.
+    pub(crate) fn once(&self, name: &str, make: impl FnOnce() -> Outcome<()>) -> Outcome<()> {
+        let done = self.root.join(format!("{name}.done"));
         if done.exists() {
             return Ok(());
         }
-        self.init(Store::Settled)?;
-        self.add(Store::Settled).run()?;
-        self.add_targets(Store::Settled)?;
-        let sync = self.skillsync(Store::Settled, &["sync"]);
-        sync.run()?;
-        sync.run()?;
-        thread::sleep(RACY_WINDOW);
-        sync.run()?;
-        self.flush()?;
+        make()?;
         Ok(fs::write(done, "")?)
     }
 
@@ -146,7 +180,8 @@ impl Place {
         Ok(self.root.join(format!("copy-{}", self.number())))
     }
 
-    fn number(&self) -> usize {
+    /// A number that no other run has.
+    pub(crate) fn number(&self) -> usize {
         self.next.replace(self.next.get() + 1)
     }
 
@@ -164,7 +199,8 @@ impl Place {
         Ok(())
     }
 
-    fn flush(&self) -> Outcome<()> {
+    /// Waits until the pages of all that was done are on the disk.
+    pub(crate) fn flush(&self) -> Outcome<()> {
         Step::new("sync", &self.home()).run()
     }
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::machine::Machine;
+use crate::measure::Pairs;
 use crate::rows::{Figure, Goal, Line, Row};
 
 /// The lines of one number of skills.
@@ -130,6 +131,35 @@ fn write_line(out: &mut impl Write, line: &Line) -> io::Result<()> {
             opened.store_bytes,
             verdict(line)
         ),
+        Ok(Figure::Alone(times)) => writeln!(
+            out,
+            " {:9.2} ms, least {:.2} ms, {} runs, {}  {}",
+            times.median(),
+            times.least(),
+            times.runs(),
+            line.against,
+            verdict(line)
+        ),
+        Ok(Figure::LessStart(pairs, start)) => {
+            let (theirs, start_ms) = (pairs.theirs.median(), start.median());
+            let left =
+                format!("{theirs:.2} ms less {start_ms:.2} ms to start git = {:.2} ms", theirs - start_ms);
+            let Some(ours) = pairs.ours.as_ref() else {
+                return writeln!(out, " {left}, {}", line.against);
+            };
+            let ratio = pairs.ratio_less(start).unwrap_or(f64::NAN);
+            writeln!(
+                out,
+                " {:9.2} ms, {} {left}: x{ratio:.2}, least {:.2} / {:.2} less {:.2} ms, {} turns  {}",
+                ours.median(),
+                line.against,
+                ours.least(),
+                pairs.theirs.least(),
+                start.least(),
+                pairs.runs(),
+                verdict(line)
+            )
+        }
         Ok(Figure::Pairs(pairs)) => {
             let theirs = pairs.theirs.median();
             let Some(ours) = pairs.ours.as_ref() else {
@@ -180,6 +210,7 @@ fn goal(goal: Goal) -> String {
     match goal {
         Goal::Ratio(most) => format!("goal <= {most}x"),
         Goal::MoreMs(most) => format!("goal <= {most} ms more"),
+        Goal::MostMs(most) => format!("goal <= {most} ms"),
         Goal::PeakMib(most) => format!("goal <= {most} MiB"),
         Goal::NothingOpened => "goal 0 payload files".to_owned(),
         Goal::None => String::new(),
@@ -197,17 +228,19 @@ fn line_json(line: &Line) -> Value {
             "other_store_files": opened.store,
             "store_bytes_read": opened.store_bytes,
         }),
-        Ok(Figure::Pairs(pairs)) => json!({
-            "ours_median_ms": pairs.ours.as_ref().map(|ours| ours.median()),
-            "against_median_ms": pairs.theirs.median(),
-            "ours_least_ms": pairs.ours.as_ref().map(|ours| ours.least()),
-            "against_least_ms": pairs.theirs.least(),
-            "ratio": pairs.ratio(),
-            "ratio_p10_p90": pairs.ratio_spread(),
-            "difference_ms": pairs.difference_ms(),
-            "difference_ms_p10_p90": pairs.difference_spread(),
-            "pairs": pairs.runs(),
+        Ok(Figure::Alone(times)) => json!({
+            "ours_median_ms": times.median(),
+            "ours_least_ms": times.least(),
+            "runs": times.runs(),
         }),
+        Ok(Figure::LessStart(pairs, start)) => {
+            let mut figure = pairs_json(pairs);
+            figure["start_median_ms"] = json!(start.median());
+            figure["start_least_ms"] = json!(start.least());
+            figure["ratio_less_start"] = json!(pairs.ratio_less(start));
+            figure
+        }
+        Ok(Figure::Pairs(pairs)) => pairs_json(pairs),
     };
     json!({
         "row": line.row.slug(),
@@ -216,5 +249,19 @@ fn line_json(line: &Line) -> Value {
         "goal": goal(line.goal),
         "met": line.met(),
         "figure": figure,
+    })
+}
+
+fn pairs_json(pairs: &Pairs) -> Value {
+    json!({
+        "ours_median_ms": pairs.ours.as_ref().map(|ours| ours.median()),
+        "against_median_ms": pairs.theirs.median(),
+        "ours_least_ms": pairs.ours.as_ref().map(|ours| ours.least()),
+        "against_least_ms": pairs.theirs.least(),
+        "ratio": pairs.ratio(),
+        "ratio_p10_p90": pairs.ratio_spread(),
+        "difference_ms": pairs.difference_ms(),
+        "difference_ms_p10_p90": pairs.difference_spread(),
+        "pairs": pairs.runs(),
     })
 }

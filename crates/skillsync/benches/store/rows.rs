@@ -3,10 +3,11 @@
 
 use crate::Outcome;
 use crate::floors;
-use crate::measure::{self, Pairs, Side, Step};
+use crate::measure::{self, Pairs, Side, Step, Times};
 use crate::opens::{self, Opened};
 use crate::options::{Options, Sides};
 use crate::place::{Place, Store};
+use crate::projects;
 use crate::workload;
 
 /// A row of the bench.
@@ -24,14 +25,36 @@ pub(crate) enum Row {
     Start,
     /// Peak memory of all of these.
     Memory,
+    /// `sync check` of a project in which nothing changed.
+    Check,
+    /// `deploy` into a fresh project.
+    Deploy,
+    /// `sync pull` of skills that were edited in a project.
+    Pull,
+    /// The merge of one long text.
+    Merge,
+    /// Whole commands against the times that the mission gives (row Q16).
+    Seed,
     /// What the machine can do, with no program of ours.
     Floors,
 }
 
 impl Row {
     /// Every row, in the order in which they are measured.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Noop, Self::Verify, Self::FirstSync, Self::Add, Self::Memory, Self::Start, Self::Floors];
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Noop,
+        Self::Verify,
+        Self::FirstSync,
+        Self::Add,
+        Self::Memory,
+        Self::Start,
+        Self::Check,
+        Self::Deploy,
+        Self::Pull,
+        Self::Merge,
+        Self::Seed,
+        Self::Floors,
+    ];
 
     /// The rows whose cost depends on the number of skills.
     pub(crate) const SCALE: [Self; 5] = [Self::Noop, Self::Verify, Self::FirstSync, Self::Add, Self::Memory];
@@ -45,6 +68,11 @@ impl Row {
             Self::Add => "add",
             Self::Start => "start",
             Self::Memory => "memory",
+            Self::Check => "check",
+            Self::Deploy => "deploy",
+            Self::Pull => "pull",
+            Self::Merge => "merge",
+            Self::Seed => "seed",
             Self::Floors => "floors",
         }
     }
@@ -63,6 +91,8 @@ pub(crate) enum Goal {
     Ratio(f64),
     /// Median of ours less median of the reference, at most, in ms.
     MoreMs(f64),
+    /// Median of ours, at most, in ms.
+    MostMs(f64),
     /// Peak resident memory, at most, in MiB.
     PeakMib(f64),
     /// No payload file opened.
@@ -76,6 +106,10 @@ pub(crate) enum Goal {
 pub(crate) enum Figure {
     /// Times of ours and of the reference.
     Pairs(Pairs),
+    /// The same, and the times of starting the reference's program, which are taken off.
+    LessStart(Pairs, Times),
+    /// Times of ours, with no reference that could be run.
+    Alone(Times),
     /// Peak resident memory in KiB.
     PeakKib(u64),
     /// Files that were opened.
@@ -104,6 +138,10 @@ impl Line {
     pub(crate) fn met(&self) -> Option<bool> {
         match (self.goal, self.figure.as_ref().ok()?) {
             (Goal::Ratio(most), Figure::Pairs(pairs)) => pairs.ratio().map(|ratio| ratio <= most),
+            (Goal::Ratio(most), Figure::LessStart(pairs, start)) => {
+                pairs.ratio_less(start).map(|ratio| ratio <= most)
+            }
+            (Goal::MostMs(most), Figure::Alone(times)) => Some(times.median() <= most),
             (Goal::MoreMs(most), Figure::Pairs(pairs)) => pairs.difference_ms().map(|more| more <= most),
             (Goal::PeakMib(most), Figure::PeakKib(kib)) => Some(*kib as f64 / 1024.0 <= most),
             (Goal::NothingOpened, Figure::Opened(opened)) => Some(opened.payload == 0),
@@ -121,8 +159,14 @@ pub(crate) fn measure(row: Row, place: &Place, options: &Options) -> Vec<Line> {
             let pairs = noop(place, options.runs(31)).map(Figure::Pairs);
             let mut lines = vec![line(row, "sync, nothing to do", against, Goal::Ratio(0.75), pairs)];
             if place.sides == Sides::Both {
-                let opened = place.settle().and_then(|()| opens::count(place)).map(Figure::Opened);
-                lines.push(line(row, "the same, files opened", "strace", Goal::NothingOpened, opened));
+                let opened = place.settle().and_then(|()| opens::count(place, Store::Settled, &["sync"]));
+                lines.push(line(
+                    row,
+                    "the same, files opened",
+                    "strace",
+                    Goal::NothingOpened,
+                    opened.map(Figure::Opened),
+                ));
             }
             lines
         }
@@ -140,6 +184,9 @@ pub(crate) fn measure(row: Row, place: &Place, options: &Options) -> Vec<Line> {
         }
         Row::Start => start(place, options.runs(101)),
         Row::Memory => memory(place),
+        Row::Check | Row::Deploy | Row::Pull | Row::Merge | Row::Seed => {
+            projects::measure(row, place, options)
+        }
         Row::Floors => floors::measure(place, options.runs(11)),
     }
 }
@@ -248,7 +295,7 @@ fn memory(place: &Place) -> Vec<Line> {
 }
 
 /// Our side of a pair, unless only the reference runs.
-fn ours<'a>(place: &Place, side: impl FnOnce() -> Outcome<Side<'a>>) -> Outcome<Option<Side<'a>>> {
+pub(crate) fn ours<'a>(place: &Place, side: impl FnOnce() -> Outcome<Side<'a>>) -> Outcome<Option<Side<'a>>> {
     match place.sides {
         Sides::Both => side().map(Some),
         Sides::Reference => Ok(None),

@@ -68,6 +68,28 @@ pub(crate) fn generate(folder: &Path, shape: Shape) -> io::Result<u64> {
     Ok(bytes)
 }
 
+/// A `SKILL.md` of `lines` lines below its frontmatter, no two alike, for the skill with this number.
+pub(crate) fn long_text(number: usize, lines: usize) -> String {
+    let (mut text, mut random) = (frontmatter(number), Random::new(number, 0));
+    for line in 0..lines {
+        text.push_str(&format!("{line}:"));
+        for _ in 0..12 {
+            text.push(' ');
+            text.push_str(random.word());
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// `size` bytes that no two numbers share.
+pub(crate) fn noise(number: usize, size: usize) -> Vec<u8> {
+    let mut random = Random::new(number, 1);
+    let mut bytes: Vec<u8> = (0..size.div_ceil(8)).flat_map(|_| random.next().to_le_bytes()).collect();
+    bytes.truncate(size);
+    bytes
+}
+
 fn content(path: &str, number: usize, size: u64, random: &mut Random) -> String {
     let (mut text, before, after) = match path {
         "SKILL.md" => (frontmatter(number), "", ""),

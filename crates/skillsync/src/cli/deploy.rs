@@ -9,6 +9,7 @@ use skillsync_core::name::SkillName;
 use crate::cli::{Cx, complete};
 use crate::ops;
 use crate::ops::deploy::{Deployed, IfDrifted, Line, Names, Request, Status, deploy, plan};
+use crate::ops::project::Recovered;
 use crate::ui::{Exit, Screen, Show, Stop, Tone};
 
 /// Copy skills into a project and record what was copied
@@ -64,14 +65,16 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &DeployArgs) -> Result<Exit, Stop> {
             }
         }
     }
-    for (left, kept) in &deployed.recovered {
-        cx.ui.note(format_args!(
-            "a killed command left {}; it is in trash: {}",
-            left.display(),
-            kept.display()
-        ));
-    }
+    note_recovered(cx, &deployed.recovered);
     Ok(deployed.exit())
+}
+
+/// Says what killed commands left in the project.
+pub(crate) fn note_recovered(cx: &mut Cx<'_>, recovered: &[Recovered]) {
+    for Recovered { path, kept } in recovered {
+        let (path, kept) = (path.display(), kept.display());
+        cx.ui.note(format_args!("a killed command left {path}; it is in trash: {kept}"));
+    }
 }
 
 /// Splits what was typed into names and, last, the project. With `all` there are no names.

@@ -68,15 +68,7 @@ fn advise(cx: &mut Cx<'_>, checked: &Checked) {
     }
     if let Some(one) = first(DriftType::Conflict) {
         let pull = format!("skillsync sync pull '{project}' --artifacts {}", one.artifact_name);
-        cx.ui.hint(format_args!(
-            "{} changed on both sides. Five ways out:\n\
-             merge both:               {pull}\n\
-             keep the project's:       {pull} --strategy overwrite\n\
-             keep the collection's:    {pull} --strategy overwrite --prefer collection\n\
-             keep both, as two:        {pull} --strategy fork\n\
-             by hand:                  edit the copy, or `skillsync edit {}`",
-            one.artifact_name, one.artifact_name
-        ));
+        cx.ui.hint(ways_out(one, &pull));
     }
     if let Some(one) = first(DriftType::Removed) {
         cx.ui.hint(format_args!(
@@ -101,6 +93,25 @@ impl Show for Checked {
         }
         Ok(())
     }
+}
+
+/// The five ways out of a conflict (checklist Q14); where one side deleted the artifact, those that are left.
+fn ways_out(one: &Drifted, pull: &str) -> String {
+    let name = &one.artifact_name;
+    let (in_project, in_store) = (one.project_sha.is_some(), one.collection_sha.is_some());
+    let both = in_project && in_store;
+    let ways = [
+        (both, "merge both:", pull.to_owned()),
+        (true, "keep the project's:", format!("{pull} --strategy overwrite")),
+        (true, "keep the collection's:", format!("{pull} --strategy overwrite --prefer collection")),
+        (in_project, "keep both, as two:", format!("{pull} --strategy fork")),
+        (both, "by hand:", format!("edit the copy, or `skillsync edit {name}`")),
+    ];
+    let count = ["No", "One", "Two", "Three", "Four", "Five"][ways.iter().filter(|way| way.0).count()];
+    let what =
+        if both { "changed on both sides" } else { "was deleted on one side and changed on the other" };
+    let ways = ways.iter().filter(|way| way.0).map(|(_, way, command)| format!("\n{way:<25} {command}"));
+    format!("{name} {what}. {count} ways out:{}", ways.collect::<String>())
 }
 
 /// The table of drifts.

@@ -2,11 +2,13 @@
 
 use std::io::{self, Write};
 
+use skillsync_core::digest::ContentHash;
+
 use crate::cli::Cx;
 use crate::cli::sync_check::table;
 use crate::cli::sync_pull::SyncPullArgs;
 use crate::ops;
-use crate::ops::pull::{Action, Preview, preview};
+use crate::ops::pull::{Action, Candidate, Preview, preview};
 use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Show what `sync pull` would look at, with hashes and strategy
@@ -40,29 +42,29 @@ impl Show for Preview {
         table(self.candidates.iter().map(|one| &one.drift), out)?;
         writeln!(out)?;
         for one in &self.candidates {
-            let short = |hash: &Option<skillsync_core::digest::ContentHash>| {
-                hash.as_ref().map_or_else(|| "-".to_owned(), |hash| hash.hex()[..12].to_owned())
-            };
-            let drift = &one.drift;
-            writeln!(
-                out,
-                "{}: {} (deployed {}, store {}, project {})",
-                drift.artifact_name,
-                match (one.action, drift.baseline_sha) {
-                    (Action::Merge, None) => "merge, with no content known that both had",
-                    _ => said(one.action),
-                },
-                short(&drift.baseline_sha),
-                short(&drift.collection_sha),
-                short(&drift.project_sha)
-            )?;
+            writeln!(out, "{}", line(one))?;
         }
         Ok(())
     }
 }
 
+/// What would be done about one artifact, and the three contents it is about (checklist Q13).
+pub(crate) fn line(one: &Candidate) -> String {
+    let short = |hash: &Option<ContentHash>| {
+        hash.as_ref().map_or_else(|| "-".to_owned(), |hash| hash.hex()[..12].to_owned())
+    };
+    let drift = &one.drift;
+    let what = match (one.action, drift.baseline_sha) {
+        (Action::Merge, None) => "merge, with no content known that both had",
+        _ => said(one.action),
+    };
+    let (base, store) = (short(&drift.baseline_sha), short(&drift.collection_sha));
+    let project = short(&drift.project_sha);
+    format!("{}: {what} (deployed {base}, store {store}, project {project})", drift.artifact_name)
+}
+
 /// What an action is for a person.
-pub(crate) fn said(action: Action) -> &'static str {
+fn said(action: Action) -> &'static str {
     match action {
         Action::Take => "the store takes the project's content",
         Action::Merge => "merge on what was deployed",

@@ -9,7 +9,8 @@ use skillsync_core::merge::ShowBase;
 use skillsync_core::name::SkillName;
 use skillsync_store::ledger::CopyKey;
 
-use crate::cli::{Cx, complete};
+use crate::cli::deploy::note_recovered;
+use crate::cli::{Cx, complete, sync_preview};
 use crate::ops::pull::{
     Action, Choice, Prefer, Preview, Request, RolledBack, Strategy, SyncResult, SyncStatus, plan, preview,
     pull, rollback,
@@ -95,6 +96,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &SyncPullArgs) -> Result<Exit, Stop> {
         }
         let rolled_back = rollback(cx.world, &store, &args.project, intent)?;
         cx.ui.show(&rolled_back)?;
+        note_recovered(cx, &rolled_back.recovered);
         for error in rolled_back.artifacts.iter().filter_map(|one| one.error.as_ref()) {
             cx.ui.failed_report(error);
         }
@@ -119,6 +121,11 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &SyncPullArgs) -> Result<Exit, Stop> {
 
 /// Shows what would be pulled and asks whether to go on (checklist Q13).
 fn confirmed(cx: &mut Cx<'_>, expected: &Preview) -> Result<bool, Stop> {
+    if cx.ui.is_asking() {
+        for one in &expected.candidates {
+            cx.ui.note(sync_preview::line(one));
+        }
+    }
     let names: Vec<&str> = expected.candidates.iter().map(|one| one.drift.artifact_name.as_str()).collect();
     let question = format!("Proceed with sync? {}: {}", plural(names.len(), "artifact"), names.join(", "));
     Ok(cx.ui.confirm(&question, Answer::Yes)? == Answer::Yes)
@@ -155,6 +162,7 @@ fn ask(cx: &mut Cx<'_>, expected: &Preview) -> Result<BTreeMap<CopyKey, Choice>,
 
 fn show(cx: &mut Cx<'_>, result: SyncResult) -> Result<Exit, Stop> {
     cx.ui.show(&result)?;
+    note_recovered(cx, &result.recovered);
     for unsettled in &result.conflicts {
         let name = &unsettled.artifact_name;
         if let Some(error) = &unsettled.error {

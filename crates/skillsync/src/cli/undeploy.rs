@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 
-use crate::cli::deploy::names_and_project;
+use crate::cli::deploy::{names_and_project, note_recovered};
 use crate::cli::{Cx, complete};
 use crate::ops;
 use crate::ops::undeploy::{Request, Undeployed, plan, undeploy};
@@ -33,14 +33,15 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &UndeployArgs) -> Result<Exit, Stop> {
         undeploy(cx.world, &store, &request)?
     };
     cx.ui.show(&undeployed)?;
+    for error in undeployed.errors() {
+        cx.ui.failed_report(error);
+    }
     for line in &undeployed.artifacts {
-        if let Some(error) = &line.error {
-            cx.ui.failed_report(error);
-        }
         if let (true, Some(kept)) = (line.edited, &line.trash) {
             cx.ui.note(format_args!("{} was edited; it is kept for 24 hours: {}", line.path, kept.display()));
         }
     }
+    note_recovered(cx, &undeployed.recovered);
     Ok(undeployed.exit())
 }
 

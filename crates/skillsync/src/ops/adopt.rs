@@ -4,14 +4,15 @@
 use serde::Serialize;
 use skillsync_core::artifact;
 use skillsync_core::diff::{self, Status};
-use skillsync_core::digest::{ContentHash, FileDigest};
-use skillsync_core::merge::{self, Labels, ShowBase};
+use skillsync_core::digest::ContentHash;
+use skillsync_core::merge::{Labels, ShowBase};
 use skillsync_core::name::{SkillName, TargetId};
 use skillsync_core::path::SkillPath;
 use skillsync_core::skill::{ArtifactType, Origin, State};
 use skillsync_store::index::{Index, Key};
 use skillsync_store::meta::Meta;
 use skillsync_store::objects::Batch;
+use skillsync_store::payload::Payload;
 use skillsync_store::render;
 use skillsync_store::skills::{self, Change, HandEdit};
 use skillsync_store::store::{Store, Transaction, Writing};
@@ -22,11 +23,10 @@ use super::sync::{self, Synced};
 use crate::ui::Report;
 use crate::world::World;
 
-mod payload;
+mod read;
 mod refuse;
 mod survey;
 
-use payload::Payload;
 use survey::{Base, Edit, Site, labels, survey};
 
 /// What is to be settled, and how.
@@ -203,20 +203,21 @@ impl Case {
         let head = meta.head();
         let current = store.objects().tree(&head.tree)?;
         let (payload, merged_with) = self.merged(store, meta, edit)?;
-        if payload.tree == current {
+        if *payload.tree() == current {
             return Ok(Decision::NothingNew);
         }
         if self.canonical_too {
             return Err(refuse::canonical_first(store, &self.name));
         }
-        let main = artifact::main_file(meta.artifact_type, &self.name, &payload.tree)?.digest;
-        edit::check_main(meta.artifact_type, &self.name, payload.bytes(&main).unwrap_or_default())?;
+        artifact::main_file(meta.artifact_type, &self.name, payload.tree())?;
+        let main = payload.get(&meta.artifact_type.main_file(&self.name)).unwrap_or_default();
+        edit::check_main(meta.artifact_type, &self.name, main)?;
         let changed = |change: diff::Change| ChangedFile {
             mode_only: change.mode_only(),
             path: change.path,
             status: change.status,
         };
-        let changes = diff::changes(&current, &payload.tree).into_iter().map(changed).collect();
+        let changes = diff::changes(&current, payload.tree()).into_iter().map(changed).collect();
         Ok(Decision::Version(New { payload, merged_with, changes }))
     }
 
@@ -224,27 +225,18 @@ impl Case {
     fn merged(&self, store: &Store, meta: &Meta, edit: &Payload) -> Result<(Payload, Option<u32>), Error> {
         let head = meta.head();
         let Some(base) = self.base else { return Err(refuse::base_unknown(&self.name, &self.sites)) };
-        let (from, theirs) = (store.objects().open(&base.tree)?, store.objects().open(&head.tree)?);
-        let stored = |digest: &FileDigest| {
-            let is_theirs = theirs.tree().files().any(|(_, file)| file.digest == *digest);
-            let holder = if is_theirs { &theirs } else { &from };
-            Ok::<_, Error>(holder.read(digest)?.into_owned())
-        };
-        let mut read = |digest: &FileDigest| match edit.bytes(digest) {
-            Some(bytes) => Ok(bytes.to_vec()),
-            None => stored(digest),
-        };
+        let objects = store.objects();
+        let from = Payload::of_version(objects, &base.tree)?;
+        let theirs = Payload::of_version(objects, &head.tree)?;
         let labels = Labels { ours: "edit", base: "base", theirs: "head", show_base: ShowBase::No };
-        let merge = merge::trees(from.tree(), &edit.tree, theirs.tree(), &mut read, &labels)?;
+        let merge = Payload::merge(&from, edit, &theirs, &labels);
         if !merge.conflicts.is_empty() {
             let paths: Vec<String> =
                 merge.conflicts.iter().map(|conflict| conflict.path.to_string()).collect();
             return Err(refuse::conflict(&self.name, &self.sites, base.number, head.number, &paths));
         }
         let merged_with = (base.tree != head.tree).then_some(head.number);
-        let root = survey::root(&self.sites);
-        let payload = Payload::merged(merge, edit, stored, root)?;
-        Ok((payload, merged_with))
+        Ok((Payload::merged(&merge, [&from, edit, &theirs])?, merged_with))
     }
 
     fn report(&self, decision: &Decision) -> Settled {
@@ -269,7 +261,7 @@ impl Case {
             Decision::Version(new) => {
                 settled.outcome = Outcome::Adopted;
                 settled.version = head.map(|head| head.number + 1);
-                settled.content_hash = Some(new.payload.tree.content_hash());
+                settled.content_hash = Some(new.payload.tree().content_hash());
                 settled.merged_with = new.merged_with;
                 settled.changes = new.changes.iter().map(ChangedFile::copied).collect();
                 settled.revived = self.meta.as_ref().is_some_and(|meta| meta.state == State::PendingRemove);
@@ -291,7 +283,7 @@ impl Case {
         let (Some(meta), Intent::Adopt { reason }) = (&self.meta, &request.intent) else { return Ok(()) };
         let store = writing.store();
         let batch = Batch::new(store.layout(), transaction.dir())?;
-        let staged = skills::stage_bytes(transaction, &batch, &self.name, &new.payload.contents())?;
+        let staged = skills::stage_payload(transaction, &batch, &self.name, &new.payload)?;
         let told = || format!("hand edit in {}", labels(&self.sites).join(", "));
         let change = Change {
             reason: Some(reason.clone().unwrap_or_else(told)),

@@ -2,7 +2,7 @@
 //! A copy that drifted is only replaced on request, and what is replaced waits in trash.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use skillsync_core::digest::ContentHash;
@@ -17,11 +17,14 @@ use skillsync_store::project::{self, Entering};
 use skillsync_store::skills;
 use skillsync_store::store::{Store, Writing};
 
-use super::project::{Compared, Folder, Opened, open};
-use super::target::tools;
+use super::project::{Compared, Folder, Opened, Recovered, open};
 use super::{Error, Refusal, write};
 use crate::ui::{Exit, Report};
 use crate::world::World;
+
+mod folders;
+
+use folders::chosen_folders;
 
 /// What is to be deployed, and where.
 #[derive(Debug, Clone)]
@@ -61,8 +64,8 @@ pub struct Deployed {
     pub project: PathBuf,
     /// One for each artifact and folder.
     pub artifacts: Vec<Line>,
-    /// What killed commands left in the project and is in trash now: where it was, where it is.
-    pub recovered: Vec<(PathBuf, PathBuf)>,
+    /// What killed commands left in the project and is in trash now.
+    pub recovered: Vec<Recovered>,
     /// Whether this is a plan and nothing was changed.
     pub dry_run: bool,
 }
@@ -138,7 +141,7 @@ pub fn deploy(world: &World, store: &Store, request: &Request) -> Result<Deploye
     write(store, |writing, index| {
         let store = writing.store();
         let (mut opened, mut steps) = steps(world, store, index, request)?;
-        let recovered = recover(store, &opened, steps.iter().map(|step| &step.place))?;
+        let recovered = opened.recover(store, steps.iter().map(|step| &step.place))?;
         enter(writing, &opened, &mut steps)?;
         save(store, &mut opened, &steps)?;
         Ok(Deployed {
@@ -231,58 +234,6 @@ fn heads(store: &Store, index: &Index, names: &Names) -> Result<BTreeMap<SkillNa
     Ok(heads)
 }
 
-/// The names of the agents' folders that new copies go into: of the named tools; else all that have deployments; else
-/// `.claude`, or the one other that the project has.
-fn chosen_folders(store: &Store, opened: &mut Opened, named: &[String]) -> Result<Vec<String>, Error> {
-    let tools = tools(store.layout().root())?;
-    let ensure = |opened: &mut Opened, skills: &str| -> Result<String, Error> {
-        let agent = opened.project.agent_folder(skills);
-        let name = agent.name.clone();
-        if !opened.folders.iter().any(|folder| folder.agent.name == name) {
-            opened.project.require_agent_folder(&agent)?;
-            opened.folders.push(Folder::read(agent, &mut opened.cache)?);
-        }
-        Ok(name)
-    };
-    if !named.is_empty() {
-        let mut chosen = Vec::new();
-        for tool in named {
-            let name = ensure(opened, tools.get(tool)?.project.as_str())?;
-            if !chosen.contains(&name) {
-                chosen.push(name);
-            }
-        }
-        return Ok(chosen);
-    }
-    let used: Vec<String> =
-        opened.folders.iter().filter(|f| f.has_deployments()).map(|f| f.agent.name.clone()).collect();
-    if !used.is_empty() {
-        return Ok(used);
-    }
-    opened.add_agent_folders(store)?;
-    // Only folders that are an agent's for certain: `skills`, `agent` and `data` may be anything.
-    let names = opened.folders.iter().map(|folder| folder.agent.name.clone());
-    let there: Vec<String> = names.filter(|name| name.starts_with('.')).collect();
-    match there.as_slice() {
-        [only] => Ok(vec![only.clone()]),
-        several if several.is_empty() || several.iter().any(|name| name == DEFAULT_FOLDER) => {
-            Ok(vec![ensure(opened, tools.get(DEFAULT_TOOL)?.project.as_str())?])
-        }
-        several => Err(Refusal {
-            kind: Kind::Invalid,
-            code: "folder-ambiguous",
-            message: format!("the project has folders of several agents: {}", several.join(", ")),
-            hint: Some("say whose: --tool NAME, once for each".to_owned()),
-        }
-        .into()),
-    }
-}
-
-/// The folder that nearly every agent reads.
-const DEFAULT_FOLDER: &str = ".claude";
-/// Whose folder that is.
-const DEFAULT_TOOL: &str = "claude-code";
-
 fn blank(place: project::Place) -> Step {
     let line = Line {
         artifact_name: place.name.clone(),
@@ -367,24 +318,6 @@ fn drifted(step: &Step, request: &Request, baseline: Option<ContentHash>) -> Ref
         ),
     };
     Refusal { kind: Kind::Conflict, code: "copy-drifted", message, hint: Some(hint) }
-}
-
-/// Moves to trash what killed commands left beside the places.
-pub(super) fn recover<'p>(
-    store: &Store,
-    opened: &Opened,
-    places: impl Iterator<Item = &'p project::Place>,
-) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
-    let mut looked: Vec<&Path> = Vec::new();
-    let mut recovered = Vec::new();
-    for place in places {
-        let Some(folder) = place.path.parent() else { continue };
-        if !looked.contains(&folder) {
-            looked.push(folder);
-            recovered.extend(project::recover(store, &opened.project, place)?);
-        }
-    }
-    Ok(recovered)
 }
 
 /// Puts the copies in that have to be written, and notes in each step what became of it.

@@ -1,20 +1,18 @@
 //! A project as every command about projects sees it: its deployments, each compared with the store. It only reads;
 //! the caches it fills are the caller's to save.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use skillsync_core::digest::ContentHash;
-use skillsync_core::drift::{self, Ancestry, Drift};
 use skillsync_core::name::SkillName;
-use skillsync_core::skill::{ArtifactType, State};
-use skillsync_store::deployment::{self, Content, Record, skillmeat};
+use skillsync_core::skill::ArtifactType;
+use skillsync_store::deployment::{self, Record, skillmeat};
 use skillsync_store::index::Index;
-use skillsync_store::ledger::{CopyKey, Kept, Ledger};
-use skillsync_store::meta::Meta;
+use skillsync_store::ledger::{CopyKey, Ledger};
 use skillsync_store::project::{self, AgentFolder, Looked, Place, Project};
 use skillsync_store::store::Store;
-use skillsync_store::{fs, parallel, skills};
+use skillsync_store::{fs, parallel};
 
 use super::target::tools;
 use super::{Error, Refusal};
@@ -22,8 +20,11 @@ use crate::ui::Report;
 use crate::world::World;
 
 mod base;
+mod compare;
 
 pub use base::payload_of;
+use compare::compare;
+pub use compare::{Compared, InStore};
 
 /// A project that is open: what its files say of its deployments, and what this store knows of them.
 pub struct Opened {
@@ -97,6 +98,18 @@ impl Opened {
         Ok(())
     }
 
+    /// Adds one agent's folder, there or not. Fails when it leads out of the project.
+    pub fn add_folder(&mut self, agent: AgentFolder) -> Result<(), Error> {
+        self.project.require_agent_folder(&agent)?;
+        match self.folders.iter_mut().find(|known| known.agent.name == agent.name) {
+            // Two agents with one folder may have their skills in different folders of it.
+            Some(known) => known.agent = agent,
+            None => self.folders.push(Folder::read(agent, &mut self.cache)?),
+        }
+        self.folders.sort_by(|a, b| a.agent.cmp(&b.agent));
+        Ok(())
+    }
+
     /// Writes back what was seen. A cache: failing costs only time.
     pub fn save_cache(&self, store: &Store) {
         let layout = store.layout();
@@ -119,6 +132,25 @@ impl Opened {
             Some(below) => self.project.place_at(&folder.agent, artifact_type, name, below),
             None => self.project.place(&folder.agent, artifact_type, name)?,
         })
+    }
+
+    /// Moves to trash what killed commands left in the agents' folders and beside their copies, recorded or among
+    /// `places`, and says where each was and is.
+    pub fn recover<'p>(
+        &self,
+        store: &Store,
+        places: impl IntoIterator<Item = &'p Place>,
+    ) -> Result<Vec<Recovered>, Error> {
+        let mut folders: BTreeSet<PathBuf> = self.folders.iter().map(|f| f.agent.dir.clone()).collect();
+        let beside = |place: &Place| place.path.parent().map(Path::to_owned);
+        folders.extend(places.into_iter().filter_map(beside));
+        folders.extend(self.recorded()?.iter().filter_map(|subject| beside(&subject.place)));
+        let mut recovered = Vec::new();
+        for folder in folders {
+            let left = project::recover(store, &self.project, &folder)?;
+            recovered.extend(left.into_iter().map(|(path, kept)| Recovered { path, kept }));
+        }
+        Ok(recovered)
     }
 
     /// Every copy that is recorded, in the order of folders, types and names.
@@ -157,31 +189,48 @@ impl Opened {
     ) -> Vec<Outcome> {
         let this = &*self;
         let compared = parallel::map(wanted, |key| {
-            let Some(folder) = this.folders.iter().find(|folder| folder.agent.name == key.folder) else {
-                return Err((None, no_folder(key)));
-            };
-            let subject = this.subject(folder, key.artifact_type, &key.artifact_name);
-            let subject = subject.map_err(|e| (None, e))?;
-            let place = subject.place.clone();
-            compare(world, store, index, this, &subject).map_err(|e| (Some(place), e))
+            this.compare_one(world, store, index, key).map_err(|e| Box::new(this.failure(key, &e)))
         });
         let mut outcomes = Vec::with_capacity(compared.len());
-        for (key, compared) in wanted.iter().zip(compared) {
+        for compared in compared {
             outcomes.push(match compared {
                 Ok((compared, looked)) => {
                     looked.remember(&mut self.cache, &compared.place);
                     Ok(compared)
                 }
-                Err((place, error)) => Err(Failure {
-                    artifact_name: key.artifact_name.clone(),
-                    artifact_type: key.artifact_type,
-                    folder: key.folder.clone(),
-                    path: place.map(|place| place.path.display().to_string()),
-                    error: Report::of(&error),
-                }),
+                Err(failure) => Err(*failure),
             });
         }
         outcomes
+    }
+
+    fn compare_one(
+        &self,
+        world: &World,
+        store: &Store,
+        index: &Index,
+        key: &CopyKey,
+    ) -> Result<(Compared, Looked), Error> {
+        let folder = self.folder(key).ok_or_else(|| no_folder(key))?;
+        let subject = self.subject(folder, key.artifact_type, &key.artifact_name)?;
+        compare(world, store, index, self, &subject)
+    }
+
+    /// The agent's folder of a copy.
+    pub fn folder(&self, key: &CopyKey) -> Option<&Folder> {
+        self.folders.iter().find(|folder| folder.agent.name == key.folder)
+    }
+
+    fn failure(&self, key: &CopyKey, error: &Error) -> Failure {
+        let folder = self.folder(key);
+        let place = folder.and_then(|f| self.place(f, key.artifact_type, &key.artifact_name).ok());
+        Failure {
+            artifact_name: key.artifact_name.clone(),
+            artifact_type: key.artifact_type,
+            folder: key.folder.clone(),
+            path: place.map(|place| place.path.display().to_string()),
+            error: Report::of(error),
+        }
     }
 }
 
@@ -193,6 +242,15 @@ fn no_folder(key: &CopyKey) -> Error {
         hint: None,
     }
     .into()
+}
+
+/// What a killed command left in a project.
+#[derive(Debug, Serialize)]
+pub struct Recovered {
+    /// Where it was.
+    pub path: PathBuf,
+    /// Where in trash it is.
+    pub kept: PathBuf,
 }
 
 /// A copy to be compared.
@@ -219,160 +277,4 @@ pub struct Failure {
     pub path: Option<String>,
     /// Why.
     pub error: Report,
-}
-
-/// The store's side of a comparison.
-#[derive(Debug, Clone)]
-pub struct InStore {
-    /// Its version.
-    pub version: u32,
-    /// Its content.
-    pub content: Kept,
-}
-
-/// One copy, compared.
-#[derive(Debug)]
-pub struct Compared {
-    /// Which.
-    pub place: Place,
-    /// What the deployment file says; none when it has no record, or SkillMeat's whose content is not to be found.
-    pub record: Option<Record>,
-    /// Whether that record is SkillMeat's, taken over.
-    pub is_adopted: bool,
-    /// What the store has; none when it has no such artifact, or it is marked for removal.
-    pub store: Option<InStore>,
-    /// What the project has, exactly.
-    pub copy: Option<Content>,
-    /// The same as drift sees it: of a copy that differs in line ends alone what it is a copy of.
-    pub project: Option<ContentHash>,
-    /// What both are compared with.
-    pub baseline: Option<ContentHash>,
-    /// Where the object store has that, if it is known.
-    pub baseline_kept: Option<Kept>,
-    /// What the comparison says.
-    pub drift: Option<Drift>,
-    /// Whether the copy differs from what it is a copy of in line ends alone.
-    pub eol_only: bool,
-    /// Whether it differs from what was deployed in executable bits alone.
-    pub mode_changed: bool,
-    /// The version of this store that was deployed, if it is one.
-    pub deployed_version: Option<u32>,
-}
-
-impl Compared {
-    /// Whether the copy is another content than its record says, or gone. Unlike drift this is the same for every
-    /// store, so the deployment file, which they share, may say it.
-    pub fn is_edited(&self) -> bool {
-        self.record.as_ref().is_some_and(|record| self.project != Some(record.content_hash))
-    }
-}
-
-/// Compares one copy. Nothing is written.
-fn compare(
-    world: &World,
-    store: &Store,
-    index: &Index,
-    opened: &Opened,
-    subject: &Subject<'_>,
-) -> Result<(Compared, Looked), Error> {
-    let Subject { folder, place } = subject;
-    let (artifact_type, name) = (place.key.artifact_type, &place.key.artifact_name);
-    let looked = project::look(&opened.project, &opened.cache, place)?;
-    let head = skills::head(store, index, name)?;
-    let head = head.filter(|head| head.state == State::Active && head.artifact_type == artifact_type);
-    let ours = folder.records.iter().find(|r| r.key() == (artifact_type, name));
-    let copy = looked.content;
-    let known = opened.ledger.copy(&place.key);
-    if let (Some(record), Some(head), Some(copy)) = (ours, &head, &copy)
-        && record.tree == Some(copy.tree)
-        && head.tree == copy.tree
-    {
-        // As deployed, on both sides: the common case, which reads no record of the store.
-        let content = Kept { content_hash: copy.content_hash, tree: copy.tree };
-        let compared = Compared {
-            place: place.clone(),
-            record: Some(record.clone()),
-            is_adopted: false,
-            store: Some(InStore { version: head.version, content }),
-            copy: Some(*copy),
-            project: Some(copy.content_hash),
-            baseline: Some(copy.content_hash),
-            baseline_kept: Some(content),
-            drift: None,
-            eol_only: false,
-            mode_changed: false,
-            deployed_version: Some(head.version),
-        };
-        return Ok((compared, looked));
-    }
-    let meta = skills::find(store, name)?.filter(|meta| meta.artifact_type == artifact_type);
-    let in_store = meta.as_ref().filter(|meta| meta.state == State::Active).map(|meta| {
-        let head = meta.head();
-        let content = Kept { content_hash: head.content_hash, tree: head.tree };
-        InStore { version: head.number, content }
-    });
-    let adopted = match ours {
-        Some(_) => None,
-        None => base::adopt(world, store, &opened.project, folder, place, meta.as_ref())?,
-    };
-    let is_adopted = adopted.is_some();
-    let record = ours.cloned().or(adopted);
-    // A copy that nobody deployed, and that was pulled, has no record; what this store noted then counts.
-    let deployed = record.as_ref().map(|r| r.content_hash).or(known.map(|known| known.baseline.content_hash));
-    let is_own = known.is_some_and(|known| Some(known.baseline.content_hash) == deployed);
-    let taken = known.filter(|_| is_own).and_then(|known| known.taken);
-
-    let settled = base::settled(store, record.as_ref(), taken, in_store.as_ref(), copy.as_ref())?;
-    let store_hash = in_store.as_ref().map(|s| s.content.content_hash);
-    let baseline = deployed.as_ref().and_then(|deployed| {
-        let ancestry = Ancestry {
-            deployed,
-            lineage: record.as_ref().map_or(&[], |record| &*record.version_lineage),
-            is_own,
-            taken: taken.as_ref().map(|taken| &taken.content_hash),
-        };
-        let knows = |hash: &ContentHash| meta.as_ref().is_some_and(|meta| has_had(meta, hash));
-        drift::baseline(ancestry, knows, store_hash.as_ref(), settled.as_ref()).copied()
-    });
-    let drift = drift::drift(baseline.as_ref(), store_hash.as_ref(), settled.as_ref());
-    let baseline_kept = baseline.and_then(|hash| {
-        let of_ledger = known.into_iter().flat_map(|known| [Some(known.baseline), known.taken]).flatten();
-        let of_record = record.iter().filter(|r| r.content_hash == hash).filter_map(|r| r.tree);
-        let of_history = meta.iter().flat_map(Meta::versions).filter(|v| v.content_hash == hash);
-        let mut trees = of_ledger
-            .filter(|kept| kept.content_hash == hash)
-            .map(|kept| kept.tree)
-            .chain(of_record)
-            .chain(of_history.map(|version| version.tree));
-        trees.next().map(|tree| Kept { content_hash: hash, tree })
-    });
-    let eol_only = settled != copy.as_ref().map(|copy| copy.content_hash);
-    let deployed_tree = record.as_ref().and_then(|record| record.tree);
-    let mode_changed = !eol_only
-        && settled == record.as_ref().map(|record| record.content_hash)
-        && deployed_tree.is_some_and(|tree| copy.as_ref().is_some_and(|copy| copy.tree != tree));
-    let deployed_version = record.as_ref().zip(meta.as_ref()).and_then(|(record, meta)| {
-        let versions = meta.versions().iter().rev();
-        versions.filter(|v| v.content_hash == record.content_hash).map(|v| v.number).next()
-    });
-    let compared = Compared {
-        place: place.clone(),
-        record,
-        is_adopted,
-        store: in_store,
-        copy,
-        project: settled,
-        baseline,
-        baseline_kept,
-        drift,
-        eol_only,
-        mode_changed,
-        deployed_version,
-    };
-    Ok((compared, looked))
-}
-
-/// Whether a content is in the history of an artifact: as a version, or as what a version was merged from.
-fn has_had(meta: &Meta, hash: &ContentHash) -> bool {
-    meta.versions().iter().any(|version| version.content_hash == *hash || version.parents.contains(hash))
 }

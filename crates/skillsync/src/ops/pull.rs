@@ -5,24 +5,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use skillsync_core::drift::{DriftType, Recommendation};
-use skillsync_core::fault::Fault;
 use skillsync_core::merge::ShowBase;
 use skillsync_core::name::SkillName;
 use skillsync_core::words;
-use skillsync_store::deployment::{self, Content, Record};
-use skillsync_store::edit::{self, Handing};
 use skillsync_store::index::Index;
-use skillsync_store::lease::{Holder, Pulled};
-use skillsync_store::ledger::{Act, Copy, CopyKey, Kept, LastPull, Undo};
-use skillsync_store::objects::Batch;
-use skillsync_store::project::{self, Entering};
-use skillsync_store::skills::{self, Change};
-use skillsync_store::store::{Store, Transaction, Writing};
+use skillsync_store::ledger::CopyKey;
+use skillsync_store::store::Store;
 
 use super::check::drifted;
-use super::edit_skill::holder;
 use super::project::{Compared, Opened, open, open_deployed};
-use super::undeploy::{drop_records, not_deployed};
+use super::undeploy::not_deployed;
 use super::{Error, write};
 use crate::ui::Report;
 use crate::world::World;
@@ -30,12 +22,14 @@ use crate::world::World;
 mod prepare;
 mod report;
 mod rollback;
+mod round;
 
-use prepare::{Prepared, Step, prepare};
+use prepare::prepare;
 pub use report::{
     Action, Candidate, ConflictFile, Preview, Pulled as PulledCopy, SyncResult, SyncStatus, Unsettled,
 };
 pub use rollback::{Outcome, RolledBack, Undone, rollback};
+use round::Round;
 
 words!(
     /// How an edit in a project comes into the store (checklist Q10).
@@ -121,7 +115,7 @@ pub fn plan(world: &World, store: &Store, request: &Request) -> Result<SyncResul
     let mut result = SyncResult::new(&opened, failed);
     for (compared, key) in opened.compare(world, store, &index, &keys).into_iter().zip(&keys) {
         let choice = request.choice(key);
-        match compared.map(|compared| step(world, store, &opened, request, compared, choice)) {
+        match compared.map(|one| prepare(world, store, &opened.project, request, one, choice)) {
             Ok(Ok(step)) => result.planned(&step),
             Ok(Err(e)) => result.failed(key, Report::of(&e)),
             Err(failure) => result.failed(key, failure.error),
@@ -130,24 +124,15 @@ pub fn plan(world: &World, store: &Store, request: &Request) -> Result<SyncResul
     Ok(result.finished(SyncStatus::DryRun))
 }
 
-fn step(
-    world: &World,
-    store: &Store,
-    opened: &Opened,
-    request: &Request,
-    compared: Compared,
-    choice: Choice,
-) -> Result<Step, Error> {
-    prepare(world, store, &opened.project, request, compared, choice)
-}
-
 /// Pulls.
 pub fn pull(world: &World, store: &Store, request: &Request) -> Result<SyncResult, Error> {
     write(store, |writing, index| {
         let store = writing.store();
         let mut opened = opened(world, store, request)?;
+        let recovered = opened.recover(store, [])?;
         let (keys, failed) = candidates(world, store, index, &mut opened, request)?;
         let mut result = SyncResult::new(&opened, failed);
+        result.recovered = recovered;
         let mut undo = Vec::new();
         let mut pending = keys;
         // Two copies of one artifact come one after the other: the second meets what the first made.
@@ -159,12 +144,8 @@ pub fn pull(world: &World, store: &Store, request: &Request) -> Result<SyncResul
                 is_first
             });
             pending = later;
-            let mut round = Round { world, writing, index, opened: &mut opened, request };
+            let mut round = Round::new(world, writing, index, &mut opened, request);
             round.pull(&now, &mut result, &mut undo)?;
-        }
-        if !undo.is_empty() {
-            opened.ledger.last_pull = Some(LastPull { at: store.now_text(), undo });
-            opened.ledger.save(store.layout(), opened.project.root())?;
         }
         opened.save_cache(store);
         Ok(result.finished(SyncStatus::Success))
@@ -206,7 +187,9 @@ fn candidates(
     let mut failed = Vec::new();
     for outcome in opened.compare(world, store, index, &wanted) {
         match outcome {
-            Ok(compared) if is_pulled(&compared, is_named) => found.push(compared.place.key),
+            Ok(compared) if is_pulled(&compared, is_named, request.choice(&compared.place.key)) => {
+                found.push(compared.place.key)
+            }
             Ok(_) => {}
             Err(failure) => failed.push(failure),
         }
@@ -215,225 +198,16 @@ fn candidates(
 }
 
 /// Whether the project's side has anything to take. Executable bits and line ends only where the artifact is named.
-fn is_pulled(compared: &Compared, is_named: bool) -> bool {
+/// Where both sides agree, what is left of a pull that was killed: to note it.
+fn is_pulled(compared: &Compared, is_named: bool, choice: Choice) -> bool {
+    let is_pushed = choice == Choice::Pull(Strategy::Overwrite, Prefer::Collection);
     match compared.drift {
+        _ if compared.is_unnoted => true,
+        Some(drift) if drift.converged && is_pushed => true,
         Some(drift) => {
             let is_edited = matches!(drift.drift_type, DriftType::Modified | DriftType::Conflict);
             is_edited || drift.recommendation == Recommendation::PullFromProject
         }
         None => is_named && (compared.mode_changed || compared.eol_only),
-    }
-}
-
-/// Copies of different artifacts, pulled together.
-struct Round<'a, 'w> {
-    world: &'a World,
-    writing: &'a Writing<'w>,
-    index: &'a mut Index,
-    opened: &'a mut Opened,
-    request: &'a Request,
-}
-
-impl Round<'_, '_> {
-    fn pull(&mut self, keys: &[CopyKey], result: &mut SyncResult, undo: &mut Vec<Undo>) -> Result<(), Error> {
-        let store = self.writing.store();
-        let mut steps = Vec::new();
-        let compared = self.opened.compare(self.world, store, self.index, keys);
-        for (compared, key) in compared.into_iter().zip(keys) {
-            let choice = self.request.choice(key);
-            match compared.map(|one| step(self.world, store, self.opened, self.request, one, choice)) {
-                Ok(Ok(step)) => steps.push(step),
-                Ok(Err(e)) => result.failed(key, Report::of(&e)),
-                Err(failure) => result.failed(key, failure.error),
-            }
-        }
-        let transaction = self.writing.transaction()?;
-        self.commit(&transaction, &mut steps)?;
-        for step in steps {
-            match self.settle(&transaction, &step) {
-                Ok(Some(act)) => {
-                    let before = self.opened.ledger.copy(&step.compared.place.key).cloned();
-                    undo.push(Undo { key: step.compared.place.key.clone(), before, act });
-                    self.note(&step)?;
-                    result.done(&step);
-                }
-                Ok(None) => result.done(&step),
-                Err(e) => result.failed(&step.compared.place.key, Report::of(&e)),
-            }
-        }
-        Ok(transaction.finish()?)
-    }
-
-    /// Makes the versions of all steps together, and stores what the project has: it is the base of the next merge, and
-    /// what a rollback puts back.
-    fn commit(&mut self, transaction: &Transaction, steps: &mut [Step]) -> Result<(), Error> {
-        let store = self.writing.store();
-        let batch = Batch::new(store.layout(), transaction.dir())?;
-        let mut changes = Vec::new();
-        let mut of_step = Vec::new();
-        for (number, step) in steps.iter_mut().enumerate() {
-            if let Some(payload) = &step.copy {
-                skills::batch_payload(&batch, payload)?;
-            }
-            if let Prepared::Version(version) = &step.prepared {
-                let staged = skills::stage_payload(transaction, &batch, &version.name, &version.payload)?;
-                changes.push(Change {
-                    parents: version.parents.clone(),
-                    reason: Some(version.reason.clone()),
-                    artifact_type: step.compared.place.artifact_type,
-                    ..Change::new(staged, skillsync_core::skill::Origin::Pull, version.source)
-                });
-                of_step.push(number);
-            }
-        }
-        let advanced = skills::advance(self.writing, transaction, batch, self.index, changes)?;
-        for (number, advanced) in of_step.into_iter().zip(advanced) {
-            steps[number].advanced = Some(match advanced {
-                Ok(advanced) => Ok(advanced.version.number),
-                Err(e) => Err(Error::from(e)),
-            });
-        }
-        Ok(())
-    }
-
-    /// Does what is left to do about one copy, and says how it is undone; none when nothing was done.
-    fn settle(&mut self, transaction: &Transaction, step: &Step) -> Result<Option<Act>, Error> {
-        match &step.prepared {
-            Prepared::Skip | Prepared::Undecided(_) => Ok(None),
-            Prepared::Nothing => Ok(Some(Act::Nothing)),
-            Prepared::Version(version) => match &step.advanced {
-                Some(Ok(after)) => {
-                    let (name, before) = (version.name.clone(), version.before);
-                    Ok(Some(Act::Version { name, before, after: *after }))
-                }
-                Some(Err(e)) => Err(super::Refusal::again(e).into()),
-                None => Ok(None),
-            },
-            Prepared::Conflict(conflict) => {
-                let Some(taken) = step.taken() else { return Ok(None) };
-                let pulled = Pulled {
-                    project: self.opened.project.id(),
-                    key: step.compared.place.key.clone(),
-                    baseline: step.baseline().unwrap_or(taken),
-                    taken,
-                };
-                let handing = Handing { merge: &conflict.merge, merged: &conflict.merged, pulled };
-                let holder: Holder = holder(self.world);
-                let begun = edit::begin_merged(self.writing, &step.compared.place.name, holder, handing)?;
-                conflict.handed_out.set(Some((begun.path, begun.lease.token))).ok();
-                Ok(Some(Act::WorkingCopy { token: begun.lease.token }))
-            }
-            Prepared::Push(is) => self.push(transaction, step, *is).map(Some),
-            Prepared::Drop => self.drop_copy(step).map(Some),
-        }
-    }
-
-    /// Puts the store's content into the project.
-    fn push(&mut self, transaction: &Transaction, step: &Step, is: Content) -> Result<Act, Error> {
-        let store = self.writing.store();
-        let place = &step.compared.place;
-        let entering = Entering {
-            place: place.clone(),
-            tree: store.objects().tree(&is.tree)?,
-            replaces: step.compared.copy.map(|copy| copy.content_hash),
-        };
-        let entered = project::enter(self.writing, transaction, &self.opened.project, &[entering])?;
-        for entered in entered {
-            entered?;
-        }
-        let before = self.record(place).cloned();
-        let record = match step.compared.record.clone() {
-            Some(record) => record.redeployed(store.now_text(), is),
-            None => {
-                let (name, below) = (place.name.clone(), place.below.clone());
-                Record::new(name, place.artifact_type, below, store.now_text(), is)
-            }
-        };
-        self.put_record(record, &place.key)?;
-        let was = step.compared.copy.map(Kept::from);
-        Ok(Act::Pushed { was, is: is.into(), record: before.map(Box::new) })
-    }
-
-    /// Takes the copy out of the project, if it is there, and drops its record.
-    fn drop_copy(&mut self, step: &Step) -> Result<Act, Error> {
-        let place = &step.compared.place;
-        project::take_out(self.writing.store(), &self.opened.project, place)?;
-        let record = self.record(place).cloned().or_else(|| step.compared.record.clone());
-        drop_records(self.opened, &[&place.key])?;
-        self.reread(&place.key)?;
-        Ok(Act::Dropped { was: step.compared.copy.map(Kept::from), record: record.map(Box::new) })
-    }
-
-    /// Notes what this store knows of the copy now.
-    fn note(&mut self, step: &Step) -> Result<(), Error> {
-        let key = step.compared.place.key.clone();
-        let ledger = &mut self.opened.ledger;
-        match &step.prepared {
-            Prepared::Skip | Prepared::Undecided(_) | Prepared::Conflict(_) => return Ok(()),
-            Prepared::Push(is) => ledger.deployed(&key, (*is).into()),
-            Prepared::Drop => ledger.set(&key, None),
-            Prepared::Nothing | Prepared::Version(_) => {
-                let Some(taken) = step.taken() else { return Ok(()) };
-                let record = step.compared.record.as_ref();
-                let deployed =
-                    record.and_then(|r| Some(Kept { content_hash: r.content_hash, tree: r.tree? }));
-                let baseline = deployed.or(step.baseline()).unwrap_or(taken);
-                ledger.set(&key, Some(Copy { key: key.clone(), baseline, taken: Some(taken) }));
-            }
-        }
-        // Now, and not at the end: a kill between two copies must not make the next check see what is settled as a
-        // conflict.
-        let root = self.opened.project.root().to_owned();
-        self.opened.ledger.save(self.writing.store().layout(), &root)?;
-        if matches!(step.prepared, Prepared::Nothing | Prepared::Version(_)) {
-            self.record_checked(step)?;
-        }
-        Ok(())
-    }
-
-    /// Notes in the deployment file that the copy is edited, and since when; a copy that had no record gets one, a
-    /// record of SkillMeat's becomes ours.
-    fn record_checked(&mut self, step: &Step) -> Result<(), Error> {
-        let now = self.writing.store().now_text();
-        let place = &step.compared.place;
-        let record = match (&step.compared.record, &step.compared.copy, step.taken()) {
-            (Some(record), ..) => record.clone().checked(now, step.compared.is_edited()),
-            (None, Some(copy), Some(_)) => {
-                let (name, below) = (place.name.clone(), place.below.clone());
-                Record::new(name, place.artifact_type, below, now, *copy)
-            }
-            _ => return Ok(()),
-        };
-        self.put_record(record, &place.key)
-    }
-
-    fn record(&self, place: &project::Place) -> Option<&Record> {
-        let folder = self.opened.folders.iter().find(|f| f.agent.name == place.key.folder)?;
-        folder.records.iter().find(|record| record.key() == (place.artifact_type, &place.name))
-    }
-
-    fn put_record(&mut self, record: Record, key: &CopyKey) -> Result<(), Error> {
-        let Some(folder) = self.opened.folders.iter_mut().find(|f| f.agent.name == key.folder) else {
-            return Ok(());
-        };
-        folder.records.retain(|known| known.key() != record.key());
-        folder.records.push(record);
-        folder.records.sort_by(|a, b| a.key().cmp(&b.key()));
-        Ok(deployment::write(&folder.agent.dir.join(deployment::FILE), folder.records.clone())?)
-    }
-
-    fn reread(&mut self, key: &CopyKey) -> Result<(), Error> {
-        if let Some(folder) = self.opened.folders.iter_mut().find(|f| f.agent.name == key.folder) {
-            *folder = super::project::Folder::read(folder.agent.clone(), &mut self.opened.cache)?;
-        }
-        Ok(())
-    }
-}
-
-/// A fault in the words of another: for errors that cannot be kept.
-impl super::Refusal {
-    fn again(fault: &dyn Fault) -> Self {
-        let message = skillsync_core::fault::with_causes(fault);
-        Self { kind: fault.kind(), code: fault.code(), message, hint: fault.hint() }
     }
 }

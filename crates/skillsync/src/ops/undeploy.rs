@@ -14,8 +14,7 @@ use skillsync_store::ledger::CopyKey;
 use skillsync_store::project;
 use skillsync_store::store::Store;
 
-use super::deploy::recover;
-use super::project::{Opened, Outcome, open_deployed};
+use super::project::{Opened, Outcome, Recovered, open_deployed};
 use super::target::tools;
 use super::{Error, Refusal, write};
 use crate::ui::{Exit, Report};
@@ -28,6 +27,10 @@ pub struct Undeployed {
     pub project: PathBuf,
     /// One for each copy.
     pub artifacts: Vec<Line>,
+    /// The names that are not deployed, where others were.
+    pub not_deployed: Vec<NotDeployed>,
+    /// What killed commands left in the project and is in trash now.
+    pub recovered: Vec<Recovered>,
     /// Whether this is a plan and nothing was changed.
     pub dry_run: bool,
 }
@@ -49,10 +52,26 @@ pub struct Line {
     pub error: Option<Report>,
 }
 
+/// A name that is not deployed.
+#[derive(Debug, Serialize)]
+pub struct NotDeployed {
+    /// What was asked for.
+    pub artifact_name: SkillName,
+    /// The same in words.
+    pub error: Report,
+}
+
 impl Undeployed {
-    /// Done, or partial when a copy is still there.
+    /// Done, or partial when a copy is still there, or a name was not deployed.
     pub fn exit(&self) -> Exit {
-        if self.artifacts.iter().any(|line| line.error.is_some()) { Exit::Partial } else { Exit::Done }
+        let all_out = self.artifacts.iter().all(|line| line.error.is_none());
+        if all_out && self.not_deployed.is_empty() { Exit::Done } else { Exit::Partial }
+    }
+
+    /// Why something was not done.
+    pub fn errors(&self) -> impl Iterator<Item = &Report> {
+        let still_there = self.artifacts.iter().filter_map(|line| line.error.as_ref());
+        still_there.chain(self.not_deployed.iter().map(|one| &one.error))
     }
 }
 
@@ -69,21 +88,22 @@ pub struct Request {
 
 /// What would be taken out. Changes nothing.
 pub fn plan(world: &World, store: &Store, request: &Request) -> Result<Undeployed, Error> {
-    let (opened, _, lines) = lines(world, store, &Index::load(store.layout()), request)?;
-    Ok(Undeployed { project: opened.project.path().to_owned(), artifacts: lines, dry_run: true })
+    let (_, _, expected) = expected(world, store, &Index::load(store.layout()), request)?;
+    Ok(expected)
 }
 
 /// Takes copies out.
 pub fn undeploy(world: &World, store: &Store, request: &Request) -> Result<Undeployed, Error> {
     write(store, |writing, index| {
         let store = writing.store();
-        let (opened, keys, mut lines) = lines(world, store, index, request)?;
+        let (opened, keys, mut undeployed) = expected(world, store, index, request)?;
+        undeployed.dry_run = false;
+        undeployed.recovered = opened.recover(store, [])?;
         let mut ledger = opened.ledger.clone();
         let mut gone = Vec::new();
-        for (key, line) in keys.iter().zip(&mut lines) {
+        for (key, line) in keys.iter().zip(&mut undeployed.artifacts) {
             let Some(folder) = opened.folders.iter().find(|f| f.agent.name == key.folder) else { continue };
             let place = opened.place(folder, key.artifact_type, &key.artifact_name)?;
-            recover(store, &opened, std::iter::once(&place))?;
             // The copy first: a record without a copy says that something is left to do.
             match project::take_out(store, &opened.project, &place) {
                 Ok(kept) => {
@@ -98,7 +118,7 @@ pub fn undeploy(world: &World, store: &Store, request: &Request) -> Result<Undep
         if ledger != opened.ledger {
             ledger.save(store.layout(), opened.project.root())?;
         }
-        Ok(Undeployed { project: opened.project.path().to_owned(), artifacts: lines, dry_run: false })
+        Ok(undeployed)
     })
 }
 
@@ -123,13 +143,14 @@ pub(super) fn drop_records(opened: &Opened, gone: &[&CopyKey]) -> Result<(), Err
     Ok(())
 }
 
-/// The copies that are meant, and what would be said of each.
-fn lines(
+/// The copies that are meant, and what would be said of each. Fails when none of the names is deployed: of several, some
+/// may be left from a run that was killed, or in part refused.
+fn expected(
     world: &World,
     store: &Store,
     index: &Index,
     request: &Request,
-) -> Result<(Opened, Vec<CopyKey>, Vec<Line>), Error> {
+) -> Result<(Opened, Vec<CopyKey>, Undeployed), Error> {
     let mut opened = open_deployed(world, store, &request.project)?;
     let only = folders_of(store, &opened, &request.tools)?;
     let recorded: Vec<CopyKey> = opened.recorded()?.into_iter().map(|subject| subject.place.key).collect();
@@ -138,17 +159,26 @@ fn lines(
         .filter(|key| only.as_ref().is_none_or(|only| only.contains(&key.folder)))
         .collect();
     let mut keys = Vec::new();
+    let mut missing = Vec::new();
     for name in &request.names {
         let of_name: Vec<&CopyKey> = recorded.iter().filter(|key| key.artifact_name == *name).collect();
         if of_name.is_empty() {
-            return Err(not_deployed(name, &recorded, &request.project).into());
+            missing.push((name, not_deployed(name, &recorded, &request.project)));
         }
         keys.extend(of_name.into_iter().filter(|key| !keys.contains(*key)).cloned().collect::<Vec<_>>());
     }
     let outcomes = opened.compare(world, store, index, &keys);
     let lines = outcomes.into_iter().zip(&keys).map(|(outcome, key)| line(&opened, outcome, key));
-    let lines = lines.collect::<Result<_, _>>()?;
-    Ok((opened, keys, lines))
+    let artifacts = lines.collect::<Result<_, _>>()?;
+    if keys.is_empty() && !missing.is_empty() {
+        return Err(missing.swap_remove(0).1.into());
+    }
+    let not_deployed = missing
+        .into_iter()
+        .map(|(name, refusal)| NotDeployed { artifact_name: name.clone(), error: Report::of(&refusal) });
+    let not_deployed = not_deployed.collect();
+    let project = opened.project.path().to_owned();
+    Ok((opened, keys, Undeployed { project, artifacts, not_deployed, recovered: Vec::new(), dry_run: true }))
 }
 
 fn line(opened: &Opened, outcome: Outcome, key: &CopyKey) -> Result<Line, Error> {

@@ -71,6 +71,11 @@ fn decide(consent: Consent, audience: Audience) -> Decision {
     }
 }
 
+/// Whether a question would be put to a person.
+pub(crate) fn is_asking(consent: Consent, audience: Audience) -> bool {
+    decide(consent, audience) == Decision::Ask
+}
+
 /// Asks, or takes the answer that stands for yes. Fails with a usage error that names `--yes`.
 pub(crate) fn confirm(
     consent: Consent,

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 use skillsync_testkit::{Machine, Output, SkillBuilder};
 
-use crate::holding::machine;
+use crate::holding::{holding, machine};
 use crate::stocked::only_plans;
 
 /// The top-level keys that the page names for a command: of its paragraph `JSON:`, or `JSON of FORM:`.
@@ -122,6 +122,59 @@ fn every_document_has_the_keys_of_its_page() {
     changes(&m, "man", "`--dir`", &["man", "--dir", "man1"]);
     changes(&m, "target", "`add`", &["target", "add", "--path", "more"]);
     changes(&m, "target", "`remove`", &["target", "remove", "path-1"]);
+}
+
+#[test]
+fn every_document_about_a_project_has_the_keys_of_its_page() {
+    let m = holding(&["pdf", "notes"]);
+    let copy = "shop/.claude/skills/pdf/SKILL.md";
+    let edit = |line: &str| m.write(copy, format!("{}{line}\n", m.read(copy)));
+    m.write("shop/README.md", "a shop");
+    changes(&m, "deploy", "", &["deploy", "pdf", "notes", "shop"]);
+    changes(&m, "deploy", "", &["deploy", "--all", "shop", "--tool", "codex", "--force"]);
+    changes(&m, "undeploy", "", &["undeploy", "pdf", "shop", "--tool", "codex"]);
+    check(&m, "deployments", "", &["deployments", "shop"]);
+    changes(&m, "deployments", "`--write-skillmeat`", &["deployments", "shop", "--write-skillmeat"]);
+
+    edit("edited");
+    check(&m, "sync check", "", &["sync", "check", "shop"]);
+    let checked = check(&m, "sync check", "", &["sync", "check", "shop", "--all", "--record"]);
+    assert_eq!(checked.code, Some(1), "{checked}");
+    for options in [&[][..], &["--strategy", "overwrite"], &["--strategy", "fork", "--artifacts", "pdf"]] {
+        check(&m, "sync preview", "", &[&["sync", "preview", "shop"], options].concat());
+    }
+    let strategies = [
+        &["--strategy", "fork"][..],
+        &["--reason", "an edit"],
+        &["--strategy", "overwrite", "--prefer", "collection"],
+        &["--strategy", "prompt", "--artifacts", "pdf"],
+    ];
+    for (number, options) in strategies.iter().enumerate() {
+        edit(&format!("edit {number}"));
+        changes(&m, "sync pull", "", &[&["sync", "pull", "shop", "--yes"], *options].concat());
+        changes(&m, "sync pull", "`--rollback`", &["sync", "pull", "shop", "--rollback", "--yes"]);
+    }
+    changes(&m, "sync pull", "", &["sync", "pull", "shop", "--artifacts", "notes", "--yes"]);
+}
+
+#[test]
+fn a_conflict_has_the_keys_of_its_page() {
+    let m = holding(&["pdf"]);
+    let copy = "shop/.claude/skills/pdf/SKILL.md";
+    m.write("shop/README.md", "a shop");
+    m.run(&["deploy", "pdf", "shop"]).ok();
+    m.write(copy, format!("{}theirs\n", m.read(copy)));
+    m.run(&["edit", "pdf"]).ok();
+    let working = ".skillsync/editing/pdf/SKILL.md";
+    m.write(working, format!("{}ours\n", m.read(working)));
+    m.run(&["commit", "pdf", "--reason", "ours"]).ok();
+    for flags in [&["--dry-run"][..], &["--yes"]] {
+        let pulled = m.run(&[&["sync", "pull", "shop", "--json"], flags].concat()).fails(5).json();
+        assert_eq!(keys(&pulled), documented("sync pull", ""));
+        let files = &pulled["conflicts"][0]["files"][0];
+        let named = ["path", "kind", "regions", "base", "store", "project", "project_at"];
+        assert_eq!(keys(files), named.map(str::to_owned).into(), "{files}");
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod export;
 mod gc;
 mod history;
 mod holding;
+mod projects;
 mod rollback;
 mod safety;
 mod setup;

@@ -8,4 +8,6 @@ mod content;
 mod home;
 mod house;
 mod invariant;
+mod projects;
 mod races;
+mod shop;

@@ -1,10 +1,15 @@
 //! Eight processes at once on one store: whatever was acknowledged is there, and nothing is half done.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use skillsync_testkit::race::race;
-use skillsync_testkit::{Machine, Output, say, soak};
+use skillsync_testkit::strace::Strace;
+use skillsync_testkit::{Machine, Output, disk, say, soak};
 
 use crate::home::{BIN, rewrite, skill, two_skills, version_in};
 use crate::invariant::{consistent, history};
+use crate::shop;
 
 const LANES: usize = 8;
 
@@ -135,6 +140,76 @@ fn the_same_skill_is_added_once() {
     let ends = race(&m, LANES, 1, |_, _| words(&["sync"]));
     assert!(ends.iter().all(|e| e.code == Some(0)), "{ends:?}");
     consistent(&m);
+}
+
+#[test]
+fn two_deploys_and_a_pull_at_once() {
+    let rounds = if soak() { 20 } else { 3 };
+    for _ in 0..rounds {
+        let m = Machine::new(BIN);
+        shop::apart(&m);
+        let texts = shop::texts(&m.snapshot());
+        let ends = race(&m, 3, 2, |lane, _| match lane {
+            0 => words(&["deploy", "pdf", "greet", "shop", "--force"]),
+            1 => words(&["deploy", "--all", "shop"]),
+            _ => words(&["sync", "pull", "shop", "--yes"]),
+        });
+        all_clean(&ends);
+        shop::nothing_is_lost(&m, &texts);
+        shop::is_tidy(&m);
+        m.run(&["sync"]).ok();
+        consistent(&m);
+        // Whoever came last, all of it settles.
+        m.run(&["sync", "pull", "shop", "--yes"]).ok();
+        m.run(&["deploy", "pdf", "greet", "shop"]).ok();
+        m.run(&["sync", "check", "shop"]).ok();
+    }
+    say(&format!("race in a project: {rounds} times two deploys and a pull, nothing lost"));
+}
+
+/// A command is slowed down at each of its renames; as soon as it has put something beside the copy, the copy is edited.
+#[test]
+fn an_edit_by_another_hand_is_kept() {
+    let strace = match Strace::find() {
+        Ok(strace) => strace,
+        Err(why) => return say(&format!("SKIPPED an edit by another hand: {why}")),
+    };
+    let commands: [&[&str]; 3] = [
+        &["deploy", "pdf", "shop", "--force"],
+        &["sync", "pull", "shop", "--yes", "--strategy", "overwrite", "--prefer", "collection"],
+        &["undeploy", "pdf", "shop"],
+    ];
+    for args in commands {
+        let m = Machine::new(BIN);
+        shop::apart(&m);
+        let mut texts = shop::texts(&m.snapshot());
+        texts.insert("by another hand\n".to_owned());
+        let copy = m.path(shop::COPIES[0]);
+        let folder = copy.parent().unwrap_or(&copy).to_owned();
+        let is_at_work = || {
+            let beside = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+            beside.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with(".skillsync-"))
+        };
+        let done = AtomicBool::new(false);
+        let end = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_at_work() && !done.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                disk::write(&copy.join("notes.md"), "by another hand\n");
+            });
+            let pause = Duration::from_millis(100);
+            let end = strace.slowed(&m, args, "renameat2", pause, &m.path("logs"));
+            done.store(true, Ordering::Relaxed);
+            end
+        });
+        assert!(end.is_clean(), "{end}");
+        shop::nothing_is_lost(&m, &texts);
+        shop::is_tidy(&m);
+        assert!(end.code == Some(0) || copy.join("SKILL.md").is_file(), "refused, and gone\n{end}");
+        m.run(&["sync"]).ok();
+        consistent(&m);
+    }
 }
 
 /// Kills at random moments, for the places that no system call marks. Only in a long run.

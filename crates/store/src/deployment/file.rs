@@ -105,6 +105,16 @@ impl TryFrom<FileRecord> for Record {
     }
 }
 
+/// Whether an artifact can be at `path` below an agent's folder: in some folder, under its own name. What a record names
+/// is replaced and taken out, and a record may be anybody's.
+pub(super) fn is_place(artifact_type: ArtifactType, name: &SkillName, path: &SkillPath) -> bool {
+    let own = match artifact_type {
+        ArtifactType::Skill => name.to_string(),
+        ArtifactType::Command | ArtifactType::Agent => artifact_type.main_file(name),
+    };
+    path.as_str().rsplit_once('/').is_some_and(|(_, last)| last == own)
+}
+
 #[derive(Deserialize)]
 struct Probe {
     #[serde(default)]
@@ -133,6 +143,12 @@ pub fn read(path: &Path) -> Result<Option<Vec<Record>>, Error> {
     };
     let records: Result<Vec<Record>, SkillName> = file.deployed.into_iter().map(Record::try_from).collect();
     let mut records = records.map_err(no_hash)?;
+    if let Some(Record { artifact_name: name, artifact_path: at, .. }) =
+        records.iter().find(|r| !is_place(r.artifact_type, &r.artifact_name, &r.artifact_path))
+    {
+        let problem = format!("`{name}` cannot be at `{at}`");
+        return Err(Error::Damaged { path: path.to_owned(), line: line_of(&text, name, 0), problem });
+    }
     records.sort_by(|a, b| a.key().cmp(&b.key()));
     if let Some(pair) = records.windows(2).find(|pair| pair[0].key() == pair[1].key()) {
         let (artifact_type, name) = pair[1].key();

@@ -10,7 +10,7 @@ use skillsync_core::path::SkillPath;
 use skillsync_core::skill::ArtifactType;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
-use super::file::{damaged, lines_before, optional_utc, text, utc};
+use super::file::{damaged, is_place, lines_before, optional_utc, text, utc};
 use super::{Error, Record};
 use crate::fs;
 use crate::payload::Payload;
@@ -93,10 +93,12 @@ impl FileRecord {
         let hash = self.content_hash.as_ref().or(self.collection_sha.as_ref())?;
         let is_hash = hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit());
         let path = SkillPath::parse(&self.artifact_path).ok()?;
-        is_hash.then_some(())?;
+        let name = SkillName::parse(bare(&self.artifact_name)).ok()?;
+        let artifact_type = self.artifact_type.parse().ok()?;
+        (is_hash && is_place(artifact_type, &name, &path)).then_some(())?;
         Some(Deployed {
-            name: SkillName::parse(bare(&self.artifact_name)).ok()?,
-            artifact_type: self.artifact_type.parse().ok()?,
+            name,
+            artifact_type,
             deployed_at: self.deployed_at.clone(),
             path,
             hash: Hash(hash.to_ascii_lowercase()),
@@ -146,7 +148,8 @@ pub fn remove(root: &Path, is_gone: &dyn Fn(ArtifactType, &SkillName) -> bool) -
     }
     if tables.len() < before {
         document["deployed"] = Item::ArrayOfTables(tables.into_iter().collect());
-        fs::replace(&path, document.to_string().as_bytes(), fs::Mode::Plain)?;
+        // A block's text begins with the blank line that set it apart from the one before.
+        fs::replace(&path, document.to_string().trim_start().as_bytes(), fs::Mode::Plain)?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-use std::path::Path;
+//! What a deployment file may say, what a redeployment keeps, and what is refused; SkillMeat's file alike.
 
 use super::file::normalized;
 use super::*;

@@ -15,8 +15,24 @@ pub fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>> {
     if metadata.len() > limit_bytes {
         return Err(too_large(path, &format!("it has {} bytes; {limit_bytes} are allowed", metadata.len())));
     }
-    let mut bytes = Vec::with_capacity(metadata.len() as usize);
-    Read::by_ref(&mut file).take(limit_bytes + 1).read_to_end(&mut bytes).on("read", path)?;
+    // In one piece, as long as the file is as large as it says: `read_to_end` would begin with small ones. The byte more
+    // finds out whether it is.
+    let mut bytes = vec![0; metadata.len() as usize + 1];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(Error::new("read", path, e)),
+        }
+    }
+    let has_grown = filled == bytes.len();
+    bytes.truncate(filled);
+    if has_grown {
+        let rest = (limit_bytes + 1).saturating_sub(filled as u64);
+        Read::by_ref(&mut file).take(rest).read_to_end(&mut bytes).on("read", path)?;
+    }
     if bytes.len() as u64 > limit_bytes {
         return Err(too_large(path, &format!("it has more than {limit_bytes} bytes, which are allowed")));
     }

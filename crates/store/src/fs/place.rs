@@ -163,9 +163,14 @@ pub fn relocate(from: &Path, to: &Path) -> Result<()> {
     match rename_no_replace(from, to) {
         Err(e) if e.errno() == Some(rustix::io::Errno::XDEV) => {
             let staged = parent(to).join(unique_name(OUR_PREFIX));
-            copy_all(from, &staged)?;
-            sync_file_system(parent(to))?;
-            rename_no_replace(&staged, to)?;
+            let copied = copy_all(from, &staged)
+                .and_then(|()| sync_file_system(parent(to)))
+                .and_then(|()| rename_no_replace(&staged, to));
+            if copied.is_err() {
+                // Best effort: what it is a copy of is still there.
+                let _ = remove_tree(&staged);
+            }
+            copied?;
             sync_dir(parent(to))?;
             remove_tree(from)
         }

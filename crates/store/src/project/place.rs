@@ -1,11 +1,12 @@
 //! Putting copies into a project and taking them out. Each copy is swapped in as one step where the system can; what
 //! stood there goes to trash, and a kill leaves the old copy or the new one.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use skillsync_core::digest::ContentHash;
 use skillsync_core::skill::ArtifactType;
-use skillsync_core::tree::Tree;
+use skillsync_core::tree::{SKILL_MD, Tree};
 
 use super::{Error, Place, Project, read};
 use crate::fs;
@@ -50,8 +51,16 @@ pub fn enter(
         staged.push(if is_folder { dir } else { dir.join(main) });
     }
     fs::sync_file_system(store.layout().root())?;
-    let entered = entering.iter().zip(staged).map(|(copy, staged)| swap(store, project, copy, &staged));
-    Ok(entered.collect())
+    let entered: Vec<_> =
+        entering.iter().zip(staged).map(|(copy, staged)| swap(store, project, copy, &staged)).collect();
+    let folders: BTreeSet<&Path> = entering.iter().filter_map(|copy| copy.place.path.parent()).collect();
+    for folder in folders {
+        // One that could not be made has nothing in it.
+        if fs::lstat(folder)?.is_some() {
+            fs::sync_dir(folder)?;
+        }
+    }
+    Ok(entered)
 }
 
 fn swap(store: &Store, project: &Project, copy: &Entering, staged: &Path) -> Result<Replaced, Error> {
@@ -63,67 +72,76 @@ fn swap(store: &Store, project: &Project, copy: &Entering, staged: &Path) -> Res
     // Beside its place first, over to another file system if need be: what follows is one step.
     let beside = folder.join(fs::unique_name(fs::OUR_PREFIX));
     fs::relocate(staged, &beside)?;
-    let kept = settle(store, project, copy, &beside);
-    // After an error it may hold what stood there: only what is ours for certain is removed, and the rest waits for
-    // the next command to bring it to trash.
-    if kept.is_err() && holds(project, copy, &beside, copy.tree.content_hash()) {
-        let _ = fs::remove_tree(&beside);
-    }
-    let kept = kept?;
-    fs::sync_dir(folder)?;
-    Ok(Replaced { kept })
-}
-
-/// Whether what lies at `path` is a copy of the same artifact with this content.
-fn holds(project: &Project, copy: &Entering, path: &Path, content: ContentHash) -> bool {
-    let place = Place { path: path.to_owned(), ..copy.place.clone() };
-    matches!(read(project, &place), Ok(Some(found)) if found.content.content_hash == content)
-}
-
-/// Gives the copy `beside` its place.
-fn settle(
-    store: &Store,
-    project: &Project,
-    copy: &Entering,
-    beside: &Path,
-) -> Result<Option<PathBuf>, Error> {
-    let at = &copy.place.path;
-    let Some(expected) = copy.replaces else {
-        return match fs::rename_no_replace(beside, at) {
+    let settled = match copy.replaces {
+        Some(expected) => replace(store, project, copy, &beside, expected).map(Some),
+        None => match fs::rename_no_replace(&beside, at) {
             Err(e) if e.io_kind() == std::io::ErrorKind::AlreadyExists => {
                 Err(Error::Changed { path: at.clone() })
             }
             renamed => renamed.map(|()| None).map_err(Error::from),
-        };
+        },
     };
-    let name = copy.place.name.as_str();
-    let file_name = at.file_name().unwrap_or_default();
+    if settled.is_err() && holds(project, &copy.place, &beside, copy.tree.content_hash()) {
+        // Ours, as it came from the store. What is anybody else's waits for the next command to bring it to trash.
+        let _ = fs::remove_tree(&beside);
+    }
+    Ok(Replaced { kept: settled? })
+}
+
+/// Gives the copy `beside` the place of another one, and says where in trash that is. What is not as `expected`, or
+/// cannot be kept, is not replaced.
+fn replace(
+    store: &Store,
+    project: &Project,
+    copy: &Entering,
+    beside: &Path,
+    expected: ContentHash,
+) -> Result<PathBuf, Error> {
+    let place = &copy.place;
+    let at = &place.path;
     if fs::lstat(at)?.is_none() {
         return Err(Error::Changed { path: at.clone() });
     }
-    if fs::exchange(beside, at)? == fs::Exchange::Done {
-        // Between the look and the swap somebody may have edited it: what stood there says so now, and goes back.
-        if !holds(project, copy, beside, expected) {
-            // Two names of one folder that were just exchanged can be exchanged again.
-            let _ = fs::exchange(beside, at)?;
-            return Err(Error::Changed { path: at.clone() });
-        }
-        return match store.trash().put_as(beside, name, file_name) {
-            Ok(kept) => Ok(Some(kept)),
-            // What cannot be kept is not replaced, as long as it is whole.
-            Err(e) if holds(project, copy, beside, expected) => {
-                let _ = fs::exchange(beside, at)?;
-                Err(e.into())
-            }
-            Err(e) => Err(e.into()),
-        };
-    }
-    if !holds(project, copy, at, expected) {
+    trade(beside, at)?;
+    // Between the look and the swap somebody may have edited it: what stood there says so now, and goes back.
+    if !holds(project, place, beside, expected) {
+        trade(beside, at)?;
         return Err(Error::Changed { path: at.clone() });
     }
-    let kept = store.trash().put(at, name)?;
-    fs::rename_no_replace(beside, at)?;
-    Ok(Some(kept))
+    let file_name = at.file_name().unwrap_or_default();
+    store.trash().put_as(beside, place.name.as_str(), file_name).map_err(|e| {
+        // Unless it is in trash by now, or partly so: then the next command brings the rest there.
+        if holds(project, place, beside, expected) {
+            let _ = trade(beside, at);
+        }
+        e.into()
+    })
+}
+
+/// Whether what stands at `path` has this content, read as the copy of `place`.
+fn holds(project: &Project, place: &Place, path: &Path, content: ContentHash) -> bool {
+    hash_at(project, place, path) == Some(content)
+}
+
+/// The content of what stands at `path`, read as the copy of `place`; none when it cannot be read as one.
+fn hash_at(project: &Project, place: &Place, path: &Path) -> Option<ContentHash> {
+    let there = Place { path: path.to_owned(), ..place.clone() };
+    Some(read(project, &there).ok()??.content.content_hash)
+}
+
+/// Gives each of two names in one folder what the other had: as one step where the system can, else as three, between
+/// which a kill leaves nothing at `at`.
+fn trade(beside: &Path, at: &Path) -> Result<(), fs::Error> {
+    if fs::exchange(beside, at)? == fs::Exchange::Done {
+        return Ok(());
+    }
+    let aside = at.with_file_name(fs::unique_name(fs::OUR_PREFIX));
+    fs::relocate(at, &aside)?;
+    if let Err(e) = fs::relocate(beside, at) {
+        let _ = fs::relocate(&aside, at);
+        return Err(e);
+    }
+    fs::relocate(&aside, beside)
 }
 
 /// Makes the folders down to `folder`, which may not be there yet.
@@ -137,33 +155,51 @@ fn make_folders(project: &Project, folder: &Path) -> Result<(), fs::Error> {
     fs::sync_dir(parent)
 }
 
-/// Fails when a link stands at `place`: it is somebody's, and leads to what is not ours.
+/// Fails when a link stands at `place`, which is somebody's and leads to what is not ours, or a folder that is no skill:
+/// a record may name any.
 fn require_plain(place: &Place) -> Result<(), Error> {
-    match fs::lstat(&place.path)? {
-        Some(metadata) if metadata.is_symlink() => {
-            Err(Error::InTheWay { path: place.path.clone(), what: "link", name: place.name.clone() })
-        }
-        _ => Ok(()),
-    }
+    let Some(metadata) = fs::lstat(&place.path)? else { return Ok(()) };
+    let has_main = || fs::lstat(&place.path.join(SKILL_MD));
+    let what = if metadata.is_symlink() {
+        "link"
+    } else if place.artifact_type == ArtifactType::Skill && metadata.is_dir() && has_main()?.is_none() {
+        "folder without a SKILL.md"
+    } else {
+        return Ok(());
+    };
+    Err(Error::InTheWay { path: place.path.clone(), what, name: place.name.clone() })
 }
 
 /// Moves the copy at `place` to trash and says where it is; none when nothing was there.
 pub fn take_out(store: &Store, project: &Project, place: &Place) -> Result<Option<PathBuf>, Error> {
-    if fs::lstat(&place.path)?.is_none() {
+    let at = &place.path;
+    if fs::lstat(at)?.is_none() {
         return Ok(None);
     }
     require_plain(place)?;
-    let folder = place.path.parent().unwrap_or(&place.path);
+    let folder = at.parent().unwrap_or(at);
     project.require_inside(folder)?;
-    let kept = store.trash().put(&place.path, place.name.as_str())?;
+    // Out of its place in one step: trash may be on another file system, and half a copy must not stay.
+    let beside = folder.join(fs::unique_name(fs::OUR_PREFIX));
+    fs::relocate(at, &beside)?;
+    let was = hash_at(project, place, &beside);
+    let kept = match store.trash().put_as(&beside, place.name.as_str(), at.file_name().unwrap_or_default()) {
+        Ok(kept) => kept,
+        Err(e) => {
+            // Unless a part of it is gone: then the next command brings the rest to trash.
+            if hash_at(project, place, &beside) == was {
+                let _ = fs::rename_no_replace(&beside, at);
+            }
+            return Err(e.into());
+        }
+    };
     fs::sync_dir(folder)?;
     Ok(Some(kept))
 }
 
-/// Moves to trash what killed commands left in the folder of `place`, and says where each was and is: a copy that was
-/// to be put in, or the one that it replaced.
-pub fn recover(store: &Store, project: &Project, place: &Place) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
-    let folder = place.path.parent().unwrap_or(&place.path);
+/// Moves to trash what killed commands left in `folder`, and says where each was and is: a copy that was to be put in,
+/// one that was replaced or taken out, a deployment file on its way.
+pub fn recover(store: &Store, project: &Project, folder: &Path) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
     let mut recovered = Vec::new();
     for entry in fs::entries(folder)?.unwrap_or_default() {
         if entry.to_str().is_some_and(fs::is_abandoned_temporary) {

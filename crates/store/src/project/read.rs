@@ -40,7 +40,7 @@ pub fn read(project: &Project, place: &Place) -> Result<Option<Contents>, Error>
     let is_skill = place.artifact_type == ArtifactType::Skill;
     let payload = Payload::read(&place.path, &listing, |path, bytes| {
         let may_have_footer = is_skill && path.as_str() == SKILL_MD;
-        if may_have_footer { footer::strip(&bytes).into_owned() } else { bytes }
+        Ok::<_, scan::Error>(if may_have_footer { footer::strip(&bytes).into_owned() } else { bytes })
     })?;
     Ok(Some(Contents { content: Content::of(&payload), payload, listing }))
 }

@@ -9,13 +9,14 @@ use skillsync_core::name::SkillName;
 use skillsync_core::skill::ArtifactType;
 use skillsync_store::index::Index;
 use skillsync_store::meta::Meta;
+use skillsync_store::payload::Payload;
 use skillsync_store::render;
 use skillsync_store::skills::{self, Standing};
 use skillsync_store::store::Store;
 use skillsync_store::targets::{self, EditedPlace, Extent};
 
 use super::super::Error;
-use super::payload::{Footer, Payload};
+use super::read::{Footer, read};
 
 /// What `--from` calls the canonical folder.
 pub(super) const CANONICAL: &str = "canonical";
@@ -115,12 +116,12 @@ pub(super) fn survey(
         let root = store.layout().skill(name);
         let head = meta.head();
         let base = Some(Base { number: head.number, tree: head.tree });
-        let payload = Payload::read(&root, Footer::None);
+        let payload = read(&root, Footer::None);
         edits.push(Edit { sites: vec![Site::Canonical(root)], base, payload });
     }
     for place in targets::edits(store, index, name)? {
         let base = base(store, name, meta, &place);
-        let payload = Payload::read(&place.root, footer(store, name, base));
+        let payload = read(&place.root, footer(store, name, base));
         join(&mut edits, Edit { sites: vec![Site::Loaded(place)], base, payload });
     }
     let is_named = |edit: &Edit| from.is_some_and(|from| edit.is_called(from));
@@ -132,7 +133,7 @@ pub(super) fn survey(
 
 fn join(edits: &mut Vec<Edit>, new: Edit) {
     let same = |edit: &&mut Edit| match (&edit.payload, &new.payload) {
-        (Ok(a), Ok(b)) => edit.base == new.base && a.tree == b.tree,
+        (Ok(a), Ok(b)) => edit.base == new.base && a.tree() == b.tree(),
         _ => false,
     };
     match edits.iter_mut().find(same) {

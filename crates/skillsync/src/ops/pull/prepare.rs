@@ -12,10 +12,11 @@ use skillsync_core::limits;
 use skillsync_core::merge::{Labels, TreeMerge};
 use skillsync_core::name::SkillName;
 use skillsync_core::path::SkillPath;
-use skillsync_core::skill::Source;
+use skillsync_core::skill::{ArtifactType, Source, State};
 use skillsync_store::deployment::Content;
 use skillsync_store::edit;
 use skillsync_store::ledger::Kept;
+use skillsync_store::meta::Meta;
 use skillsync_store::payload::Payload;
 use skillsync_store::project::{self, Project};
 use skillsync_store::skills;
@@ -29,23 +30,18 @@ use crate::world::World;
 /// One copy, and what is to be done about it.
 pub(super) struct Step {
     pub(super) compared: Compared,
-    /// What the project has, with the line ends of what it is a copy of.
+    /// What the project has; where the store takes it, with the line ends of what it is a copy of.
     pub(super) copy: Option<Payload>,
     pub(super) action: Action,
     pub(super) prepared: Prepared,
     /// The version that was made of it, once it was.
-    pub(super) advanced: Option<Result<u32, Error>>,
+    pub(super) advanced: Option<u32>,
 }
 
 impl Step {
     /// What the store takes from the project.
     pub(super) fn taken(&self) -> Option<Kept> {
         self.copy.as_ref().map(|payload| Content::of(payload).into())
-    }
-
-    /// What was deployed, where the object store has it.
-    pub(super) fn baseline(&self) -> Option<Kept> {
-        self.compared.baseline_kept
     }
 }
 
@@ -94,7 +90,7 @@ pub(super) struct Conflict {
 /// What would be done, as far as it shows without reading the files.
 pub(super) fn action(compared: &Compared, strategy: Strategy, prefer: Prefer) -> Action {
     let has_copy = compared.copy.is_some();
-    let is_by_project_alone = compared.drift.is_some_and(|drift| drift.store_change.is_none());
+    let is_by_project_alone = compared.drift.is_none_or(|drift| drift.store_change.is_none());
     match (strategy, prefer) {
         (Strategy::Overwrite, Prefer::Collection) if compared.store.is_some() => Action::Push,
         (Strategy::Overwrite, Prefer::Collection) => Action::Drop,
@@ -127,13 +123,13 @@ pub(super) fn prepare(
         Some(head) => Some(Payload::of_version(store.objects(), &head.content.tree)?),
         None => None,
     };
-    let copy = match project::read(project, &compared.place)? {
-        // A checkout may have turned every line end.
-        Some(contents) => Some(match base.as_ref().or(in_store.as_ref()) {
-            Some(like) => contents.payload.with_line_ends_of(like)?,
-            None => contents.payload,
-        }),
-        None => None,
+    let copy = project::read(project, &compared.place)?.map(|contents| contents.payload);
+    // What the store takes has its own line ends: a checkout may have turned every one. What is only replaced or taken
+    // out is kept exactly as it is, for a rollback.
+    let like = base.as_ref().or(in_store.as_ref()).filter(|_| !matches!(action, Action::Push | Action::Drop));
+    let copy = match (copy, like) {
+        (Some(copy), Some(like)) => Some(copy.with_line_ends_of(like)?),
+        (copy, _) => copy,
     };
     let sides = Sides { store, project, request, compared: &compared, base, in_store };
     let prepared = sides.prepared(copy.as_ref(), action)?;
@@ -177,6 +173,9 @@ impl Sides<'_> {
     }
 
     fn merge(mut self, copy: &Payload) -> Result<Prepared, Error> {
+        if self.compared.is_unnoted {
+            return Ok(Prepared::Nothing);
+        }
         let name = &self.compared.place.name;
         // Without a base all that differs is a conflict, and what both begin or end with stands once.
         let base = self.base.take().unwrap_or_default();
@@ -211,10 +210,9 @@ impl Sides<'_> {
     ) -> Result<Prepared, Error> {
         let artifact_type = self.compared.place.artifact_type;
         let head = skills::find(self.store, &name)?;
-        if let Some(meta) = head.as_ref().filter(|meta| meta.head().tree == payload.tree().id()) {
-            if meta.state == skillsync_core::skill::State::Active {
-                return Ok(Prepared::Nothing);
-            }
+        let is_there = |meta: &Meta| meta.head().tree == payload.tree().id() && meta.state == State::Active;
+        if head.as_ref().is_some_and(is_there) {
+            return Ok(Prepared::Nothing);
         }
         artifact::main_file(artifact_type, &name, payload.tree()).map_err(skills::Error::from)?;
         let main = payload.get(&artifact_type.main_file(&name)).unwrap_or_default();
@@ -282,7 +280,7 @@ fn place_has_copy(compared: &Compared) -> bool {
 /// The same artifact under another name: its folder or file is called so, and its frontmatter says so.
 fn renamed(
     copy: &Payload,
-    artifact_type: skillsync_core::skill::ArtifactType,
+    artifact_type: ArtifactType,
     of: &SkillName,
     name: &SkillName,
 ) -> Result<Payload, Error> {

@@ -12,7 +12,7 @@ use skillsync_store::ledger::CopyKey;
 use skillsync_store::payload::Payload;
 
 use super::super::check::Drifted;
-use super::super::project::{Failure, Opened};
+use super::super::project::{Failure, Opened, Recovered};
 use super::prepare::{Conflict, Prepared, Step};
 use super::{Choice, Prefer, Request, Strategy};
 use crate::ui::{Exit, Report};
@@ -108,6 +108,8 @@ pub struct SyncResult {
     pub project: PathBuf,
     /// What was done about each copy.
     pub artifacts: Vec<Pulled>,
+    /// What killed commands left in the project and is in trash now.
+    pub recovered: Vec<Recovered>,
     /// Whether this is a plan and nothing was changed.
     pub dry_run: bool,
 }
@@ -177,6 +179,7 @@ impl SyncResult {
             message: String::new(),
             project: opened.project.path().to_owned(),
             artifacts: Vec::new(),
+            recovered: Vec::new(),
             dry_run: false,
         };
         for failure in failed {
@@ -194,6 +197,7 @@ impl SyncResult {
             message: "stopped at your answer; nothing was changed".to_owned(),
             project,
             artifacts: Vec::new(),
+            recovered: Vec::new(),
             dry_run: false,
         }
     }
@@ -208,8 +212,8 @@ impl SyncResult {
 
     pub(super) fn done(&mut self, step: &Step) {
         let place = &step.compared.place;
-        let (stored_as, version) = match (&step.prepared, &step.advanced) {
-            (Prepared::Version(version), Some(Ok(number))) => (Some(version.name.clone()), Some(*number)),
+        let (stored_as, version) = match (&step.prepared, step.advanced) {
+            (Prepared::Version(version), Some(number)) => (Some(version.name.clone()), Some(number)),
             (Prepared::Version(version), None) => {
                 (Some(version.name.clone()), Some(version.before.unwrap_or(0) + 1))
             }

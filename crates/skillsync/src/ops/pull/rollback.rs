@@ -1,16 +1,17 @@
 //! `sync pull --rollback`: puts back what the last pull from a project changed, in the store and in the project. What
-//! has gone on since is left alone and named.
+//! has gone on since is left alone and named. What another rollback did and was killed before noting it is only noted.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use skillsync_core::digest::ContentHash;
 use skillsync_core::fault::Kind;
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::{ArtifactType, Origin, State};
 use skillsync_store::deployment::{self, Record};
 use skillsync_store::index::Index;
 use skillsync_store::lease::Claim;
-use skillsync_store::ledger::{Act, Kept, LastPull, Undo};
+use skillsync_store::ledger::{Act, CopyKey, Kept, LastPull, Undo};
 use skillsync_store::objects::Batch;
 use skillsync_store::project::{self, Entering, Place};
 use skillsync_store::skills::{self, Change};
@@ -18,8 +19,7 @@ use skillsync_store::store::{Store, Writing};
 use skillsync_store::{edit, lease};
 
 use super::super::edit_skill::holder;
-use super::super::project::{Opened, open};
-use super::super::undeploy::drop_records;
+use super::super::project::{Opened, Recovered, open};
 use super::super::{Error, Intent, Refusal, write};
 use crate::ui::{Exit, Report};
 use crate::world::World;
@@ -33,6 +33,8 @@ pub struct RolledBack {
     pub pulled_at: String,
     /// What was done about each copy, the last one pulled first.
     pub artifacts: Vec<Undone>,
+    /// What killed commands left in the project and is in trash now.
+    pub recovered: Vec<Recovered>,
     /// Whether this is a plan and nothing was changed.
     pub dry_run: bool,
 }
@@ -71,9 +73,14 @@ pub enum Outcome {
 }
 
 impl RolledBack {
-    /// Done, or a conflict where something has gone on since.
+    /// Done; a conflict where something has gone on since; partial where something failed.
     pub fn exit(&self) -> Exit {
-        if self.artifacts.iter().any(|one| one.error.is_some()) { Exit::Conflict } else { Exit::Done }
+        let mut errors = self.artifacts.iter().filter_map(|one| one.error.as_ref()).peekable();
+        match (errors.peek().is_some(), errors.any(|error| error.exit == Exit::Conflict)) {
+            (_, true) => Exit::Conflict,
+            (true, false) => Exit::Partial,
+            (false, _) => Exit::Done,
+        }
     }
 }
 
@@ -82,7 +89,7 @@ pub fn rollback(world: &World, store: &Store, path: &Path, intent: Intent) -> Re
     let (opened, pull) = last_pull(world, store, path)?;
     if intent == Intent::Plan {
         let line = |undo: &Undo| match possible(store, &opened, undo) {
-            Ok(outcome) => said(undo, outcome, None, None),
+            Ok(standing) => said(undo, standing.outcome(), None, None),
             Err(e) => said(undo, Outcome::Kept, None, Some(Report::of(&e))),
         };
         let artifacts = pull.undo.iter().rev().map(line).collect();
@@ -90,43 +97,49 @@ pub fn rollback(world: &World, store: &Store, path: &Path, intent: Intent) -> Re
             project: opened.project.path().to_owned(),
             pulled_at: pull.at,
             artifacts,
+            recovered: Vec::new(),
             dry_run: true,
         });
     }
     write(store, |writing, index| {
         let store = writing.store();
         let (mut opened, pull) = last_pull(world, store, path)?;
+        let recovered = opened.recover(store, [])?;
         let mut artifacts = Vec::new();
-        let mut left = Vec::new();
-        for undo in pull.undo.into_iter().rev() {
-            match possible(store, &opened, &undo)
-                .and_then(|outcome| Ok((outcome, put_back(world, writing, index, &mut opened, &undo)?)))
-            {
+        let mut left = pull.undo.clone();
+        for undo in pull.undo.iter().rev() {
+            let undone = possible(store, &opened, undo).and_then(|standing| {
+                let version = put_back(world, writing, index, &mut opened, undo, standing)?;
+                if undo.is_recorded {
+                    restore_record(&mut opened, &undo.key, None)?;
+                }
+                Ok((standing.outcome(), version))
+            });
+            match undone {
                 Ok((outcome, version)) => {
                     opened.ledger.set(&undo.key, undo.before.clone());
-                    artifacts.push(said(&undo, outcome, version, None));
+                    left.retain(|other| other != undo);
+                    let rest = LastPull { at: pull.at.clone(), undo: left.clone() };
+                    opened.ledger.last_pull = Some(rest).filter(|rest| !rest.undo.is_empty());
+                    // Each for itself: after a kill only the one that was on its way is looked at again.
+                    opened.ledger.save(store.layout(), opened.project.root())?;
+                    artifacts.push(said(undo, outcome, version, None));
                 }
-                Err(e) => {
-                    artifacts.push(said(&undo, Outcome::Kept, None, Some(Report::of(&e))));
-                    left.push(undo);
-                }
+                Err(e) => artifacts.push(said(undo, Outcome::Kept, None, Some(Report::of(&e)))),
             }
         }
-        left.reverse();
-        opened.ledger.last_pull =
-            if left.is_empty() { None } else { Some(LastPull { at: pull.at.clone(), undo: left }) };
-        opened.ledger.save(store.layout(), opened.project.root())?;
         Ok(RolledBack {
             project: opened.project.path().to_owned(),
             pulled_at: pull.at,
             artifacts,
+            recovered,
             dry_run: false,
         })
     })
 }
 
 fn last_pull(world: &World, store: &Store, path: &Path) -> Result<(Opened, LastPull), Error> {
-    let opened = open(world, store, path)?;
+    let mut opened = open(world, store, path)?;
     let Some(pull) = opened.ledger.last_pull.clone() else {
         return Err(Refusal {
             kind: Kind::NotFound,
@@ -141,6 +154,10 @@ fn last_pull(world: &World, store: &Store, path: &Path) -> Result<(Opened, LastP
         }
         .into());
     };
+    // A folder whose last record was dropped has no deployment file any more.
+    for undo in &pull.undo {
+        opened.add_folder(opened.project.folder_named(&undo.key.folder))?;
+    }
     Ok((opened, pull))
 }
 
@@ -158,110 +175,169 @@ fn gone_on(message: String) -> Error {
     Refusal { kind: Kind::Conflict, code: "gone-on", message, hint: Some(hint) }.into()
 }
 
+/// Where the copy is; of one that was dropped its record says where it was.
 fn place(opened: &Opened, undo: &Undo) -> Result<Place, Error> {
+    let (artifact_type, name) = (undo.key.artifact_type, &undo.key.artifact_name);
     let folder = opened.folders.iter().find(|folder| folder.agent.name == undo.key.folder);
-    let Some(folder) = folder else {
+    let Some(folder) = folder.filter(|folder| folder.agent.is_there()) else {
         return Err(gone_on(format!("the project has no folder `{}` any more", undo.key.folder)));
     };
-    opened.place(folder, undo.key.artifact_type, &undo.key.artifact_name)
+    match &undo.act {
+        Act::Dropped { record: Some(record), .. } => {
+            Ok(opened.project.place_at(&folder.agent, artifact_type, name, &record.artifact_path))
+        }
+        _ => opened.place(folder, artifact_type, name),
+    }
 }
 
-/// What would be done, if nothing has gone on since.
-fn possible(store: &Store, opened: &Opened, undo: &Undo) -> Result<Outcome, Error> {
-    let name = &undo.key.artifact_name;
-    match &undo.act {
-        Act::Nothing => Ok(Outcome::Forgotten),
-        Act::Version { name, before, after } => {
-            let meta = skills::find(store, name)?;
-            match meta {
-                Some(meta) if meta.head().number == *after => {}
-                Some(meta) => {
-                    let head = meta.head().number;
-                    return Err(gone_on(format!("`{name}` has gone on from version {after} to {head}")));
-                }
-                None => return Err(gone_on(format!("`{name}` is not in the store any more"))),
-            }
-            Ok(if before.is_some() { Outcome::Restored } else { Outcome::Removed })
+/// How what a pull did stands now.
+#[derive(Debug, Clone, Copy)]
+enum Standing {
+    /// As the pull left it: it is to be put back so.
+    AsPulled(Outcome),
+    /// As before the pull: what is left to do is to note that.
+    AsBefore(Outcome),
+}
+
+impl Standing {
+    fn outcome(self) -> Outcome {
+        match self {
+            Standing::AsPulled(outcome) | Standing::AsBefore(outcome) => outcome,
         }
-        Act::WorkingCopy { token } => match lease::get(store.layout(), name)? {
-            Some(lease) if lease.token == *token => Ok(Outcome::Aborted),
-            _ => {
-                Err(gone_on(format!("the conflicts in `{name}` were settled since, or its edit was aborted")))
-            }
-        },
-        Act::Pushed { is, .. } => {
-            let place = place(opened, undo)?;
-            let now = project::read(&opened.project, &place)?.map(|contents| contents.content.content_hash);
-            if now == Some(is.content_hash) {
-                return Ok(Outcome::PutBack);
-            }
-            Err(gone_on(format!("`{}` was changed since", place.shown())))
-        }
-        Act::Dropped { .. } => {
-            let place = place(opened, undo)?;
-            if project::read(&opened.project, &place)?.is_none() {
-                return Ok(Outcome::PutBack);
-            }
-            Err(gone_on(format!("`{}` is there again", place.shown())))
+    }
+
+    /// Of something that the pull found as `was` and made what `is`; none when it is neither.
+    fn of<T: PartialEq>(now: &T, was: &T, is: &T, outcome: Outcome) -> Option<Self> {
+        if now == is {
+            Some(Standing::AsPulled(outcome))
+        } else {
+            (now == was).then_some(Standing::AsBefore(outcome))
         }
     }
 }
 
-/// Undoes one act; says which version was made.
+/// What would be done, if nothing has gone on since.
+fn possible(store: &Store, opened: &Opened, undo: &Undo) -> Result<Standing, Error> {
+    let name = &undo.key.artifact_name;
+    let in_project = |place: &Place| -> Result<Option<ContentHash>, Error> {
+        Ok(project::read(&opened.project, place)?.map(|contents| contents.content.content_hash))
+    };
+    let hash = |kept: &Option<Kept>| kept.map(|kept| kept.content_hash);
+    match &undo.act {
+        Act::Nothing => Ok(Standing::AsBefore(Outcome::Forgotten)),
+        Act::Version { name, before, after } => version_standing(store, name, *before, *after),
+        Act::WorkingCopy { token } => match lease::get(store.layout(), name)? {
+            Some(lease) if lease.token == *token => Ok(Standing::AsPulled(Outcome::Aborted)),
+            // A commit would have noted what it took.
+            None if opened.ledger.copy(&undo.key) == undo.before.as_ref() => {
+                Ok(Standing::AsBefore(Outcome::Aborted))
+            }
+            _ => Err(gone_on(format!("the conflicts in `{name}` were settled since"))),
+        },
+        Act::Pushed { was, is, .. } => {
+            let place = place(opened, undo)?;
+            let standing =
+                Standing::of(&in_project(&place)?, &hash(was), &Some(is.content_hash), Outcome::PutBack);
+            standing.ok_or_else(|| gone_on(format!("`{}` was changed since", place.shown())))
+        }
+        Act::Dropped { was, .. } => {
+            let place = place(opened, undo)?;
+            let standing = Standing::of(&in_project(&place)?, &hash(was), &None, Outcome::PutBack);
+            standing.ok_or_else(|| gone_on(format!("`{}` is there again", place.shown())))
+        }
+    }
+}
+
+/// How the version `after` of `name` stands, that a pull made after `before`.
+fn version_standing(
+    store: &Store,
+    name: &SkillName,
+    before: Option<u32>,
+    after: u32,
+) -> Result<Standing, Error> {
+    let outcome = if before.is_some() { Outcome::Restored } else { Outcome::Removed };
+    let Some(meta) = skills::find(store, name)? else {
+        return Err(gone_on(format!("`{name}` is not in the store any more")));
+    };
+    let head = meta.head();
+    if head.number == after {
+        return Ok(Standing::AsPulled(outcome));
+    }
+    if let Some(before) = before
+        && head.number == after + 1
+        && head.origin == Origin::Rollback
+        && head.tree == skills::version(name, &meta, before)?.tree
+    {
+        return Ok(Standing::AsBefore(outcome));
+    }
+    Err(gone_on(format!("`{name}` has gone on from version {after} to {}", head.number)))
+}
+
+/// Undoes one act, and puts back the record that it changed; says which version was made.
 fn put_back(
     world: &World,
     writing: &Writing<'_>,
     index: &mut Index,
     opened: &mut Opened,
     undo: &Undo,
+    standing: Standing,
 ) -> Result<Option<u32>, Error> {
     let store = writing.store();
+    let is_pulled = matches!(standing, Standing::AsPulled(_));
     match &undo.act {
         Act::Nothing => Ok(None),
-        Act::Version { name, before: None, .. } => {
+        Act::Version { name, before: Some(before), .. } if is_pulled => {
+            restore(writing, index, name, *before).map(Some)
+        }
+        Act::Version { name, before: None, .. } if is_pulled => {
             skills::set_state(store, name, State::PendingRemove)?;
             Ok(None)
         }
-        Act::Version { name, before: Some(before), .. } => {
-            let meta = skills::load(store, name)?;
-            let target = skills::version(name, &meta, *before)?;
-            let tree = store.objects().tree(&target.tree)?;
-            let transaction = writing.transaction()?;
-            let batch = Batch::new(store.layout(), transaction.dir())?;
-            let staged = skills::stage_tree(&transaction, store.objects(), name, &tree)?;
-            let change = Change {
-                reason: Some(format!("back to version {before}, before the pull")),
-                ..Change::new(staged, Origin::Rollback, meta.source)
-            };
-            let advanced = edit::one(skills::advance(writing, &transaction, batch, index, vec![change])?)?;
-            transaction.finish()?;
-            Ok(Some(advanced.version.number))
-        }
-        Act::WorkingCopy { token } => {
+        Act::WorkingCopy { token } if is_pulled => {
             let claim = Claim { holder: &holder(world), token: Some(*token) };
             edit::abort(writing, &undo.key.artifact_name, claim)?;
             Ok(None)
         }
+        Act::Version { .. } | Act::WorkingCopy { .. } => Ok(None),
         Act::Pushed { was, is, record } => {
             let place = place(opened, undo)?;
             match was {
-                Some(was) => enter(writing, opened, &place, *was, Some(*is))?,
-                None => {
+                Some(was) if is_pulled => enter(writing, opened, &place, *was, Some(*is))?,
+                None if is_pulled => {
                     project::take_out(store, &opened.project, &place)?;
                 }
+                _ => {}
             }
-            restore_record(opened, undo, record.as_deref())?;
+            restore_record(opened, &undo.key, record.as_deref())?;
             Ok(None)
         }
         Act::Dropped { was, record } => {
             let place = place(opened, undo)?;
-            if let Some(was) = was {
-                enter(writing, opened, &place, *was, None)?;
+            if let Some(was) = was.filter(|_| is_pulled) {
+                enter(writing, opened, &place, was, None)?;
             }
-            restore_record(opened, undo, record.as_deref())?;
+            restore_record(opened, &undo.key, record.as_deref())?;
             Ok(None)
         }
     }
+}
+
+/// Makes the version `before` of `name` its head again, as a new version, and says which that is.
+fn restore(writing: &Writing<'_>, index: &mut Index, name: &SkillName, before: u32) -> Result<u32, Error> {
+    let store = writing.store();
+    let meta = skills::load(store, name)?;
+    let target = skills::version(name, &meta, before)?;
+    let tree = store.objects().tree(&target.tree)?;
+    let transaction = writing.transaction()?;
+    let batch = Batch::new(store.layout(), transaction.dir())?;
+    let staged = skills::stage_tree(&transaction, store.objects(), name, &tree)?;
+    let change = Change {
+        reason: Some(format!("back to version {before}, before the pull")),
+        ..Change::new(staged, Origin::Rollback, meta.source)
+    };
+    let advanced = edit::one(skills::advance(writing, &transaction, batch, index, vec![change])?)?;
+    transaction.finish()?;
+    Ok(advanced.version.number)
 }
 
 fn enter(
@@ -281,12 +357,12 @@ fn enter(
     Ok(transaction.finish()?)
 }
 
-fn restore_record(opened: &mut Opened, undo: &Undo, record: Option<&Record>) -> Result<(), Error> {
-    let Some(record) = record else { return drop_records(opened, &[&undo.key]) };
-    let Some(folder) = opened.folders.iter_mut().find(|f| f.agent.name == undo.key.folder) else {
+/// Gives the copy the record that it had before the pull, or none. What SkillMeat's file says stays.
+fn restore_record(opened: &mut Opened, key: &CopyKey, record: Option<&Record>) -> Result<(), Error> {
+    let Some(folder) = opened.folders.iter_mut().find(|f| f.agent.name == key.folder) else {
         return Ok(());
     };
-    folder.records.retain(|known| known.key() != record.key());
-    folder.records.push(record.clone());
+    folder.records.retain(|known| known.key() != (key.artifact_type, &key.artifact_name));
+    folder.records.extend(record.cloned());
     Ok(deployment::write(&folder.agent.dir.join(deployment::FILE), folder.records.clone())?)
 }

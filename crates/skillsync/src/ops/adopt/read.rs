@@ -2,28 +2,15 @@
 //! off again.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use skillsync_core::digest::FileDigest;
 use skillsync_core::fault::Kind;
 use skillsync_core::footer::{self, END, START};
-use skillsync_core::limits;
-use skillsync_core::merge::{Content, TreeMerge};
-use skillsync_core::path::SkillPath;
-use skillsync_core::tree::{File, SKILL_MD, Tree};
-use skillsync_store::{fs, scan};
+use skillsync_core::tree::SKILL_MD;
+use skillsync_store::payload::Payload;
+use skillsync_store::scan;
 
 use super::super::{Error, Refusal};
-
-/// A skill's files in memory.
-#[derive(Debug)]
-pub(super) struct Payload {
-    /// Bytes and executable bit by path.
-    files: BTreeMap<SkillPath, (Vec<u8>, bool)>,
-    /// What they are.
-    pub(super) tree: Tree,
-}
 
 /// Whether a `SKILL.md` carries our footer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,68 +23,15 @@ pub(super) enum Footer {
     Anywhere,
 }
 
-impl Payload {
-    /// Reads the payload of `root`: files that we do not know included, known litter not.
-    pub(super) fn read(root: &Path, footer: Footer) -> Result<Payload, Error> {
-        let mut files = BTreeMap::new();
-        for found in scan::list(root)?.files {
-            scan::check_size(root, &found)?;
-            let mut bytes = fs::read(&found.at, limits::FILE_BYTES)?;
-            if found.path.as_str() == SKILL_MD {
-                bytes = match footer {
-                    Footer::None => bytes,
-                    Footer::AtEnd => footer::strip(&bytes).into_owned(),
-                    Footer::Anywhere => without_footer(&bytes).ok_or_else(|| torn(root))?.into_owned(),
-                };
-            }
-            files.insert(found.path, (bytes, found.executable));
+/// Reads the files of `root`: those that we do not know included, known litter not.
+pub(super) fn read(root: &Path, footer: Footer) -> Result<Payload, Error> {
+    Payload::read(root, &scan::list(root)?, |path, bytes| match footer {
+        Footer::AtEnd if path.as_str() == SKILL_MD => Ok(footer::strip(&bytes).into_owned()),
+        Footer::Anywhere if path.as_str() == SKILL_MD => {
+            Ok(without_footer(&bytes).ok_or_else(|| torn(root))?.into_owned())
         }
-        Payload::new(files, root)
-    }
-
-    /// The result of a merge. `read` gives the bytes of what is not in `edit`.
-    pub(super) fn merged(
-        merge: TreeMerge,
-        edit: &Payload,
-        read: impl Fn(&FileDigest) -> Result<Vec<u8>, Error>,
-        root: &Path,
-    ) -> Result<Payload, Error> {
-        let mut files = BTreeMap::new();
-        for (path, file) in merge.files {
-            let bytes = match file.content {
-                Content::Bytes(bytes) => bytes,
-                Content::Same(digest) => match edit.bytes(&digest) {
-                    Some(bytes) => bytes.to_vec(),
-                    None => read(&digest)?,
-                },
-            };
-            files.insert(path, (bytes, file.executable));
-        }
-        Payload::new(files, root)
-    }
-
-    fn new(files: BTreeMap<SkillPath, (Vec<u8>, bool)>, root: &Path) -> Result<Payload, Error> {
-        let file = |(path, (bytes, executable)): (&SkillPath, &(Vec<u8>, bool))| {
-            let (digest, size_bytes) = (FileDigest::of(bytes), bytes.len() as u64);
-            (path.clone(), File { digest, size_bytes, executable: *executable })
-        };
-        let tree = scan::tree_of(root, files.iter().map(file).collect())?;
-        Ok(Payload { files, tree })
-    }
-
-    /// The bytes of one of the files, by what they are.
-    pub(super) fn bytes(&self, digest: &FileDigest) -> Option<&[u8]> {
-        let (path, _) = self.tree.files().find(|(_, file)| file.digest == *digest)?;
-        self.files.get(path).map(|(bytes, _)| bytes.as_slice())
-    }
-
-    /// The files as they are staged.
-    pub(super) fn contents(&self) -> Vec<(SkillPath, Vec<u8>, bool)> {
-        let file = |(path, (bytes, executable)): (&SkillPath, &(Vec<u8>, bool))| {
-            (path.clone(), bytes.clone(), *executable)
-        };
-        self.files.iter().map(file).collect()
-    }
+        Footer::None | Footer::AtEnd | Footer::Anywhere => Ok(bytes),
+    })
 }
 
 /// A rendered `SKILL.md` without our footer. What somebody wrote below the footer is theirs and stays: most editors

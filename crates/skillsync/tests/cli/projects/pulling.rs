@@ -1,0 +1,310 @@
+//! What a pull is told: which artifacts, which side wins, what nobody is there to answer.
+
+use serde_json::{Value, json};
+use skillsync_testkit::{SkillBuilder, disk};
+
+use super::site::{COPY, PROJECT, Site};
+use crate::stocked::{refuses, replace};
+
+/// Three skills, each edited in the project.
+fn three() -> Site {
+    let site = Site::deployed();
+    for name in ["csv", "xls"] {
+        site.add(name, &SkillBuilder::new(name));
+        site.deploy(&[name]).ok();
+        site.edit_copy(name, "Do the thing", "Do it well");
+    }
+    site.edit_copy("pdf", "First", "Edited");
+    site
+}
+
+#[test]
+fn only_the_named_artifacts_are_pulled() {
+    let site = three();
+    let result = site.pulled(&["--artifacts", "csv,pdf"]);
+    assert_eq!(result["artifacts_synced"], json!(["csv", "pdf"]));
+    assert_eq!((site.version("csv"), site.version("pdf"), site.version("xls")), (2, 2, 1));
+    assert_eq!((&*site.state("csv"), &*site.state("xls")), ("outdated converged", "modified"));
+    let result = site.pulled(&[]);
+    assert_eq!(result["artifacts_synced"], json!(["xls"]));
+}
+
+#[test]
+fn a_name_that_is_nowhere_in_the_project_is_an_error_and_nothing_is_pulled() {
+    let site = three();
+    let told = refuses(
+        &site.machine,
+        &["sync", "pull", PROJECT, "--yes", "--artifacts", "pdf,xsl"],
+        1,
+        "not-deployed",
+    );
+    assert!(told.stderr.contains("did you mean `xls`?"), "{told}");
+    refuses(&site.machine, &["sync", "preview", PROJECT, "--artifacts", "nothing"], 1, "not-deployed");
+}
+
+#[test]
+fn a_copy_that_nobody_deployed_is_pulled_when_it_is_named() {
+    let site = Site::deployed();
+    let found = SkillBuilder::new("found").file("references/more.md", "More.\n");
+    site.machine.skill_folder(&format!("{PROJECT}/.claude/skills/found"), &found);
+    assert_eq!(site.state("found"), "synced", "nobody deployed it");
+    let all = site.check(&["--all"]);
+    let is_found = |one: &&Value| one["artifact_name"] == "found";
+    let drift = all["artifacts"].as_array().into_iter().flatten().find(is_found).cloned().unwrap_or_default();
+    assert_eq!(
+        (&drift["drift_type"], &drift["recommendation"]),
+        (&"added".into(), &"pull_from_project".into())
+    );
+    assert_eq!(site.pull(&[]).ok().json()["status"], "no_changes");
+    let result = site.pulled(&["--artifacts", "found"]);
+    assert_eq!(
+        (&result["artifacts"][0]["stored_as"], &result["artifacts"][0]["version"]),
+        (&"found".into(), &1.into())
+    );
+    assert_eq!(site.in_store("found"), site.in_project("found"));
+    // It is one of the deployed ones now.
+    assert_eq!(site.record("found")["artifact_path"].as_str(), Some("skills/found"));
+    assert_eq!(site.state("found"), "synced");
+    site.edit_copy("found", "Do the thing", "Do it well");
+    assert_eq!(site.state("found"), "modified");
+}
+
+#[test]
+fn the_collection_wins_where_that_is_asked_for() {
+    let site = Site::deployed();
+    site.commit("pdf", "First", "Committed");
+    site.edit_copy("pdf", "Fourth", "Edited");
+    let store = site.store_text("pdf");
+    let old = site.record("pdf")["content_hash"].as_str().map(str::to_owned);
+    let result = site.pulled(&["--strategy", "overwrite", "--prefer", "collection"]);
+    assert_eq!(result["artifacts"][0]["action"], "push");
+    assert_eq!(site.machine.read(COPY), store);
+    assert_eq!(site.version("pdf"), 2);
+    assert_eq!(site.state("pdf"), "synced");
+    let record = site.record("pdf");
+    assert_eq!(record["content_hash"].as_str(), Some(&*site.in_store("pdf")));
+    assert_eq!(record["parent_hash"].as_str(), old.as_deref());
+    assert!(site.in_trash("Edited step.") > 0, "what the project had waits in trash");
+    // Of a copy that the store has no more, the collection's wish is that it goes.
+    site.remove("pdf");
+    site.edit_copy("pdf", "Second", "Edited");
+    let result = site.pulled(&["--strategy", "overwrite", "--prefer", "collection"]);
+    assert_eq!(result["artifacts"][0]["action"], "drop");
+    assert!(!site.machine.path(COPY).exists());
+    assert!(site.in_trash("Edited step.\n\nThird") > 0);
+}
+
+#[test]
+fn the_flags_have_to_agree() {
+    let site = three();
+    for flags in [
+        &["--prefer", "collection"][..],
+        &["--prefer", "project", "--strategy", "fork"],
+        &["--strategy", "guess"],
+        &["--prefer", "mine", "--strategy", "overwrite"],
+        &["--rollback", "--strategy", "fork"],
+    ] {
+        let before = site.machine.snapshot();
+        site.pull(flags).fails(2);
+        before.assert_same(&site.machine.snapshot());
+    }
+}
+
+#[test]
+fn a_question_that_nobody_can_answer_is_an_error_that_names_the_flag() {
+    let site = three();
+    for flags in [&[][..], &["--strategy", "prompt"], &["--strategy", "overwrite"]] {
+        let before = site.machine.snapshot().without(&[".skillsync/state"]);
+        let told = site.run(&[&["sync", "pull", PROJECT, "--json"], flags].concat()).fails(2);
+        assert_eq!(told.json()["error"]["code"], "usage", "{told}");
+        assert!(told.stderr.contains("--yes"), "{told}");
+        before.assert_same(&site.machine.snapshot().without(&[".skillsync/state"]));
+    }
+    // An agent at a terminal is nobody, either.
+    let told = site.machine.command(&["sync", "pull", PROJECT]).env("CLAUDECODE", "1").run().fails(2);
+    assert!(told.stderr.contains("--yes"), "{told}");
+    // Where there is nothing to pull there is nothing to ask.
+    let site = Site::deployed();
+    assert_eq!(site.run(&["sync", "pull", PROJECT]).ok().stdout, "nothing to pull\n");
+    // To undo asks, too.
+    site.edit_copy("pdf", "First", "Edited");
+    site.pulled(&[]);
+    let told = refuses(&site.machine, &["sync", "pull", PROJECT, "--rollback"], 2, "usage");
+    assert!(told.stderr.contains("--yes"), "{told}");
+}
+
+#[test]
+fn a_prompt_with_yes_takes_the_first_way() {
+    let site = three();
+    let result = site.pulled(&["--strategy", "prompt"]);
+    assert_eq!(result["artifacts_synced"], json!(["csv", "pdf", "xls"]));
+}
+
+#[test]
+fn the_history_says_where_a_version_came_from_and_why() {
+    let site = three();
+    site.pulled(&["--artifacts", "pdf"]);
+    let newest = site.history("pdf")[0].clone();
+    assert_eq!((&newest["origin"], &newest["reason"]), (&"pull".into(), &"pulled from app".into()));
+    assert_eq!(newest["parents"], json!([]), "the store had nothing of its own");
+    site.pulled(&["--artifacts", "csv", "--reason", "a better way"]);
+    assert_eq!(site.history("csv")[0]["reason"], "a better way");
+    site.pulled(&["--artifacts", "xls", "--strategy", "fork"]);
+    assert_eq!(site.history("xls-fork")[0]["reason"], "fork of xls, pulled from app");
+    // A merge has two parents.
+    let (project, store) = {
+        site.edit_copy("pdf", "Second", "Mine");
+        site.commit("pdf", "Fourth", "Theirs");
+        (site.in_project("pdf"), site.in_store("pdf"))
+    };
+    site.pulled(&["--artifacts", "pdf"]);
+    assert_eq!(site.history("pdf")[0]["parents"], json!([store, project]));
+}
+
+#[test]
+fn a_preview_says_what_would_be_done_with_which_hashes() {
+    let site = three();
+    site.commit("pdf", "Fourth", "Committed");
+    disk::remove(&site.machine.path(&format!("{PROJECT}/.claude/skills/csv")));
+    let json = site.run(&["sync", "preview", PROJECT, "--json"]).ok().json();
+    assert_eq!((&json["strategy"], &json["prefer"]), (&"merge".into(), &Value::Null));
+    let lines: Vec<_> = json["candidates"].as_array().into_iter().flatten().collect();
+    let lines: Vec<_> =
+        lines.iter().map(|one| (one["artifact_name"].as_str(), one["action"].as_str())).collect();
+    let expected = [("csv", "drop"), ("pdf", "merge"), ("xls", "take")];
+    assert_eq!(lines, expected.map(|(name, action)| (Some(name), Some(action))));
+    assert_eq!(json["candidates"][1]["collection_sha"], site.in_store("pdf"));
+    assert_eq!(json["candidates"][1]["project_sha"], site.in_project("pdf"));
+    let forced = site.run(&[
+        "sync",
+        "preview",
+        PROJECT,
+        "--json",
+        "--strategy",
+        "overwrite",
+        "--prefer",
+        "collection",
+    ]);
+    let forced = forced.ok().json();
+    assert_eq!((&forced["strategy"], &forced["prefer"]), (&"overwrite".into(), &"collection".into()));
+    assert!(
+        forced["candidates"].as_array().into_iter().flatten().all(|one| one["action"] == "push"),
+        "{forced}"
+    );
+    let told = site.run(&["sync", "preview", PROJECT]).ok().stdout.clone();
+    assert!(told.contains("pdf: merge on what was deployed (deployed "), "{told}");
+}
+
+#[test]
+fn commands_and_agents_are_pulled_merged_and_forked() {
+    let site = Site::stocked();
+    site.add_markdown("command", "review", "Review it.\n\nSlowly.\n\nTwice.\n");
+    site.add_markdown("agent", "critic", "---\nname: critic\ndescription: Criticises\n---\nBe kind.\n");
+    site.deploy(&["review", "critic"]).ok();
+    let (review, critic) = ("work/app/.claude/commands/review.md", "work/app/.claude/agents/critic.md");
+    replace(&site.machine, review, "Twice", "Thrice");
+    replace(&site.machine, critic, "kind", "fair");
+    assert_eq!((&*site.state("review"), &*site.state("critic")), ("modified", "modified"));
+    site.commit_files("review", |editing| {
+        replace(&site.machine, &format!("{editing}/review.md"), "Review it", "Review all");
+    });
+    site.pulled(&["--artifacts", "review"]);
+    assert_eq!(
+        site.machine.read(".skillsync/skills/review/review.md"),
+        "Review all.\n\nSlowly.\n\nThrice.\n"
+    );
+    let result = site.pulled(&["--artifacts", "critic", "--strategy", "fork"]);
+    assert_eq!(result["artifacts"][0]["stored_as"], "critic-fork");
+    let fork = site.machine.read(".skillsync/skills/critic-fork/critic-fork.md");
+    assert_eq!(fork, "---\nname: critic-fork\ndescription: Criticises\n---\nBe fair.\n");
+    assert_eq!(site.run(&["info", "critic-fork", "--json"]).ok().json()["type"], "agent");
+}
+
+#[test]
+fn a_long_name_is_forked_under_a_name_that_fits() {
+    let site = Site::empty();
+    let name = "n".repeat(64);
+    site.add(&name, &SkillBuilder::new(&name));
+    site.deploy(&[&name]).ok();
+    site.edit_copy(&name, "Do the thing", "Do it well");
+    let result = site.pulled(&["--strategy", "fork"]);
+    assert_eq!(result["artifacts"][0]["stored_as"], format!("{}-fork", "n".repeat(59)));
+}
+
+#[test]
+fn two_copies_of_one_skill_are_pulled_one_after_the_other() {
+    let site = Site::deployed();
+    site.deploy(&["pdf", "--tool", "windsurf"]).ok();
+    site.edit_copy("pdf", "First", "Claude's");
+    replace(&site.machine, &format!("{PROJECT}/.windsurf/skills/pdf/SKILL.md"), "Fourth", "Windsurf's");
+    assert_eq!(site.check(&[])["drift_count"], 2);
+    site.pulled(&[]);
+    let text = site.store_text("pdf");
+    assert!(text.contains("Claude's step.") && text.contains("Windsurf's step."), "{text}");
+    site.deploy(&["pdf"]).ok();
+    assert_eq!(site.check(&[])["drift_count"], 0);
+    assert_eq!(site.machine.read(COPY), text);
+}
+
+#[test]
+fn a_hand_edit_in_the_store_is_not_pulled_over() {
+    let site = three();
+    crate::stocked::replace(&site.machine, ".skillsync/skills/pdf/SKILL.md", "Second", "By hand");
+    let output = site.pull(&[]).fails(5);
+    let result = output.json();
+    assert_eq!(result["artifacts_synced"], json!(["csv", "xls"]), "{output}");
+    assert_eq!(result["conflicts"][0]["error"]["code"], "hand-edited", "{output}");
+    assert!(site.store_text("pdf").contains("By hand step."));
+    assert_eq!(site.version("pdf"), 1);
+    assert_eq!(site.state("pdf"), "modified", "it is not taken");
+}
+
+#[test]
+fn a_copy_of_another_type_is_no_version_of_a_skill() {
+    let first = Site::empty();
+    first.add_markdown("command", "pdf", "Make a PDF.\n");
+    first.deploy(&["pdf"]).ok();
+    first.save("a command");
+    let second = first.teammate();
+    second.add("pdf", &super::site::pdf());
+    assert_eq!(second.drift("pdf")["artifact_type"], "command");
+    for flags in [&[][..], &["--strategy", "overwrite"]] {
+        let output = second.pull(flags).one_of(&[3, 5]);
+        assert_eq!(output.json()["artifacts_synced"], json!([]), "{output}");
+        assert_eq!(second.version("pdf"), 1);
+    }
+    // Both may stand in the project.
+    second.deploy(&["pdf"]).ok();
+    assert!(second.machine.path(COPY).exists());
+    assert_eq!(second.machine.read("work/app/.claude/commands/pdf.md"), "Make a PDF.\n");
+}
+
+#[test]
+fn two_copies_that_disagree_are_a_conflict_of_the_second() {
+    let site = Site::deployed();
+    site.deploy(&["pdf", "--tool", "windsurf"]).ok();
+    site.edit_copy("pdf", "First", "Claude's");
+    replace(&site.machine, &format!("{PROJECT}/.windsurf/skills/pdf/SKILL.md"), "First", "Windsurf's");
+    let output = site.pull(&[]).fails(5);
+    assert_eq!(output.json()["artifacts_synced"], json!(["pdf"]), "{output}");
+    assert!(site.store_text("pdf").contains("Claude's step."));
+    let working = site.machine.read(".skillsync/editing/pdf/SKILL.md");
+    assert!(working.contains("<<<<<<< store\nClaude's step.\n=======\nWindsurf's step.\n"), "{working}");
+    // Undone in one go: the working copy, then the version.
+    let undone = site.run(&["sync", "pull", PROJECT, "--rollback", "--yes", "--json"]).ok().json();
+    let lines: Vec<Value> = undone["artifacts"].as_array().cloned().unwrap_or_default();
+    assert_eq!(lines.iter().map(|one| one["outcome"].clone()).collect::<Vec<_>>(), ["aborted", "restored"]);
+    assert_eq!(site.check(&[])["drift_count"], 2);
+}
+
+#[test]
+fn two_forks_of_one_skill_are_two() {
+    let site = Site::deployed();
+    site.deploy(&["pdf", "--tool", "windsurf"]).ok();
+    site.edit_copy("pdf", "First", "Claude's");
+    replace(&site.machine, &format!("{PROJECT}/.windsurf/skills/pdf/SKILL.md"), "First", "Windsurf's");
+    site.pulled(&["--strategy", "fork"]);
+    assert!(site.store_text("pdf-fork").contains("Claude's step."));
+    assert!(site.store_text("pdf-fork-2").contains("Windsurf's step."));
+    assert!(site.store_text("pdf").contains("First step."));
+}
