@@ -151,6 +151,19 @@ digest_type!(
     TreeId
 );
 
+digest_type!(
+    /// The digest of a tarball as it travels (`docs/formats/archive.md`). Never compared with a content hash.
+    ArchiveDigest
+);
+digest_type!(
+    /// The digest of a signed document as it travels, signatures included (`docs/formats/envelope.md`).
+    EnvelopeDigest
+);
+digest_type!(
+    /// The digest of the bytes that were signed, without the envelope around them.
+    PayloadDigest
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

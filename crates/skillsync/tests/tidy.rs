@@ -16,6 +16,7 @@ const TOO_LONG_LINES: usize = 600;
 /// What each crate may use of the workspace, lowest crate first.
 const EDGES: &[(&str, &[&str])] = &[
     ("core", &[]),
+    ("wire", &["skillsync-core"]),
     ("store", &["skillsync-core"]),
     ("skillsync", &["skillsync-core", "skillsync-store"]),
     ("testkit", &[]),
