@@ -162,6 +162,11 @@ fn ask(cx: &mut Cx<'_>, expected: &Preview) -> Result<BTreeMap<CopyKey, Choice>,
 
 fn show(cx: &mut Cx<'_>, result: SyncResult) -> Result<Exit, Stop> {
     cx.ui.show(&result)?;
+    for one in &result.artifacts {
+        if let Some(kept) = &one.trash {
+            cx.ui.note(format_args!("what stood at {} is kept for 24 hours: {}", one.path, kept.display()));
+        }
+    }
     note_recovered(cx, &result.recovered);
     for unsettled in &result.conflicts {
         let name = &unsettled.artifact_name;
@@ -195,7 +200,9 @@ impl Show for SyncResult {
                 (Action::Skip, _) => (Tone::Dim, "left as it is".to_owned()),
                 (Action::Push, _) => (Tone::Good, format!("{would}replaced by the store's content")),
                 (Action::Drop, _) => {
-                    (Tone::Good, format!("{would}no longer deployed; the store keeps {}", one.artifact_name))
+                    let (name, keeps) =
+                        (&one.artifact_name, if one.in_store { "keeps" } else { "does not have" });
+                    (Tone::Good, format!("{would}no longer deployed; the store {keeps} {name}"))
                 }
                 (Action::Merge, Some(version)) => (Tone::Good, format!("{would}merged: {version}")),
                 (Action::Fork, Some(version)) => (Tone::Good, format!("{would}forked: {version}")),

@@ -29,7 +29,7 @@ pub enum Action {
     Fork,
     /// The project takes what the store has.
     Push,
-    /// The copy is no longer deployed; the store keeps what it has.
+    /// The copy is no longer deployed, and its record goes; the store keeps what it has, if it has anything.
     Drop,
     /// Nothing, as was chosen.
     Skip,
@@ -129,6 +129,10 @@ pub struct Pulled {
     pub stored_as: Option<SkillName>,
     /// That version; null when none was made.
     pub version: Option<u32>,
+    /// Whether the store has the artifact.
+    pub in_store: bool,
+    /// Where what the project had is now, if it was replaced or taken out.
+    pub trash: Option<PathBuf>,
 }
 
 /// An artifact that is not settled.
@@ -237,8 +241,10 @@ impl SyncResult {
             artifact_type: place.artifact_type,
             path: place.shown().to_owned(),
             action: step.action,
+            in_store: step.compared.store.is_some() || stored_as.as_ref() == Some(&place.name),
             stored_as,
             version,
+            trash: step.trash.clone(),
         });
     }
 

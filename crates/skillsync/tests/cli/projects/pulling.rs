@@ -95,6 +95,51 @@ fn the_collection_wins_where_that_is_asked_for() {
 }
 
 #[test]
+fn the_collection_takes_nothing_away_that_it_never_had() {
+    let site = Site::deployed().teammate();
+    assert_eq!(site.state("pdf"), "added");
+    let flags = ["--strategy", "overwrite", "--prefer", "collection"];
+    let told = site.run(&[&["sync", "preview", PROJECT], &flags[..]].concat()).ok().stdout.clone();
+    assert!(told.contains("pdf: left as it is, the store never had it ("), "{told}");
+    let before = site.machine.snapshot().only(PROJECT);
+    let output = site.pull(&flags).fails(3);
+    assert_eq!(output.json()["conflicts"][0]["error"]["code"], "skill-not-found", "{output}");
+    before.assert_same(&site.machine.snapshot().only(PROJECT));
+    // An edit does not change that, nor does a copy that nobody deployed.
+    site.edit_copy("pdf", "First", "Edited");
+    site.machine.skill_folder(&format!("{PROJECT}/.claude/skills/found"), &SkillBuilder::new("found"));
+    let before = site.machine.snapshot().only(PROJECT);
+    site.pull(&[&flags[..], &["--artifacts", "pdf,found"]].concat()).fails(3);
+    before.assert_same(&site.machine.snapshot().only(PROJECT));
+}
+
+#[test]
+fn what_a_pull_moves_to_trash_is_named() {
+    let site = Site::deployed();
+    site.edit_copy("pdf", "First", "Edited");
+    let flags = ["--strategy", "overwrite", "--prefer", "collection"];
+    let result = site.pulled(&flags);
+    assert_eq!(result["artifacts"][0]["in_store"], true);
+    let kept = result["artifacts"][0]["trash"].as_str().map(str::to_owned).unwrap_or_default();
+    assert!(site.machine.read(&format!("{kept}/SKILL.md")).contains("Edited step."), "{result}");
+    // The same in words, of a copy that goes with what the store had.
+    site.remove("pdf");
+    site.edit_copy("pdf", "First", "Gone");
+    let output = site.run(&[&["sync", "pull", PROJECT, "--yes"], &flags[..]].concat()).ok();
+    let told = ".claude/skills/pdf: no longer deployed; the store does not have pdf\n";
+    assert_eq!(output.stdout, told, "{output}");
+    let said = "note: what stood at .claude/skills/pdf is kept for 24 hours: ";
+    let kept = output.stderr.lines().find_map(|line| line.strip_prefix(said)).unwrap_or_default();
+    assert!(site.machine.read(&format!("{kept}/SKILL.md")).contains("Gone step."), "{output}");
+    // One that was deleted in the project alone: nothing moves, and the store keeps it.
+    let site = Site::deployed();
+    disk::remove(&site.machine.path(&format!("{PROJECT}/.claude/skills/pdf")));
+    let output = site.run(&["sync", "pull", PROJECT, "--yes"]).ok();
+    assert_eq!(output.stdout, ".claude/skills/pdf: no longer deployed; the store keeps pdf\n");
+    assert!(!output.stderr.contains("is kept"), "{output}");
+}
+
+#[test]
 fn the_flags_have_to_agree() {
     let site = three();
     for flags in [
