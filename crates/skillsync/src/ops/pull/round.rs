@@ -137,7 +137,8 @@ impl<'a, 'w> Round<'a, 'w> {
         Ok(match (&step.prepared, step.advanced) {
             (Prepared::Skip | Prepared::Undecided(_) | Prepared::Version(_), None) => None,
             (Prepared::Version(version), Some(after)) => {
-                Some(Act::Version { name: version.name.clone(), before: version.before, after })
+                let (name, tree) = (version.name.clone(), version.payload.tree().id());
+                Some(Act::Version { name, before: version.before, after, tree })
             }
             (Prepared::Conflict(conflict), _) => {
                 let Some(taken) = step.taken() else { return Ok(None) };
