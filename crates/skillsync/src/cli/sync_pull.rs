@@ -196,7 +196,12 @@ impl Show for SyncResult {
                 (Some(name), Some(version)) => Some(format!("{name} version {version}")),
                 _ => None,
             };
-            let (tone, said) = match (one.action, version) {
+            let Some(action) = one.action else {
+                let after = one.after.as_deref().unwrap_or_default();
+                writeln!(out, "would be pulled after {after}, with what the store has then")?;
+                continue;
+            };
+            let (tone, said) = match (action, version) {
                 (Action::Skip, _) => (Tone::Dim, "left as it is".to_owned()),
                 (Action::Push, _) => (Tone::Good, format!("{would}replaced by the store's content")),
                 (Action::Drop, _) => {

@@ -65,6 +65,13 @@ pub(super) enum Prepared {
     Drop,
 }
 
+impl Prepared {
+    /// Whether the store has something else then: a version more, or an edit that is on its way.
+    pub(super) fn changes_store(&self) -> bool {
+        matches!(self, Prepared::Version(_) | Prepared::Conflict(_))
+    }
+}
+
 /// A version to be made.
 pub(super) struct NewVersion {
     /// Of this artifact: a fork has another name than the copy.

@@ -12,7 +12,7 @@ use skillsync_store::ledger::CopyKey;
 use skillsync_store::payload::Payload;
 
 use super::super::check::Drifted;
-use super::super::project::{Failure, Opened, Recovered};
+use super::super::project::{Compared, Failure, Opened, Recovered};
 use super::prepare::{Conflict, Prepared, Step};
 use super::{Choice, Prefer, Request, Strategy};
 use crate::ui::{Exit, Report};
@@ -123,8 +123,11 @@ pub struct Pulled {
     pub artifact_type: ArtifactType,
     /// Where the copy is, below the project.
     pub path: String,
-    /// What was done.
-    pub action: Action,
+    /// What was done; null in a plan for one that is pulled after another.
+    pub action: Option<Action>,
+    /// In a plan, where the copy of the same artifact is that is pulled before this one: what becomes of this one
+    /// depends on it.
+    pub after: Option<String>,
     /// The artifact that has a new version: for a fork another one.
     pub stored_as: Option<SkillName>,
     /// That version; null when none was made.
@@ -210,8 +213,20 @@ impl SyncResult {
         self.conflicts.push(Unsettled::failed(key.artifact_name.clone(), error));
     }
 
-    pub(super) fn planned(&mut self, step: &Step) {
-        self.done(step);
+    /// Plans a copy that is pulled after the one at `after`.
+    pub(super) fn comes_after(&mut self, compared: &Compared, after: &str) {
+        let place = &compared.place;
+        self.artifacts.push(Pulled {
+            artifact_name: place.name.clone(),
+            artifact_type: place.artifact_type,
+            path: place.shown().to_owned(),
+            action: None,
+            after: Some(after.to_owned()),
+            in_store: compared.store.is_some(),
+            stored_as: None,
+            version: None,
+            trash: None,
+        });
     }
 
     pub(super) fn done(&mut self, step: &Step) {
@@ -234,13 +249,16 @@ impl SyncResult {
                 return;
             }
             Prepared::Skip => {}
+            // Its copies may come with others between them.
+            _ if self.artifacts_synced.contains(&place.name) => {}
             _ => self.artifacts_synced.push(place.name.clone()),
         }
         self.artifacts.push(Pulled {
             artifact_name: place.name.clone(),
             artifact_type: place.artifact_type,
             path: place.shown().to_owned(),
-            action: step.action,
+            action: Some(step.action),
+            after: None,
             in_store: step.compared.store.is_some() || stored_as.as_ref() == Some(&place.name),
             stored_as,
             version,
@@ -250,7 +268,6 @@ impl SyncResult {
 
     pub(super) fn finished(mut self, status: SyncStatus) -> Self {
         self.dry_run = status == SyncStatus::DryRun;
-        self.artifacts_synced.dedup();
         self.status = match (status, self.conflicts.is_empty(), self.artifacts_synced.is_empty()) {
             (SyncStatus::DryRun, ..) => SyncStatus::DryRun,
             (_, false, _) => SyncStatus::Partial,

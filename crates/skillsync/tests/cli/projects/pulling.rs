@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use skillsync_testkit::{SkillBuilder, disk};
 
 use super::site::{COPY, PROJECT, Site};
-use crate::stocked::{refuses, replace};
+use crate::stocked::{only_plans, refuses, replace};
 
 /// Three skills, each edited in the project.
 fn three() -> Site {
@@ -289,6 +289,42 @@ fn two_copies_of_one_skill_are_pulled_one_after_the_other() {
     site.deploy(&["pdf"]).ok();
     assert_eq!(site.check(&[])["drift_count"], 0);
     assert_eq!(site.machine.read(COPY), text);
+}
+
+#[test]
+fn a_plan_says_of_a_second_copy_that_it_comes_after_the_first() {
+    let site = three();
+    site.deploy(&["pdf", "--tool", "windsurf"]).ok();
+    let second = format!("{PROJECT}/.windsurf/skills/pdf/SKILL.md");
+    replace(&site.machine, &second, "First", "Windsurf's");
+    let versions = |told: &Value| -> Vec<Value> {
+        let lines = told["artifacts"].as_array().cloned().unwrap_or_default();
+        lines.iter().map(|one| json!([one["path"], one["action"], one["version"], one["after"]])).collect()
+    };
+    let plan = ["sync", "pull", PROJECT];
+    let (copy, after) = (".claude/skills/pdf", ".windsurf/skills/pdf");
+    for flags in [&[][..], &["--strategy", "overwrite"], &["--strategy", "fork"]] {
+        let told = only_plans(&site.machine, &[&plan[..], flags, &["--json"]].concat()).json();
+        let lines = versions(&told);
+        assert_eq!((lines[1][0].as_str(), &lines[1][3]), (Some(copy), &Value::Null), "{told}");
+        assert_eq!(lines.last(), Some(&json!([after, null, null, copy])), "{told}");
+        assert_eq!(told["artifacts_synced"], json!(["csv", "pdf", "xls"]));
+    }
+    let told = only_plans(&site.machine, &plan).stdout.clone();
+    let line =
+        ".windsurf/skills/pdf: would be pulled after .claude/skills/pdf, with what the store has then\n";
+    assert!(told.ends_with(line), "{told}");
+    // Where the store stays as it is, none waits for another.
+    let told = only_plans(
+        &site.machine,
+        &[&plan[..], &["--strategy", "overwrite", "--prefer", "collection", "--json"]].concat(),
+    );
+    assert_eq!(versions(&told.json()).last(), Some(&json!([after, "push", null, null])));
+    // What is done has no such line, and counts each artifact once.
+    let told = site.pulled(&["--strategy", "overwrite"]);
+    assert_eq!(versions(&told).last(), Some(&json!([after, "take", 3, null])), "{told}");
+    assert_eq!(told["artifacts_synced"], json!(["csv", "pdf", "xls"]));
+    assert_eq!(told["message"], "3 pulled");
 }
 
 #[test]
