@@ -19,3 +19,4 @@ mod table;
 mod teammates;
 mod transitions;
 mod undeploying;
+mod unrecorded;
