@@ -9,6 +9,7 @@ use skillsync_core::merge::ShowBase;
 use skillsync_core::name::SkillName;
 use skillsync_store::ledger::CopyKey;
 
+use crate::cli::add::warn_of;
 use crate::cli::deploy::note_recovered;
 use crate::cli::{Cx, complete, sync_preview};
 use crate::ops::pull::{
@@ -163,6 +164,7 @@ fn ask(cx: &mut Cx<'_>, expected: &Preview) -> Result<BTreeMap<CopyKey, Choice>,
 fn show(cx: &mut Cx<'_>, result: SyncResult) -> Result<Exit, Stop> {
     cx.ui.show(&result)?;
     for one in &result.artifacts {
+        warn_of(cx, one.stored_as.as_ref().unwrap_or(&one.artifact_name), &one.warnings);
         if let Some(kept) = &one.trash {
             cx.ui.note(format_args!("what stood at {} is kept for 24 hours: {}", one.path, kept.display()));
         }
@@ -170,6 +172,7 @@ fn show(cx: &mut Cx<'_>, result: SyncResult) -> Result<Exit, Stop> {
     note_recovered(cx, &result.recovered);
     for unsettled in &result.conflicts {
         let name = &unsettled.artifact_name;
+        warn_of(cx, name, &unsettled.warnings);
         if let Some(error) = &unsettled.error {
             cx.ui.failed_report(error);
         }

@@ -13,6 +13,7 @@ use skillsync_store::payload::Payload;
 
 use super::super::check::Drifted;
 use super::super::project::{Compared, Failure, Opened, Recovered};
+use super::super::validate::{Finding, secrets_of};
 use super::prepare::{Conflict, Prepared, Step};
 use super::{Choice, Prefer, Request, Strategy};
 use crate::ui::{Exit, Report};
@@ -136,6 +137,8 @@ pub struct Pulled {
     pub in_store: bool,
     /// Where what the project had is now, if it was replaced or taken out.
     pub trash: Option<PathBuf>,
+    /// What looks like a secret in what the store takes.
+    pub warnings: Vec<Finding>,
 }
 
 /// An artifact that is not settled.
@@ -157,6 +160,8 @@ pub struct Unsettled {
     pub working_copy: Option<PathBuf>,
     /// The token of its lease, for `commit --token`.
     pub token: Option<u64>,
+    /// What looks like a secret in what the working copy has.
+    pub warnings: Vec<Finding>,
 }
 
 /// A file that wants a decision.
@@ -226,6 +231,7 @@ impl SyncResult {
             stored_as: None,
             version: None,
             trash: None,
+            warnings: Vec::new(),
         });
     }
 
@@ -263,6 +269,10 @@ impl SyncResult {
             stored_as,
             version,
             trash: step.trash.clone(),
+            warnings: match &step.prepared {
+                Prepared::Version(version) => secrets_of(&version.payload),
+                _ => Vec::new(),
+            },
         });
     }
 
@@ -308,6 +318,7 @@ impl Unsettled {
             files: Vec::new(),
             working_copy: None,
             token: None,
+            warnings: Vec::new(),
         }
     }
 
@@ -326,6 +337,7 @@ impl Unsettled {
             files,
             working_copy,
             token,
+            warnings: secrets_of(&conflict.merged),
         }
     }
 }

@@ -389,3 +389,32 @@ fn two_forks_of_one_skill_are_two() {
     assert!(site.store_text("pdf-fork-2").contains("Windsurf's step."));
     assert!(site.store_text("pdf").contains("First step."));
 }
+
+#[test]
+fn what_looks_like_a_secret_is_named_as_by_add() {
+    let token = format!("ghp_{}", "k3J9".repeat(9));
+    let flagged = |told: &Value| {
+        assert_eq!(told.as_array().map(Vec::len), Some(1), "{told}");
+        (told[0]["code"].clone(), told[0]["file"].clone(), told[0]["line"].clone())
+    };
+    let expected = ("secret-suspected".into(), "scripts/run.sh".into(), 2.into());
+    let said = "warning: pdf: scripts/run.sh:2: this looks like a GitHub token";
+    let site = Site::deployed();
+    site.write(".claude/skills/pdf/scripts/run.sh", format!("#!/bin/sh\nexport KEY={token}\n"), 0o755);
+    // In a plan, of a conflict, and of what is taken.
+    let plan = only_plans(&site.machine, &["sync", "pull", PROJECT, "--json"]);
+    assert_eq!(flagged(&plan.json()["artifacts"][0]["warnings"]), expected, "{plan}");
+    site.commit("pdf", "First", "Committed");
+    site.edit_copy("pdf", "First", "Edited");
+    let output = site.pull(&[]).fails(5);
+    assert_eq!(flagged(&output.json()["conflicts"][0]["warnings"]), expected, "{output}");
+    assert!(output.stderr.contains(said), "{output}");
+    site.run(&["abort", "pdf"]).ok();
+    let output = site.pull(&["--strategy", "overwrite"]).ok();
+    assert_eq!(flagged(&output.json()["artifacts"][0]["warnings"]), expected, "{output}");
+    assert!(output.stderr.contains(said), "{output}");
+    // What a pull puts into the project came from the store.
+    site.edit_copy("pdf", "Second", "Again");
+    let told = site.pulled(&["--strategy", "overwrite", "--prefer", "collection"]);
+    assert_eq!(told["artifacts"][0]["warnings"], json!([]));
+}
