@@ -154,6 +154,8 @@ pub enum Act {
         before: Option<u32>,
         /// The version it made.
         after: u32,
+        /// What that holds: the number alone may be another artifact's by now.
+        tree: TreeId,
     },
     /// It found that the store has all of it already.
     Nothing,
@@ -255,13 +257,15 @@ impl Ledger {
     fn trees(&self) -> impl Iterator<Item = TreeId> + '_ {
         let undo = self.last_pull.iter().flat_map(|pull| &pull.undo);
         let before = undo.clone().filter_map(|undo| undo.before.as_ref());
-        let acts = undo.flat_map(|undo| match &undo.act {
-            Act::Pushed { was, is, .. } => [*was, Some(*is)],
-            Act::Dropped { was, .. } => [*was, None],
-            Act::Version { .. } | Act::Nothing | Act::WorkingCopy { .. } => [None, None],
+        let tree = |kept: &Option<Kept>| kept.map(|kept| kept.tree);
+        let acts = undo.flat_map(move |undo| match &undo.act {
+            Act::Version { tree, .. } => [None, Some(*tree)],
+            Act::Pushed { was, is, .. } => [tree(was), Some(is.tree)],
+            Act::Dropped { was, .. } => [tree(was), None],
+            Act::Nothing | Act::WorkingCopy { .. } => [None, None],
         });
-        let copies = self.copies.iter().chain(before).flat_map(Copy::contents);
-        copies.chain(acts.flatten()).map(|kept| kept.tree)
+        let copies = self.copies.iter().chain(before).flat_map(Copy::contents).map(|kept| kept.tree);
+        copies.chain(acts.flatten())
     }
 }
 
@@ -318,17 +322,30 @@ mod tests {
         ledger.deployed(&key("a"), kept("4"));
         ledger.last_pull = Some(LastPull {
             at: "2026-11-20T00:00:00Z".to_owned(),
-            undo: vec![Undo {
-                key: key("a"),
-                before,
-                act: Act::Pushed { was: Some(kept("5")), is: kept("4"), record: None },
-                is_recorded: true,
-            }],
+            undo: vec![
+                Undo {
+                    key: key("a"),
+                    before,
+                    act: Act::Pushed { was: Some(kept("5")), is: kept("4"), record: None },
+                    is_recorded: true,
+                },
+                Undo {
+                    key: key("c"),
+                    before: None,
+                    act: Act::Version {
+                        name: key("c").artifact_name,
+                        before: None,
+                        after: 1,
+                        tree: kept("6").tree,
+                    },
+                    is_recorded: false,
+                },
+            ],
         });
         ledger.save(&layout, root).unwrap();
         assert_eq!(Ledger::load(&layout, root).unwrap(), ledger);
         let found: std::collections::BTreeSet<TreeId> = kept_trees(&layout).unwrap().into_iter().collect();
-        assert_eq!(found, ["1", "2", "3", "4", "5"].map(|text| kept(text).tree).into());
+        assert_eq!(found, ["1", "2", "3", "4", "5", "6"].map(|text| kept(text).tree).into());
         ledger.set(&key("b"), None);
         assert!(ledger.copy(&key("b")).is_none());
     }

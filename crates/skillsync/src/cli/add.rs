@@ -17,6 +17,7 @@ use crate::ops::add::{
     AddReport, AddedSkill, Candidate, Existing, Failed, Provenance, Status, apply, locate, markdown, preview,
 };
 use crate::ops::git::Network;
+use crate::ops::validate::Finding;
 use crate::ui::{Answer, Exit, Report, Screen, Show, Stop, Tone};
 
 /// Add skills from a folder or a git repository
@@ -220,17 +221,22 @@ fn no_such_skill(name: &SkillName, place: &str, hint: Option<String>) -> ops::Re
     ops::Refusal { kind: Kind::NotFound, code: "skill-not-found", message, hint }
 }
 
+/// Says what should not be in an artifact that came into the store.
+pub(crate) fn warn_of(cx: &mut Cx<'_>, name: &SkillName, warnings: &[Finding]) {
+    for warning in warnings {
+        let place = match (&warning.file, warning.line) {
+            (Some(file), Some(line)) => format!("{file}:{line}: "),
+            (Some(file), None) => format!("{file}: "),
+            (None, _) => String::new(),
+        };
+        cx.ui.warn(format_args!("{name}: {place}{}", warning.message));
+    }
+}
+
 fn finish(cx: &mut Cx<'_>, report: AddReport) -> Result<Exit, Stop> {
     cx.ui.show(&report)?;
     for skill in &report.added {
-        for warning in &skill.warnings {
-            let place = match (&warning.file, warning.line) {
-                (Some(file), Some(line)) => format!("{file}:{line}: "),
-                (Some(file), None) => format!("{file}: "),
-                (None, _) => String::new(),
-            };
-            cx.ui.warn(format_args!("{}: {place}{}", skill.skill, warning.message));
-        }
+        warn_of(cx, &skill.skill, &skill.warnings);
     }
     for failed in &report.failed {
         cx.ui.failed_report(&failed.error);

@@ -54,8 +54,10 @@ pub(crate) fn line(one: &Candidate) -> String {
         hash.as_ref().map_or_else(|| "-".to_owned(), |hash| hash.hex()[..12].to_owned())
     };
     let drift = &one.drift;
-    let what = match (one.action, drift.baseline_sha) {
-        (Action::Merge, None) => "merge, with no content known that both had",
+    let what = match (one.action, drift.baseline_sha, drift.collection_sha) {
+        (Action::Merge, None, _) => "merge, with no content known that both had",
+        (Action::Push, _, None) => "left as it is, the store never had it",
+        (Action::Drop, _, None) => "no longer deployed, the store does not have it",
         _ => said(one.action),
     };
     let (base, store) = (short(&drift.baseline_sha), short(&drift.collection_sha));

@@ -9,6 +9,7 @@ use skillsync_core::merge::ShowBase;
 use skillsync_core::name::SkillName;
 use skillsync_store::ledger::CopyKey;
 
+use crate::cli::add::warn_of;
 use crate::cli::deploy::note_recovered;
 use crate::cli::{Cx, complete, sync_preview};
 use crate::ops::pull::{
@@ -162,9 +163,16 @@ fn ask(cx: &mut Cx<'_>, expected: &Preview) -> Result<BTreeMap<CopyKey, Choice>,
 
 fn show(cx: &mut Cx<'_>, result: SyncResult) -> Result<Exit, Stop> {
     cx.ui.show(&result)?;
+    for one in &result.artifacts {
+        warn_of(cx, one.stored_as.as_ref().unwrap_or(&one.artifact_name), &one.warnings);
+        if let Some(kept) = &one.trash {
+            cx.ui.note(format_args!("what stood at {} is kept for 24 hours: {}", one.path, kept.display()));
+        }
+    }
     note_recovered(cx, &result.recovered);
     for unsettled in &result.conflicts {
         let name = &unsettled.artifact_name;
+        warn_of(cx, name, &unsettled.warnings);
         if let Some(error) = &unsettled.error {
             cx.ui.failed_report(error);
         }
@@ -191,11 +199,18 @@ impl Show for SyncResult {
                 (Some(name), Some(version)) => Some(format!("{name} version {version}")),
                 _ => None,
             };
-            let (tone, said) = match (one.action, version) {
+            let Some(action) = one.action else {
+                let after = one.after.as_deref().unwrap_or_default();
+                writeln!(out, "would be pulled after {after}, with what the store has then")?;
+                continue;
+            };
+            let (tone, said) = match (action, version) {
                 (Action::Skip, _) => (Tone::Dim, "left as it is".to_owned()),
                 (Action::Push, _) => (Tone::Good, format!("{would}replaced by the store's content")),
                 (Action::Drop, _) => {
-                    (Tone::Good, format!("{would}no longer deployed; the store keeps {}", one.artifact_name))
+                    let (name, keeps) =
+                        (&one.artifact_name, if one.in_store { "keeps" } else { "does not have" });
+                    (Tone::Good, format!("{would}no longer deployed; the store {keeps} {name}"))
                 }
                 (Action::Merge, Some(version)) => (Tone::Good, format!("{would}merged: {version}")),
                 (Action::Fork, Some(version)) => (Tone::Good, format!("{would}forked: {version}")),

@@ -66,6 +66,8 @@ pub struct Deployed {
     pub artifacts: Vec<Line>,
     /// What killed commands left in the project and is in trash now.
     pub recovered: Vec<Recovered>,
+    /// Why what was done could not be recorded; the same command again records it.
+    pub unrecorded: Option<Report>,
     /// Whether this is a plan and nothing was changed.
     pub dry_run: bool,
 }
@@ -112,10 +114,10 @@ pub enum Status {
 }
 
 impl Deployed {
-    /// Done; a conflict where copies drifted; partial where something failed.
+    /// Done; a conflict where copies drifted; partial where something failed, or could not be recorded.
     pub fn exit(&self) -> Exit {
         let is = |status| self.artifacts.iter().any(|line| line.status == status);
-        match (is(Status::Drifted), is(Status::Failed)) {
+        match (is(Status::Drifted), is(Status::Failed) || self.unrecorded.is_some()) {
             (true, _) => Exit::Conflict,
             (false, true) => Exit::Partial,
             (false, false) => Exit::Done,
@@ -132,6 +134,7 @@ pub fn plan(world: &World, store: &Store, request: &Request) -> Result<Deployed,
         project: opened.project.path().to_owned(),
         artifacts: lines,
         recovered: Vec::new(),
+        unrecorded: None,
         dry_run: true,
     })
 }
@@ -142,12 +145,14 @@ pub fn deploy(world: &World, store: &Store, request: &Request) -> Result<Deploye
         let store = writing.store();
         let (mut opened, mut steps) = steps(world, store, index, request)?;
         let recovered = opened.recover(store, steps.iter().map(|step| &step.place))?;
-        enter(writing, &opened, &mut steps)?;
-        save(store, &mut opened, &steps)?;
+        let finished = enter(writing, &opened, &mut steps)?;
+        // Copies are in the project by now: whatever fails, what was done is said.
+        let saved = save(store, &mut opened, &steps).and(finished);
         Ok(Deployed {
             project: opened.project.path().to_owned(),
             artifacts: steps.into_iter().map(|step| step.line).collect(),
             recovered,
+            unrecorded: saved.err().map(|e| Report::of(&e)),
             dry_run: false,
         })
     })
@@ -320,14 +325,15 @@ fn drifted(step: &Step, request: &Request, baseline: Option<ContentHash>) -> Ref
     Refusal { kind: Kind::Conflict, code: "copy-drifted", message, hint: Some(hint) }
 }
 
-/// Puts the copies in that have to be written, and notes in each step what became of it.
-fn enter(writing: &Writing<'_>, opened: &Opened, steps: &mut [Step]) -> Result<(), Error> {
+/// Puts the copies in that have to be written, and notes in each step what became of it. Fails when none was put in;
+/// gives what failed when all were.
+fn enter(writing: &Writing<'_>, opened: &Opened, steps: &mut [Step]) -> Result<Result<(), Error>, Error> {
     let is_written = |step: &&mut Step| {
         matches!(step.line.status, Status::Deployed | Status::Updated | Status::Overwritten)
     };
     let mut written: Vec<&mut Step> = steps.iter_mut().filter(is_written).collect();
     if written.is_empty() {
-        return Ok(());
+        return Ok(Ok(()));
     }
     let entering = written.iter().filter_map(|step| {
         let tree = step.wanted.as_ref()?.tree().clone();
@@ -345,12 +351,14 @@ fn enter(writing: &Writing<'_>, opened: &Opened, steps: &mut [Step]) -> Result<(
             }
         }
     }
-    Ok(transaction.finish()?)
+    Ok(transaction.finish().map_err(Error::from))
 }
 
-/// Writes the records of what is deployed now, and what this store keeps of it.
+/// Writes the records of what is deployed now, and what this store keeps of it. What cannot be written keeps nothing
+/// else from being so; the first error is given.
 fn save(store: &Store, opened: &mut Opened, steps: &[Step]) -> Result<(), Error> {
     let mut ledger = opened.ledger.clone();
+    let mut saved = Ok(());
     for folder in &opened.folders {
         let mut records = folder.records.clone();
         for step in steps.iter().filter(|step| step.place.key.folder == folder.agent.name) {
@@ -371,11 +379,13 @@ fn save(store: &Store, opened: &mut Opened, steps: &[Step]) -> Result<(), Error>
             ledger.deployed(&step.place.key, content.into());
         }
         if records != folder.records {
-            deployment::write(&folder.agent.dir.join(deployment::FILE), records)?;
+            let file = folder.agent.dir.join(deployment::FILE);
+            saved = saved.and(deployment::write(&file, records).map_err(Error::from));
         }
     }
     if ledger != opened.ledger {
-        ledger.save(store.layout(), opened.project.root())?;
+        let noted = ledger.save(store.layout(), opened.project.root());
+        saved = saved.and(noted.map_err(Error::from));
     }
     for step in steps {
         if let Ok(looked) = project::look(&opened.project, &opened.cache, &step.place) {
@@ -383,5 +393,5 @@ fn save(store: &Store, opened: &mut Opened, steps: &[Step]) -> Result<(), Error>
         }
     }
     opened.save_cache(store);
-    Ok(())
+    saved
 }

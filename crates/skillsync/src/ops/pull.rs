@@ -114,10 +114,21 @@ pub fn plan(world: &World, store: &Store, request: &Request) -> Result<SyncResul
     let index = Index::load(store.layout());
     let (keys, failed) = candidates(world, store, &index, &mut opened, request)?;
     let mut result = SyncResult::new(&opened, failed);
+    // Of two copies of one artifact the second meets what the first makes, which is not there yet.
+    let mut changing: BTreeMap<&SkillName, String> = BTreeMap::new();
     for (compared, key) in opened.compare(world, store, &index, &keys).into_iter().zip(&keys) {
         let choice = request.choice(key);
+        if let (Ok(compared), Some(after)) = (&compared, changing.get(&key.artifact_name)) {
+            result.comes_after(compared, after);
+            continue;
+        }
         match compared.map(|one| prepare(world, store, &opened.project, request, one, choice)) {
-            Ok(Ok(step)) => result.planned(&step),
+            Ok(Ok(step)) => {
+                if step.prepared.changes_store() {
+                    changing.insert(&key.artifact_name, step.compared.place.shown().to_owned());
+                }
+                result.done(&step);
+            }
             Ok(Err(e)) => result.failed(key, Report::of(&e)),
             Err(failure) => result.failed(key, failure.error),
         }

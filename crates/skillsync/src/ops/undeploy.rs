@@ -31,6 +31,8 @@ pub struct Undeployed {
     pub not_deployed: Vec<NotDeployed>,
     /// What killed commands left in the project and is in trash now.
     pub recovered: Vec<Recovered>,
+    /// Why records could not be dropped; the same command again drops them.
+    pub unrecorded: Option<Report>,
     /// Whether this is a plan and nothing was changed.
     pub dry_run: bool,
 }
@@ -62,16 +64,15 @@ pub struct NotDeployed {
 }
 
 impl Undeployed {
-    /// Done, or partial when a copy is still there, or a name was not deployed.
+    /// Done, or partial when a copy or a record is still there, or a name was not deployed.
     pub fn exit(&self) -> Exit {
-        let all_out = self.artifacts.iter().all(|line| line.error.is_none());
-        if all_out && self.not_deployed.is_empty() { Exit::Done } else { Exit::Partial }
+        if self.errors().next().is_none() { Exit::Done } else { Exit::Partial }
     }
 
     /// Why something was not done.
     pub fn errors(&self) -> impl Iterator<Item = &Report> {
         let still_there = self.artifacts.iter().filter_map(|line| line.error.as_ref());
-        still_there.chain(self.not_deployed.iter().map(|one| &one.error))
+        still_there.chain(self.not_deployed.iter().map(|one| &one.error)).chain(&self.unrecorded)
     }
 }
 
@@ -103,9 +104,9 @@ pub fn undeploy(world: &World, store: &Store, request: &Request) -> Result<Undep
         let mut gone = Vec::new();
         for (key, line) in keys.iter().zip(&mut undeployed.artifacts) {
             let Some(folder) = opened.folders.iter().find(|f| f.agent.name == key.folder) else { continue };
-            let place = opened.place(folder, key.artifact_type, &key.artifact_name)?;
+            let place = opened.place(folder, key.artifact_type, &key.artifact_name);
             // The copy first: a record without a copy says that something is left to do.
-            match project::take_out(store, &opened.project, &place) {
+            match place.and_then(|place| Ok(project::take_out(store, &opened.project, &place)?)) {
                 Ok(kept) => {
                     line.trash = kept;
                     ledger.set(key, None);
@@ -114,16 +115,21 @@ pub fn undeploy(world: &World, store: &Store, request: &Request) -> Result<Undep
                 Err(e) => line.error = Some(Report::of(&e)),
             }
         }
-        drop_records(&opened, &gone)?;
+        // Copies are in trash by now: whatever fails, what was done is said.
+        let mut saved = drop_records(&opened, &gone);
         if ledger != opened.ledger {
-            ledger.save(store.layout(), opened.project.root())?;
+            let noted = ledger.save(store.layout(), opened.project.root());
+            saved = saved.and(noted.map_err(Error::from));
         }
+        undeployed.unrecorded = saved.err().map(|e| Report::of(&e));
         Ok(undeployed)
     })
 }
 
-/// Drops the records of `gone` in every file that has them.
-pub(super) fn drop_records(opened: &Opened, gone: &[&CopyKey]) -> Result<(), Error> {
+/// Drops the records of `gone` in every file that has them. A file that cannot be written keeps no other from being so;
+/// the first error is given.
+fn drop_records(opened: &Opened, gone: &[&CopyKey]) -> Result<(), Error> {
+    let mut dropped = Ok(());
     for folder in &opened.folders {
         let is_gone = |artifact_type: ArtifactType, name: &SkillName| {
             gone.iter().any(|key| {
@@ -135,12 +141,13 @@ pub(super) fn drop_records(opened: &Opened, gone: &[&CopyKey]) -> Result<(), Err
         let mut records = folder.records.clone();
         records.retain(|record| !is_gone(record.artifact_type, &record.artifact_name));
         if records != folder.records {
-            deployment::write(&folder.agent.dir.join(deployment::FILE), records)?;
+            let file = folder.agent.dir.join(deployment::FILE);
+            dropped = dropped.and(deployment::write(&file, records).map_err(Error::from));
         }
         // Else it would count as deployed again.
-        skillmeat::remove(&folder.agent.dir, &is_gone)?;
+        dropped = dropped.and(skillmeat::remove(&folder.agent.dir, &is_gone).map_err(Error::from));
     }
-    Ok(())
+    dropped
 }
 
 /// The copies that are meant, and what would be said of each. Fails when none of the names is deployed: of several, some
@@ -178,7 +185,18 @@ fn expected(
         .map(|(name, refusal)| NotDeployed { artifact_name: name.clone(), error: Report::of(&refusal) });
     let not_deployed = not_deployed.collect();
     let project = opened.project.path().to_owned();
-    Ok((opened, keys, Undeployed { project, artifacts, not_deployed, recovered: Vec::new(), dry_run: true }))
+    Ok((
+        opened,
+        keys,
+        Undeployed {
+            project,
+            artifacts,
+            not_deployed,
+            recovered: Vec::new(),
+            unrecorded: None,
+            dry_run: true,
+        },
+    ))
 }
 
 fn line(opened: &Opened, outcome: Outcome, key: &CopyKey) -> Result<Line, Error> {

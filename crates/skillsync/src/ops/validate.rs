@@ -12,6 +12,7 @@ use skillsync_core::limits;
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::ArtifactType;
 use skillsync_core::tree::{File, SKILL_MD, Tree};
+use skillsync_store::payload::Payload;
 use skillsync_store::scan::{self, Listing};
 use skillsync_store::store::Store;
 use skillsync_store::{fs, parallel, skills};
@@ -297,6 +298,16 @@ pub fn secret_in(path: &str, bytes: &[u8]) -> Option<Finding> {
         message: format!("this looks like {}", secret.what),
         hint: Some("take it out, and replace it where it is valid: a skill is read by many".to_owned()),
     })
+}
+
+/// What looks like a secret in an artifact's files.
+pub fn secrets_of(payload: &Payload) -> Vec<Finding> {
+    let found = payload.files().map(|(path, file)| {
+        let is_small = file.bytes.len() as u64 <= secrets::LOOKED_AT_BYTES;
+        let bytes: &[u8] = if is_small { &file.bytes } else { &[] };
+        secret_in(path.as_str(), bytes)
+    });
+    found.flatten().collect()
 }
 
 /// What looks like a secret in the files of the folder `dir`. What cannot be read is passed over: whoever takes the

@@ -20,3 +20,4 @@ mod taken;
 mod teammates;
 mod transitions;
 mod undeploying;
+mod unrecorded;

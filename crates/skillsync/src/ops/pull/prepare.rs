@@ -36,6 +36,8 @@ pub(super) struct Step {
     pub(super) prepared: Prepared,
     /// The version that was made of it, once it was.
     pub(super) advanced: Option<u32>,
+    /// Where in trash is what the project had, once it is there.
+    pub(super) trash: Option<PathBuf>,
 }
 
 impl Step {
@@ -69,6 +71,13 @@ pub(super) enum Prepared {
     Drop,
 }
 
+impl Prepared {
+    /// Whether the store has something else then: a version more, or an edit that is on its way.
+    pub(super) fn changes_store(&self) -> bool {
+        matches!(self, Prepared::Version(_) | Prepared::Conflict(_))
+    }
+}
+
 /// A version to be made.
 pub(super) struct NewVersion {
     /// Of this artifact: a fork has another name than the copy.
@@ -97,9 +106,13 @@ pub(super) struct Conflict {
 pub(super) fn action(compared: &Compared, strategy: Strategy, prefer: Prefer) -> Action {
     let has_copy = compared.copy.is_some();
     let is_by_project_alone = compared.drift.is_none_or(|drift| drift.store_change.is_none());
+    let store_change = compared.drift.and_then(|drift| drift.store_change);
     match (strategy, prefer) {
-        (Strategy::Overwrite, Prefer::Collection) if compared.store.is_some() => Action::Push,
-        (Strategy::Overwrite, Prefer::Collection) => Action::Drop,
+        // Its wish is that the copy goes only where it had it: what it never had it cannot have deleted.
+        (Strategy::Overwrite, Prefer::Collection) if store_change == Some(drift::Change::Delete) => {
+            Action::Drop
+        }
+        (Strategy::Overwrite, Prefer::Collection) => Action::Push,
         (Strategy::Fork, _) if has_copy => Action::Fork,
         (Strategy::Overwrite, Prefer::Project) if !has_copy => Action::Drop,
         _ if !has_copy && is_by_project_alone => Action::Drop,
@@ -121,7 +134,7 @@ pub(super) fn prepare(
 ) -> Result<Step, Error> {
     let Choice::Pull(strategy, prefer) = choice else {
         let (action, prepared) = (Action::Skip, Prepared::Skip);
-        return Ok(Step { compared, copy: None, action, prepared, advanced: None });
+        return Ok(Step { compared, copy: None, action, prepared, advanced: None, trash: None });
     };
     let action = action(&compared, strategy, prefer);
     let base = payload_of(world, store, project, &compared)?;
@@ -139,7 +152,7 @@ pub(super) fn prepare(
     };
     let sides = Sides { store, project, request, compared: &compared, base, in_store };
     let prepared = sides.prepared(copy.as_ref(), action)?;
-    Ok(Step { compared, copy, action, prepared, advanced: None })
+    Ok(Step { compared, copy, action, prepared, advanced: None, trash: None })
 }
 
 struct Sides<'a> {
@@ -160,9 +173,6 @@ impl Sides<'_> {
         }
         match (action, copy, &self.in_store) {
             (Action::Skip, ..) => Ok(Prepared::Skip),
-            (Action::Drop, Some(_), None) if self.compared.record.is_none() => {
-                Err(self.nothing_to_prefer().into())
-            }
             (Action::Drop, ..) => Ok(Prepared::Drop),
             (Action::Push, _, Some(in_store)) => Ok(Prepared::Push(Content::of(in_store))),
             (Action::Push, _, None) => Err(self.nothing_to_prefer().into()),

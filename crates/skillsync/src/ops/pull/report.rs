@@ -12,7 +12,8 @@ use skillsync_store::ledger::CopyKey;
 use skillsync_store::payload::Payload;
 
 use super::super::check::Drifted;
-use super::super::project::{Failure, Opened, Recovered};
+use super::super::project::{Compared, Failure, Opened, Recovered};
+use super::super::validate::{Finding, secrets_of};
 use super::prepare::{Conflict, Prepared, Step};
 use super::{Choice, Prefer, Request, Strategy};
 use crate::ui::{Exit, Report};
@@ -29,7 +30,7 @@ pub enum Action {
     Fork,
     /// The project takes what the store has.
     Push,
-    /// The copy is no longer deployed; the store keeps what it has.
+    /// The copy is no longer deployed, and its record goes; the store keeps what it has, if it has anything.
     Drop,
     /// Nothing, as was chosen.
     Skip,
@@ -123,12 +124,21 @@ pub struct Pulled {
     pub artifact_type: ArtifactType,
     /// Where the copy is, below the project.
     pub path: String,
-    /// What was done.
-    pub action: Action,
+    /// What was done; null in a plan for one that is pulled after another.
+    pub action: Option<Action>,
+    /// In a plan, where the copy of the same artifact is that is pulled before this one: what becomes of this one
+    /// depends on it.
+    pub after: Option<String>,
     /// The artifact that has a new version: for a fork another one.
     pub stored_as: Option<SkillName>,
     /// That version; null when none was made.
     pub version: Option<u32>,
+    /// Whether the store has the artifact.
+    pub in_store: bool,
+    /// Where what the project had is now, if it was replaced or taken out.
+    pub trash: Option<PathBuf>,
+    /// What looks like a secret in what the store takes.
+    pub warnings: Vec<Finding>,
 }
 
 /// An artifact that is not settled.
@@ -150,6 +160,8 @@ pub struct Unsettled {
     pub working_copy: Option<PathBuf>,
     /// The token of its lease, for `commit --token`.
     pub token: Option<u64>,
+    /// What looks like a secret in what the working copy has.
+    pub warnings: Vec<Finding>,
 }
 
 /// A file that wants a decision.
@@ -206,8 +218,21 @@ impl SyncResult {
         self.conflicts.push(Unsettled::failed(key.artifact_name.clone(), error));
     }
 
-    pub(super) fn planned(&mut self, step: &Step) {
-        self.done(step);
+    /// Plans a copy that is pulled after the one at `after`.
+    pub(super) fn comes_after(&mut self, compared: &Compared, after: &str) {
+        let place = &compared.place;
+        self.artifacts.push(Pulled {
+            artifact_name: place.name.clone(),
+            artifact_type: place.artifact_type,
+            path: place.shown().to_owned(),
+            action: None,
+            after: Some(after.to_owned()),
+            in_store: compared.store.is_some(),
+            stored_as: None,
+            version: None,
+            trash: None,
+            warnings: Vec::new(),
+        });
     }
 
     pub(super) fn done(&mut self, step: &Step) {
@@ -230,21 +255,29 @@ impl SyncResult {
                 return;
             }
             Prepared::Skip => {}
+            // Its copies may come with others between them.
+            _ if self.artifacts_synced.contains(&place.name) => {}
             _ => self.artifacts_synced.push(place.name.clone()),
         }
         self.artifacts.push(Pulled {
             artifact_name: place.name.clone(),
             artifact_type: place.artifact_type,
             path: place.shown().to_owned(),
-            action: step.action,
+            action: Some(step.action),
+            after: None,
+            in_store: step.compared.store.is_some() || stored_as.as_ref() == Some(&place.name),
             stored_as,
             version,
+            trash: step.trash.clone(),
+            warnings: match &step.prepared {
+                Prepared::Version(version) => secrets_of(&version.payload),
+                _ => Vec::new(),
+            },
         });
     }
 
     pub(super) fn finished(mut self, status: SyncStatus) -> Self {
         self.dry_run = status == SyncStatus::DryRun;
-        self.artifacts_synced.dedup();
         self.status = match (status, self.conflicts.is_empty(), self.artifacts_synced.is_empty()) {
             (SyncStatus::DryRun, ..) => SyncStatus::DryRun,
             (_, false, _) => SyncStatus::Partial,
@@ -285,6 +318,7 @@ impl Unsettled {
             files: Vec::new(),
             working_copy: None,
             token: None,
+            warnings: Vec::new(),
         }
     }
 
@@ -303,6 +337,7 @@ impl Unsettled {
             files,
             working_copy,
             token,
+            warnings: secrets_of(&conflict.merged),
         }
     }
 }

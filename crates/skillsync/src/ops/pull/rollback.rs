@@ -1,10 +1,11 @@
 //! `sync pull --rollback`: puts back what the last pull from a project changed, in the store and in the project. What
 //! has gone on since is left alone and named. What another rollback did and was killed before noting it is only noted.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use skillsync_core::digest::ContentHash;
+use skillsync_core::digest::{ContentHash, TreeId};
 use skillsync_core::fault::Kind;
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::{ArtifactType, Origin, State};
@@ -88,11 +89,17 @@ impl RolledBack {
 pub fn rollback(world: &World, store: &Store, path: &Path, intent: Intent) -> Result<RolledBack, Error> {
     let (opened, pull) = last_pull(world, store, path)?;
     if intent == Intent::Plan {
-        let line = |undo: &Undo| match possible(store, &opened, undo) {
-            Ok(standing) => said(undo, standing.outcome(), None, None),
-            Err(e) => said(undo, Outcome::Kept, None, Some(Report::of(&e))),
-        };
-        let artifacts = pull.undo.iter().rev().map(line).collect();
+        let mut restored = Restored::new();
+        let mut artifacts = Vec::new();
+        for undo in pull.undo.iter().rev() {
+            artifacts.push(match possible(store, &opened, undo, &restored) {
+                Ok(standing) => {
+                    restored.extend(restores(store, undo)?);
+                    said(undo, standing.outcome(), None, None)
+                }
+                Err(e) => said(undo, Outcome::Kept, None, Some(Report::of(&e))),
+            });
+        }
         return Ok(RolledBack {
             project: opened.project.path().to_owned(),
             pulled_at: pull.at,
@@ -108,7 +115,7 @@ pub fn rollback(world: &World, store: &Store, path: &Path, intent: Intent) -> Re
         let mut artifacts = Vec::new();
         let mut left = pull.undo.clone();
         for undo in pull.undo.iter().rev() {
-            let undone = possible(store, &opened, undo).and_then(|standing| {
+            let undone = possible(store, &opened, undo, &Restored::new()).and_then(|standing| {
                 let version = put_back(world, writing, index, &mut opened, undo, standing)?;
                 if undo.is_recorded {
                     restore_record(&mut opened, &undo.key, None)?;
@@ -216,8 +223,17 @@ impl Standing {
     }
 }
 
+/// What the heads of artifacts would be by now, where a plan has undone a later version of them.
+type Restored = BTreeMap<SkillName, TreeId>;
+
+/// What undoing a version makes the head of its artifact.
+fn restores(store: &Store, undo: &Undo) -> Result<Option<(SkillName, TreeId)>, Error> {
+    let Act::Version { name, before: Some(before), .. } = &undo.act else { return Ok(None) };
+    Ok(Some((name.clone(), skills::version(name, &skills::load(store, name)?, *before)?.tree)))
+}
+
 /// What would be done, if nothing has gone on since.
-fn possible(store: &Store, opened: &Opened, undo: &Undo) -> Result<Standing, Error> {
+fn possible(store: &Store, opened: &Opened, undo: &Undo, restored: &Restored) -> Result<Standing, Error> {
     let name = &undo.key.artifact_name;
     let in_project = |place: &Place| -> Result<Option<ContentHash>, Error> {
         Ok(project::read(&opened.project, place)?.map(|contents| contents.content.content_hash))
@@ -225,7 +241,9 @@ fn possible(store: &Store, opened: &Opened, undo: &Undo) -> Result<Standing, Err
     let hash = |kept: &Option<Kept>| kept.map(|kept| kept.content_hash);
     match &undo.act {
         Act::Nothing => Ok(Standing::AsBefore(Outcome::Forgotten)),
-        Act::Version { name, before, after } => version_standing(store, name, *before, *after),
+        Act::Version { name, before, after, tree } => {
+            version_standing(store, name, *before, (*after, *tree), restored.get(name).copied())
+        }
         Act::WorkingCopy { token } => match lease::get(store.layout(), name)? {
             Some(lease) if lease.token == *token => Ok(Standing::AsPulled(Outcome::Aborted)),
             // A commit would have noted what it took.
@@ -248,29 +266,40 @@ fn possible(store: &Store, opened: &Opened, undo: &Undo) -> Result<Standing, Err
     }
 }
 
-/// How the version `after` of `name` stands, that a pull made after `before`.
+/// How the version `after` of `name` stands, that a pull made after `before`. It may be the head still, or be back: where
+/// a pull made two versions of one artifact, undoing the later one makes a third, with the content of the earlier.
 fn version_standing(
     store: &Store,
     name: &SkillName,
     before: Option<u32>,
-    after: u32,
+    after: (u32, TreeId),
+    restored: Option<TreeId>,
 ) -> Result<Standing, Error> {
     let outcome = if before.is_some() { Outcome::Restored } else { Outcome::Removed };
+    let (number, tree) = after;
     let Some(meta) = skills::find(store, name)? else {
-        return Err(gone_on(format!("`{name}` is not in the store any more")));
+        return match before {
+            // What came with the pull went already.
+            None => Ok(Standing::AsBefore(Outcome::Forgotten)),
+            Some(_) => Err(gone_on(format!("`{name}` is not in the store any more"))),
+        };
     };
     let head = meta.head();
-    if head.number == after {
+    let is_back = restored.is_some() || head.origin == Origin::Rollback;
+    let is_pulled = head.number == number && head.origin == Origin::Pull;
+    let now = restored.unwrap_or(head.tree);
+    if now == tree && (is_back || is_pulled) {
         return Ok(Standing::AsPulled(outcome));
     }
-    if let Some(before) = before
-        && head.number == after + 1
-        && head.origin == Origin::Rollback
-        && head.tree == skills::version(name, &meta, before)?.tree
-    {
+    let was = before.and_then(|before| meta.version(before));
+    if is_back && was.is_some_and(|was| was.tree == now) {
         return Ok(Standing::AsBefore(outcome));
     }
-    Err(gone_on(format!("`{name}` has gone on from version {after} to {}", head.number)))
+    Err(gone_on(if head.number == number {
+        format!("`{name}` is another one by now: its version {number} is not what was pulled")
+    } else {
+        format!("`{name}` has gone on from version {number} to {}", head.number)
+    }))
 }
 
 /// Undoes one act, and puts back the record that it changed; says which version was made.

@@ -2,6 +2,7 @@
 //! once. A kill leaves versions that are not noted yet; the same pull again finds them and notes them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use skillsync_core::fault::Kind;
 use skillsync_core::name::SkillName;
@@ -71,12 +72,12 @@ impl<'a, 'w> Round<'a, 'w> {
         }
         let transaction = self.writing.transaction()?;
         let mut failed = self.commit(&transaction, &mut steps)?;
-        for (number, step) in steps.iter().enumerate() {
-            let key = &step.compared.place.key;
+        for (number, step) in steps.iter_mut().enumerate() {
             let settled = match failed.remove(&number) {
                 Some(e) => Err(e),
                 None => self.settle(&transaction, step),
             };
+            let key = &step.compared.place.key;
             match settled {
                 Ok(act) => {
                     let before = self.opened.ledger.copy(key).cloned();
@@ -135,11 +136,12 @@ impl<'a, 'w> Round<'a, 'w> {
     }
 
     /// Does what is left to do about one copy, and says how it is undone; none when nothing was done.
-    fn settle(&mut self, transaction: &Transaction, step: &Step) -> Result<Option<Act>, Error> {
+    fn settle(&mut self, transaction: &Transaction, step: &mut Step) -> Result<Option<Act>, Error> {
         Ok(match (&step.prepared, step.advanced) {
             (Prepared::Skip | Prepared::Undecided(_) | Prepared::Version(_), None) => None,
             (Prepared::Version(version), Some(after)) => {
-                Some(Act::Version { name: version.name.clone(), before: version.before, after })
+                let (name, tree) = (version.name.clone(), version.payload.tree().id());
+                Some(Act::Version { name, before: version.before, after, tree })
             }
             (Prepared::Conflict(conflict), _) => {
                 let Some(taken) = step.taken(self.at.as_ref()) else { return Ok(None) };
@@ -156,14 +158,14 @@ impl<'a, 'w> Round<'a, 'w> {
                 Some(Act::WorkingCopy { token: begun.lease.token })
             }
             (Prepared::Push(is), _) => {
-                self.push(transaction, step, *is)?;
+                step.trash = self.push(transaction, step, *is)?;
                 let record = self.record(&step.compared.place).cloned().map(Box::new);
                 Some(Act::Pushed { was: step.compared.copy.map(Kept::from), is: (*is).into(), record })
             }
             (Prepared::Drop, _) => {
                 let place = &step.compared.place;
                 let record = self.record(place).cloned().or_else(|| step.compared.record.clone());
-                project::take_out(self.writing.store(), &self.opened.project, place)?;
+                step.trash = project::take_out(self.writing.store(), &self.opened.project, place)?;
                 Some(Act::Dropped { was: step.compared.copy.map(Kept::from), record: record.map(Box::new) })
             }
             (Prepared::Nothing(_), _) => Some(Act::Nothing),
@@ -171,21 +173,22 @@ impl<'a, 'w> Round<'a, 'w> {
         })
     }
 
-    /// Puts the store's content into the project.
-    fn push(&self, transaction: &Transaction, step: &Step, is: Content) -> Result<(), Error> {
+    /// Puts the store's content into the project, and says where in trash is what stood there.
+    fn push(&self, transaction: &Transaction, step: &Step, is: Content) -> Result<Option<PathBuf>, Error> {
         // What is there already is left of a pull that was killed.
         if step.compared.copy.is_some_and(|copy| copy.tree == is.tree) {
-            return Ok(());
+            return Ok(None);
         }
         let entering = Entering {
             place: step.compared.place.clone(),
             tree: self.writing.store().objects().tree(&is.tree)?,
             replaces: step.compared.copy.map(|copy| copy.content_hash),
         };
+        let mut kept = None;
         for entered in project::enter(self.writing, transaction, &self.opened.project, &[entering])? {
-            entered?;
+            kept = entered?.kept;
         }
-        Ok(())
+        Ok(kept)
     }
 
     /// Notes what this store knows of the copy now, and what the deployment file is to say.

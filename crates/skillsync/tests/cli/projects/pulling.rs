@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use skillsync_testkit::{SkillBuilder, disk};
 
 use super::site::{COPY, PROJECT, Site};
-use crate::stocked::{refuses, replace};
+use crate::stocked::{only_plans, refuses, replace};
 
 /// Three skills, each edited in the project.
 fn three() -> Site {
@@ -92,6 +92,51 @@ fn the_collection_wins_where_that_is_asked_for() {
     assert_eq!(result["artifacts"][0]["action"], "drop");
     assert!(!site.machine.path(COPY).exists());
     assert!(site.in_trash("Edited step.\n\nThird") > 0);
+}
+
+#[test]
+fn the_collection_takes_nothing_away_that_it_never_had() {
+    let site = Site::deployed().teammate();
+    assert_eq!(site.state("pdf"), "added");
+    let flags = ["--strategy", "overwrite", "--prefer", "collection"];
+    let told = site.run(&[&["sync", "preview", PROJECT], &flags[..]].concat()).ok().stdout.clone();
+    assert!(told.contains("pdf: left as it is, the store never had it ("), "{told}");
+    let before = site.machine.snapshot().only(PROJECT);
+    let output = site.pull(&flags).fails(3);
+    assert_eq!(output.json()["conflicts"][0]["error"]["code"], "skill-not-found", "{output}");
+    before.assert_same(&site.machine.snapshot().only(PROJECT));
+    // An edit does not change that, nor does a copy that nobody deployed.
+    site.edit_copy("pdf", "First", "Edited");
+    site.machine.skill_folder(&format!("{PROJECT}/.claude/skills/found"), &SkillBuilder::new("found"));
+    let before = site.machine.snapshot().only(PROJECT);
+    site.pull(&[&flags[..], &["--artifacts", "pdf,found"]].concat()).fails(3);
+    before.assert_same(&site.machine.snapshot().only(PROJECT));
+}
+
+#[test]
+fn what_a_pull_moves_to_trash_is_named() {
+    let site = Site::deployed();
+    site.edit_copy("pdf", "First", "Edited");
+    let flags = ["--strategy", "overwrite", "--prefer", "collection"];
+    let result = site.pulled(&flags);
+    assert_eq!(result["artifacts"][0]["in_store"], true);
+    let kept = result["artifacts"][0]["trash"].as_str().map(str::to_owned).unwrap_or_default();
+    assert!(site.machine.read(&format!("{kept}/SKILL.md")).contains("Edited step."), "{result}");
+    // The same in words, of a copy that goes with what the store had.
+    site.remove("pdf");
+    site.edit_copy("pdf", "First", "Gone");
+    let output = site.run(&[&["sync", "pull", PROJECT, "--yes"], &flags[..]].concat()).ok();
+    let told = ".claude/skills/pdf: no longer deployed; the store does not have pdf\n";
+    assert_eq!(output.stdout, told, "{output}");
+    let said = "note: what stood at .claude/skills/pdf is kept for 24 hours: ";
+    let kept = output.stderr.lines().find_map(|line| line.strip_prefix(said)).unwrap_or_default();
+    assert!(site.machine.read(&format!("{kept}/SKILL.md")).contains("Gone step."), "{output}");
+    // One that was deleted in the project alone: nothing moves, and the store keeps it.
+    let site = Site::deployed();
+    disk::remove(&site.machine.path(&format!("{PROJECT}/.claude/skills/pdf")));
+    let output = site.run(&["sync", "pull", PROJECT, "--yes"]).ok();
+    assert_eq!(output.stdout, ".claude/skills/pdf: no longer deployed; the store keeps pdf\n");
+    assert!(!output.stderr.contains("is kept"), "{output}");
 }
 
 #[test]
@@ -247,6 +292,42 @@ fn two_copies_of_one_skill_are_pulled_one_after_the_other() {
 }
 
 #[test]
+fn a_plan_says_of_a_second_copy_that_it_comes_after_the_first() {
+    let site = three();
+    site.deploy(&["pdf", "--tool", "windsurf"]).ok();
+    let second = format!("{PROJECT}/.windsurf/skills/pdf/SKILL.md");
+    replace(&site.machine, &second, "First", "Windsurf's");
+    let versions = |told: &Value| -> Vec<Value> {
+        let lines = told["artifacts"].as_array().cloned().unwrap_or_default();
+        lines.iter().map(|one| json!([one["path"], one["action"], one["version"], one["after"]])).collect()
+    };
+    let plan = ["sync", "pull", PROJECT];
+    let (copy, after) = (".claude/skills/pdf", ".windsurf/skills/pdf");
+    for flags in [&[][..], &["--strategy", "overwrite"], &["--strategy", "fork"]] {
+        let told = only_plans(&site.machine, &[&plan[..], flags, &["--json"]].concat()).json();
+        let lines = versions(&told);
+        assert_eq!((lines[1][0].as_str(), &lines[1][3]), (Some(copy), &Value::Null), "{told}");
+        assert_eq!(lines.last(), Some(&json!([after, null, null, copy])), "{told}");
+        assert_eq!(told["artifacts_synced"], json!(["csv", "pdf", "xls"]));
+    }
+    let told = only_plans(&site.machine, &plan).stdout.clone();
+    let line =
+        ".windsurf/skills/pdf: would be pulled after .claude/skills/pdf, with what the store has then\n";
+    assert!(told.ends_with(line), "{told}");
+    // Where the store stays as it is, none waits for another.
+    let told = only_plans(
+        &site.machine,
+        &[&plan[..], &["--strategy", "overwrite", "--prefer", "collection", "--json"]].concat(),
+    );
+    assert_eq!(versions(&told.json()).last(), Some(&json!([after, "push", null, null])));
+    // What is done has no such line, and counts each artifact once.
+    let told = site.pulled(&["--strategy", "overwrite"]);
+    assert_eq!(versions(&told).last(), Some(&json!([after, "take", 3, null])), "{told}");
+    assert_eq!(told["artifacts_synced"], json!(["csv", "pdf", "xls"]));
+    assert_eq!(told["message"], "3 pulled");
+}
+
+#[test]
 fn a_hand_edit_in_the_store_is_not_pulled_over() {
     let site = three();
     crate::stocked::replace(&site.machine, ".skillsync/skills/pdf/SKILL.md", "Second", "By hand");
@@ -307,4 +388,33 @@ fn two_forks_of_one_skill_are_two() {
     assert!(site.store_text("pdf-fork").contains("Claude's step."));
     assert!(site.store_text("pdf-fork-2").contains("Windsurf's step."));
     assert!(site.store_text("pdf").contains("First step."));
+}
+
+#[test]
+fn what_looks_like_a_secret_is_named_as_by_add() {
+    let token = format!("ghp_{}", "k3J9".repeat(9));
+    let flagged = |told: &Value| {
+        assert_eq!(told.as_array().map(Vec::len), Some(1), "{told}");
+        (told[0]["code"].clone(), told[0]["file"].clone(), told[0]["line"].clone())
+    };
+    let expected = ("secret-suspected".into(), "scripts/run.sh".into(), 2.into());
+    let said = "warning: pdf: scripts/run.sh:2: this looks like a GitHub token";
+    let site = Site::deployed();
+    site.write(".claude/skills/pdf/scripts/run.sh", format!("#!/bin/sh\nexport KEY={token}\n"), 0o755);
+    // In a plan, of a conflict, and of what is taken.
+    let plan = only_plans(&site.machine, &["sync", "pull", PROJECT, "--json"]);
+    assert_eq!(flagged(&plan.json()["artifacts"][0]["warnings"]), expected, "{plan}");
+    site.commit("pdf", "First", "Committed");
+    site.edit_copy("pdf", "First", "Edited");
+    let output = site.pull(&[]).fails(5);
+    assert_eq!(flagged(&output.json()["conflicts"][0]["warnings"]), expected, "{output}");
+    assert!(output.stderr.contains(said), "{output}");
+    site.run(&["abort", "pdf"]).ok();
+    let output = site.pull(&["--strategy", "overwrite"]).ok();
+    assert_eq!(flagged(&output.json()["artifacts"][0]["warnings"]), expected, "{output}");
+    assert!(output.stderr.contains(said), "{output}");
+    // What a pull puts into the project came from the store.
+    site.edit_copy("pdf", "Second", "Again");
+    let told = site.pulled(&["--strategy", "overwrite", "--prefer", "collection"]);
+    assert_eq!(told["artifacts"][0]["warnings"], json!([]));
 }

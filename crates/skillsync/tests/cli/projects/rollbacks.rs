@@ -1,10 +1,10 @@
 //! `sync pull --rollback`: the last pull undone, and what has gone on since left alone.
 
 use serde_json::{Value, json};
-use skillsync_testkit::disk;
+use skillsync_testkit::{SkillBuilder, disk};
 
 use super::site::{COPY, PROJECT, RECORDS, Site, pdf};
-use crate::stocked::refuses;
+use crate::stocked::{only_plans, refuses, replace};
 
 /// Undoes the last pull and says what was done about the first copy.
 #[track_caller]
@@ -76,7 +76,7 @@ fn a_fork_is_undone_by_its_removal() {
 #[test]
 fn a_skill_that_came_with_the_pull_goes_with_it() {
     let site = Site::deployed();
-    let found = skillsync_testkit::SkillBuilder::new("found");
+    let found = SkillBuilder::new("found");
     site.machine.skill_folder(&format!("{PROJECT}/.claude/skills/found"), &found);
     let records = site.records(RECORDS).len();
     site.pulled(&["--artifacts", "found"]);
@@ -178,7 +178,7 @@ fn what_was_put_back_by_hand_is_only_noted() {
 #[test]
 fn one_that_has_gone_on_does_not_keep_the_others() {
     let site = edited();
-    site.add("xls", &skillsync_testkit::SkillBuilder::new("xls"));
+    site.add("xls", &SkillBuilder::new("xls"));
     site.deploy(&["xls"]).ok();
     site.edit_copy("xls", "Do the thing", "Do it well");
     site.pulled(&[]);
@@ -190,7 +190,83 @@ fn one_that_has_gone_on_does_not_keep_the_others() {
     assert!(site.store_text("xls").contains("Do it better") && site.store_text("pdf").contains("First"));
     // What is left can still be undone, once nothing stands in its way.
     site.run(&["rollback", "xls", "--to", "2"]).ok();
-    site.run(&["sync", "pull", PROJECT, "--rollback", "--yes"]).fails(5);
+    site.run(&["sync", "pull", PROJECT, "--rollback", "--yes"]).ok();
+    assert!(site.store_text("xls").contains("Do the thing"));
+}
+
+/// Two agents' copies of one skill, both edited and pulled together: the store has gone from version 1 to 3.
+fn pulled_twice() -> Site {
+    let site = Site::deployed();
+    site.deploy(&["pdf", "--tool", "windsurf"]).ok();
+    site.edit_copy("pdf", "First", "Claude's");
+    replace(&site.machine, &format!("{PROJECT}/.windsurf/skills/pdf/SKILL.md"), "Fourth", "Windsurf's");
+    site.pulled(&[]);
+    assert_eq!(site.version("pdf"), 3);
+    site
+}
+
+#[test]
+fn two_versions_of_one_skill_are_undone_in_one_go() {
+    let site = pulled_twice();
+    let before = Site::stocked().store_text("pdf");
+    let plan = only_plans(&site.machine, &["sync", "pull", PROJECT, "--rollback", "--json"]).json();
+    let outcomes = |told: &Value| -> Vec<Value> {
+        told["artifacts"].as_array().into_iter().flatten().map(|one| one["outcome"].clone()).collect()
+    };
+    assert_eq!(outcomes(&plan), ["restored", "restored"], "{plan}");
+    let told = site.run(&["sync", "pull", PROJECT, "--rollback", "--yes", "--json"]).ok().json();
+    assert_eq!(outcomes(&told), ["restored", "restored"], "{told}");
+    assert_eq!((site.store_text("pdf"), site.version("pdf")), (before, 5));
+    assert_eq!(site.check(&[])["drift_count"], 2);
+    refuses(&site.machine, &["sync", "pull", PROJECT, "--rollback", "--yes"], 1, "nothing-to-undo");
+}
+
+#[test]
+fn a_rollback_of_two_versions_that_was_cut_off_goes_on() {
+    // As a kill leaves it after the first version, and after the second, when neither was noted yet.
+    let before = Site::stocked().store_text("pdf");
+    for done in [&["2"][..], &["2", "1"]] {
+        let site = pulled_twice();
+        for version in done {
+            site.run(&["rollback", "pdf", "--to", version]).ok();
+        }
+        if done.len() == 2 {
+            // The first of them was.
+            let ledger = ledger_of(&site);
+            let mut noted: Value = serde_json::from_str(&site.machine.read(&ledger)).unwrap_or_default();
+            noted["last_pull"]["undo"].as_array_mut().and_then(Vec::pop);
+            disk::write(&site.machine.path(&ledger), noted.to_string());
+        }
+        site.run(&["sync", "pull", PROJECT, "--rollback", "--yes"]).ok();
+        assert_eq!((site.store_text("pdf"), site.version("pdf")), (before.clone(), 5), "{done:?}");
+        refuses(&site.machine, &["sync", "pull", PROJECT, "--rollback", "--yes"], 1, "nothing-to-undo");
+    }
+}
+
+/// What the store keeps of the project, relative to the home.
+fn ledger_of(site: &Site) -> String {
+    let projects = site.machine.snapshot().only(".skillsync/state/projects");
+    let mut paths = projects.iter().map(|(path, _)| path.to_owned());
+    paths.find(|path| path.ends_with(".json")).unwrap_or_default()
+}
+
+#[test]
+fn another_skill_of_the_same_name_is_not_what_was_pulled() {
+    let site = Site::deployed();
+    let found = SkillBuilder::new("found");
+    site.machine.skill_folder(&format!("{PROJECT}/.claude/skills/found"), &found);
+    site.pulled(&["--artifacts", "found"]);
+    site.remove("found");
+    // Of the same content, or of another: the user added it.
+    site.add("found", &found.clone().body("Mine alone.\n"));
+    kept(&site);
+    site.remove("found");
+    site.add("found", &found);
+    kept(&site);
+    assert_eq!(site.run(&["info", "found", "--json"]).ok().json()["state"], "active");
+    // Without one there is nothing left to take out of the store.
+    site.remove("found");
+    assert_eq!(undone(&site)["outcome"], "forgotten");
 }
 
 #[test]
@@ -206,8 +282,8 @@ fn a_rollback_belongs_to_its_project() {
 fn records_that_the_pull_made_go_with_it() {
     let site = Site::deployed();
     for name in ["csv", "xls"] {
-        site.add(name, &skillsync_testkit::SkillBuilder::new(name));
-        let mine = skillsync_testkit::SkillBuilder::new(name).body("Mine.\n");
+        site.add(name, &SkillBuilder::new(name));
+        let mine = SkillBuilder::new(name).body("Mine.\n");
         site.machine.skill_folder(&format!("{PROJECT}/.claude/skills/{name}"), &mine);
     }
     let records = site.machine.read(RECORDS);
