@@ -8,6 +8,7 @@ use skillsync_core::fault::Kind;
 use skillsync_core::name::SkillName;
 use skillsync_core::nearest::nearest;
 use skillsync_core::skill::ArtifactType;
+use skillsync_core::shell::shell_quoted;
 use skillsync_store::deployment::{self, skillmeat};
 use skillsync_store::index::Index;
 use skillsync_store::ledger::CopyKey;
@@ -230,7 +231,12 @@ pub(super) fn not_deployed(name: &SkillName, recorded: &[CopyKey], project: &Pat
         message: format!("`{name}` is not deployed in `{}`", project.display()),
         hint: Some(match near {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("`skillsync deployments '{}'` shows what is", project.display()),
+            None => {
+                format!(
+                    "`skillsync deployments {}` shows what is",
+                    shell_quoted(&project.display().to_string())
+                )
+            }
         }),
     }
 }

@@ -12,6 +12,7 @@ use skillsync_core::limits;
 use skillsync_core::merge::{Labels, TreeMerge};
 use skillsync_core::name::SkillName;
 use skillsync_core::path::SkillPath;
+use skillsync_core::shell::shell_quoted;
 use skillsync_core::skill::{ArtifactType, Source, State};
 use skillsync_store::deployment::Content;
 use skillsync_store::edit;
@@ -249,13 +250,13 @@ impl Sides<'_> {
     /// The two ways apart that no merge joins.
     fn one_side(&self, project: &str, store: &str) -> Refusal {
         let Compared { place, .. } = self.compared;
-        let (name, at) = (&place.name, self.request.project.display());
+        let (name, at) = (&place.name, shell_quoted(&self.request.project.display().to_string()));
         Refusal {
             kind: Kind::Conflict,
             code: "deleted-and-changed",
             message: format!("`{name}` was {project} and {store}"),
             hint: Some(format!(
-                "decide: `skillsync sync pull '{at}' --artifacts {name} --strategy overwrite --prefer project`, or \
+                "decide: `skillsync sync pull {at} --artifacts {name} --strategy overwrite --prefer project`, or \
                  `--prefer collection`{}",
                 if place_has_copy(self.compared) { ", or `--strategy fork`" } else { "" }
             )),
