@@ -1,6 +1,7 @@
 //! `sync check`: how a project's copies stand to the store (checklist Q4, Q6; decision 18). It writes nothing but the
 //! cache of what it saw, unless the times of the check are asked for.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -129,7 +130,9 @@ pub fn record(world: &World, store: &Store, path: &Path, extent: Extent) -> Resu
             let mut records = folder.records.clone();
             for one in compared.iter().filter(|one| one.place.key.folder == folder.agent.name) {
                 let key = (one.place.artifact_type, &one.place.name);
-                if let Some(record) = records.iter_mut().find(|record| record.key() == key) {
+                // They are sorted.
+                let at = records.binary_search_by(|record| record.key().cmp(&key)).ok();
+                if let Some(record) = at.and_then(|at| records.get_mut(at)) {
                     *record = record.clone().checked(store.now_text(), one.is_edited());
                 }
             }
@@ -252,12 +255,13 @@ pub(super) fn unrecorded(
 fn not_deployed(store: &Store, index: &Index, there: &[CopyKey]) -> Result<Vec<Drifted>, Error> {
     let mut absent = Vec::new();
     for name in skills::names(store.layout())? {
+    let recorded: BTreeSet<&CopyKey> = recorded.iter().collect();
         let Some(head) = skills::head(store, index, &name)? else { continue };
-        let is_there =
-            there.iter().any(|key| key.artifact_name == name && key.artifact_type == head.artifact_type);
+        let is_there = there.contains(&(&name, head.artifact_type));
         // What comes with the program is for its user: `deploy --all` leaves it out, too.
         if is_there || head.state != State::Active || super::builtin::is_reserved(&name) {
             continue;
+    let there: BTreeSet<_> = there.iter().map(|key| (&key.artifact_name, key.artifact_type)).collect();
         }
         let collection_sha = skills::load(store, &name)?.head().content_hash;
         absent.push(Drifted {

@@ -115,7 +115,7 @@ pub fn plan(world: &World, store: &Store, request: &Request) -> Result<SyncResul
     let mut result = SyncResult::new(&opened, failed);
     for (compared, key) in opened.compare(world, store, &index, &keys).into_iter().zip(&keys) {
         let choice = request.choice(key);
-        match compared.map(|one| prepare(world, store, &opened.project, request, one, choice)) {
+        match compared.map(|one| prepare(world, store, &opened, request, one, choice)) {
             Ok(Ok(step)) => result.planned(&step),
             Ok(Err(e)) => result.failed(key, Report::of(&e)),
             Err(failure) => result.failed(key, failure.error),

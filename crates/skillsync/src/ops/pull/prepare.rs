@@ -23,7 +23,7 @@ use skillsync_store::project::{self, Project};
 use skillsync_store::skills;
 use skillsync_store::store::Store;
 
-use super::super::project::{Compared, payload_of};
+use super::super::project::{Compared, Opened, payload_of};
 use super::super::{Error, Refusal};
 use super::{Action, Choice, Prefer, Request, Strategy};
 use crate::world::World;
@@ -109,7 +109,7 @@ pub(super) fn action(compared: &Compared, strategy: Strategy, prefer: Prefer) ->
 pub(super) fn prepare(
     world: &World,
     store: &Store,
-    project: &Project,
+    opened: &Opened,
     request: &Request,
     compared: Compared,
     choice: Choice,
@@ -119,7 +119,8 @@ pub(super) fn prepare(
         return Ok(Step { compared, copy: None, action, prepared, advanced: None });
     };
     let action = action(&compared, strategy, prefer);
-    let base = payload_of(world, store, project, &compared)?;
+    let project = &opened.project;
+    let base = payload_of(world, store, opened, &compared)?;
     let in_store = match &compared.store {
         Some(head) => Some(Payload::of_version(store.objects(), &head.content.tree)?),
         None => None,

@@ -59,8 +59,8 @@ impl<'a, 'w> Round<'a, 'w> {
         for (compared, key) in self.opened.compare(self.world, store, self.index, keys).into_iter().zip(keys)
         {
             let choice = self.request.choice(key);
-            let project = &self.opened.project;
-            match compared.map(|one| prepare(self.world, store, project, self.request, one, choice)) {
+            let opened = &*self.opened;
+            match compared.map(|one| prepare(self.world, store, opened, self.request, one, choice)) {
                 Ok(Ok(step)) => steps.push(step),
                 Ok(Err(e)) => result.failed(key, Report::of(&e)),
                 Err(failure) => result.failed(key, failure.error),
