@@ -24,7 +24,7 @@ mod place;
 mod read;
 
 pub use fault::Error;
-pub use place::{Entering, Replaced, enter, recover, take_out};
+pub use place::{Beside, Entering, Replaced, enter, recover, take_out};
 pub use read::{Contents, read};
 
 /// A project that is there.

@@ -1,18 +1,19 @@
 //! `undeploy`: takes copies out of a project and drops their records (checklist Q4, Q12). What is taken out waits in
 //! trash, edited or not.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use skillsync_core::fault::Kind;
 use skillsync_core::name::SkillName;
 use skillsync_core::nearest::nearest;
-use skillsync_core::skill::ArtifactType;
 use skillsync_core::shell::shell_quoted;
+use skillsync_core::skill::ArtifactType;
 use skillsync_store::deployment::{self, skillmeat};
 use skillsync_store::index::Index;
 use skillsync_store::ledger::CopyKey;
-use skillsync_store::project;
+use skillsync_store::project::{self, Beside};
 use skillsync_store::store::Store;
 
 use super::project::{Opened, Outcome, Recovered, open_deployed};
@@ -47,6 +48,8 @@ pub struct Line {
     pub path: String,
     /// Whether it was edited since it was deployed.
     pub edited: bool,
+    /// Whether version control is in it.
+    pub has_repository: bool,
     /// Where it is now; null when there was none, or this is a plan.
     pub trash: Option<PathBuf>,
     /// Why it is still there.
@@ -126,13 +129,9 @@ pub fn undeploy(world: &World, store: &Store, request: &Request) -> Result<Undep
 /// Drops the records of `gone` in every file that has them.
 pub(super) fn drop_records(opened: &Opened, gone: &[&CopyKey]) -> Result<(), Error> {
     for folder in &opened.folders {
-        let is_gone = |artifact_type: ArtifactType, name: &SkillName| {
-            gone.iter().any(|key| {
-                key.folder == folder.agent.name
-                    && key.artifact_type == artifact_type
-                    && key.artifact_name == *name
-            })
-        };
+        let here = gone.iter().filter(|key| key.folder == folder.agent.name);
+        let here: BTreeSet<_> = here.map(|key| (key.artifact_type, &key.artifact_name)).collect();
+        let is_gone = |artifact_type: ArtifactType, name: &SkillName| here.contains(&(artifact_type, name));
         let mut records = folder.records.clone();
         records.retain(|record| !is_gone(record.artifact_type, &record.artifact_name));
         if records != folder.records {
@@ -183,10 +182,13 @@ fn expected(
 }
 
 fn line(opened: &Opened, outcome: Outcome, key: &CopyKey) -> Result<Line, Error> {
-    let (path, edited) = match outcome {
+    let has_repository = |path: &Path| Beside::of(path) == Beside::Repository;
+    let (path, edited, has_repository) = match outcome {
         Ok(compared) => {
             let is_deployed = compared.record.as_ref().map(|r| r.content_hash) == compared.project;
-            (compared.place.shown().to_owned(), compared.project.is_some() && !is_deployed)
+            let edited = compared.project.is_some() && !is_deployed;
+            let place = &compared.place;
+            (place.shown().to_owned(), edited, has_repository(&place.path))
         }
         // What cannot be read can still be moved away; that somebody edited it is the safe guess.
         Err(failure) => {
@@ -194,7 +196,12 @@ fn line(opened: &Opened, outcome: Outcome, key: &CopyKey) -> Result<Line, Error>
                 let below = Path::new(path).strip_prefix(opened.project.root()).ok()?;
                 Some(below.display().to_string())
             };
-            (failure.path.as_deref().and_then(below).unwrap_or_default(), true)
+            let path = failure.path.as_deref();
+            (
+                path.and_then(below).unwrap_or_default(),
+                true,
+                path.is_some_and(|path| has_repository(Path::new(path))),
+            )
         }
     };
     Ok(Line {
@@ -202,6 +209,7 @@ fn line(opened: &Opened, outcome: Outcome, key: &CopyKey) -> Result<Line, Error>
         artifact_type: key.artifact_type,
         path,
         edited,
+        has_repository,
         trash: None,
         error: None,
     })
