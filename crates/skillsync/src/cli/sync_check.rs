@@ -82,8 +82,16 @@ fn advise(cx: &mut Cx<'_>, checked: &Checked) {
 impl Show for Checked {
     fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
         if self.drift_count == 0 {
-            out.tone(Tone::Good, "no drift")?;
-            writeln!(out, ", {} checked", self.checked)?;
+            let looked_at = self.checked - self.failed.len();
+            if self.failed.is_empty() || looked_at > 0 {
+                out.tone(Tone::Good, "no drift")?;
+                write!(out, ", {looked_at} checked")?;
+                out.write_all(if self.failed.is_empty() { b"\n" } else { b"; " })?;
+            }
+            if !self.failed.is_empty() {
+                out.tone(Tone::Bad, format!("{} could not be checked", self.failed.len()))?;
+                writeln!(out)?;
+            }
         } else {
             table(&self.artifacts, out)?;
         }
