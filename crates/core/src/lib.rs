@@ -6,6 +6,7 @@
 pub mod fault;
 pub mod limits;
 pub mod nearest;
+pub mod shell;
 pub mod name;
 pub mod path;
 pub mod digest;

@@ -10,6 +10,7 @@ use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::limits;
 use skillsync_core::name::SkillName;
 use skillsync_core::path::SkillPath;
+use skillsync_core::shell::shell_quoted;
 use skillsync_core::skill::ArtifactType;
 
 use crate::fs;
@@ -98,7 +99,8 @@ impl Fault for Error {
                     .to_owned(),
             ),
             Error::Damaged { path, .. } => Some(format!(
-                "mend that line, or take the file as it was: git checkout -- '{}'",
+                "mend that line, or take the file as it was: git -C {} checkout -- {}",
+                shell_quoted(&path.parent().unwrap_or(path).display().to_string()),
                 path.file_name().unwrap_or_default().display()
             )),
             Error::Twice { .. } => {

@@ -8,6 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use skillsync_core::fault::{Fault, Kind};
+use skillsync_core::shell::shell_quoted;
 
 mod lock;
 mod look;
@@ -82,9 +83,10 @@ impl Fault for Error {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 Some("nothing was changed; free some space and run the same command again".to_owned())
             }
-            io::ErrorKind::PermissionDenied => {
-                Some(format!("look at its owner and permissions: ls -ld '{}'", self.path.display()))
-            }
+            io::ErrorKind::PermissionDenied => Some(format!(
+                "look at its owner and permissions: ls -ld {}",
+                shell_quoted(&self.path.display().to_string())
+            )),
             io::ErrorKind::FileTooLarge => {
                 Some("make it smaller, or split it; large data belongs outside a skill".to_owned())
             }

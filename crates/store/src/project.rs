@@ -24,7 +24,7 @@ mod place;
 mod read;
 
 pub use fault::Error;
-pub use place::{Entering, Replaced, enter, recover, take_out};
+pub use place::{Beside, Entering, Replaced, enter, recover, take_out};
 pub use read::{Contents, read};
 
 /// A project that is there.
@@ -142,14 +142,16 @@ impl Project {
             Ok(fs::lstat(&dir.join(deployment::FILE))?.is_some()
                 || fs::lstat(&dir.join(deployment::skillmeat::FILE))?.is_some())
         };
+        let is_git = |name: &str| name.eq_ignore_ascii_case(".git");
         let mut names = vec![String::new()];
         for entry in fs::entries(&self.root)?.unwrap_or_default() {
-            let Some(name) = entry.to_str().filter(|name| *name != ".git") else { continue };
+            let Some(name) = entry.to_str().filter(|name| !is_git(name)) else { continue };
             names.push(name.to_owned());
             if name.starts_with('.') {
                 // What is no folder has nothing in it.
                 let inner = fs::optional(fs::entries(&self.root.join(name)))?.flatten().unwrap_or_default();
-                names.extend(inner.iter().filter_map(|inner| Some(format!("{name}/{}", inner.to_str()?))));
+                let inner = inner.iter().filter_map(|inner| inner.to_str().filter(|name| !is_git(name)));
+                names.extend(inner.map(|inner| format!("{name}/{inner}")));
             }
         }
         let mut folders = Vec::new();
@@ -224,6 +226,18 @@ impl Project {
     /// Fails when the folder of an agent is, or leads, outside the project.
     pub fn require_agent_folder(&self, folder: &AgentFolder) -> Result<(), Error> {
         self.require_inside(&folder.dir)
+    }
+
+    /// Fails when a deployment file in the folder of an agent, ours or SkillMeat's, is a link out of the project: what is
+    /// read there could be said aloud.
+    pub fn require_own_records(&self, folder: &AgentFolder) -> Result<(), Error> {
+        for file in [deployment::FILE, deployment::skillmeat::FILE] {
+            let path = folder.dir.join(file);
+            if fs::lstat(&path)?.is_some_and(|metadata| metadata.is_symlink()) {
+                self.require_inside(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Fails when a link on the way to `path` leads out of the project.

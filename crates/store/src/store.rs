@@ -327,12 +327,18 @@ impl Writing<'_> {
     }
 }
 
-/// A canonical folder may hold a user's own repositories: they are no content, and move on with the skill.
+/// Whether a folder entry called `name` is version control.
+pub(crate) fn is_repository(name: &str) -> bool {
+    matches!(name, ".git" | ".hg" | ".svn")
+}
+
+/// A skill's folder, canonical or a copy in a project, may hold a user's own repositories: they are no content, and move
+/// on with the skill.
 pub(crate) fn keep_repositories(old: &Path, live: &Path) {
     for name in fs::entries(old).ok().flatten().unwrap_or_default() {
         let (from, to) = (old.join(&name), live.join(&name));
         let is_dir = |path: &Path| matches!(fs::lstat(path), Ok(Some(metadata)) if metadata.is_dir());
-        if [".git", ".hg", ".svn"].iter().any(|known| name == *known) {
+        if name.to_str().is_some_and(is_repository) {
             // Where it cannot be moved it stays with the old folder, which goes to trash as it is.
             let _ = fs::rename_no_replace(&from, &to);
         } else if is_dir(&from) && is_dir(&to) {

@@ -60,7 +60,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &DeployArgs) -> Result<Exit, Stop> {
         }
         if let Some(kept) = &line.trash {
             let path = &line.path;
-            if line.status == Status::Overwritten {
+            if line.status == Status::Overwritten || line.holds_more {
                 cx.ui.note(format_args!("what stood at {path} is kept for 24 hours: {}", kept.display()));
             }
         }

@@ -64,6 +64,9 @@ impl Show for Deployments {
 
 impl Show for WrittenBack {
     fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        if self.files.is_empty() && self.failed.is_empty() {
+            writeln!(out, "nothing to write: SkillMeat's file is all that is recorded")?;
+        }
         for file in &self.files {
             writeln!(
                 out,

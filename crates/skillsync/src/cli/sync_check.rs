@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use skillsync_core::digest::ContentHash;
 use skillsync_core::drift::{Change, DriftType, Recommendation};
+use skillsync_core::shell::shell_quoted;
 
 use crate::cli::Cx;
 use crate::ops;
@@ -46,16 +47,16 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &SyncCheckArgs) -> Result<Exit, Stop> {
 
 /// What to type next, for each type of drift that was found.
 fn advise(cx: &mut Cx<'_>, checked: &Checked) {
-    let project = checked.project.display();
+    let project = shell_quoted(&checked.project.display().to_string());
     let first = |wanted: DriftType| checked.artifacts.iter().find(|one| one.drift_type == wanted);
     if first(DriftType::Modified).is_some() {
-        cx.ui.hint(format_args!("`skillsync sync pull '{project}'` takes the edits into the store"));
+        cx.ui.hint(format_args!("`skillsync sync pull {project}` takes the edits into the store"));
     }
     let is_new = |one: &&Drifted| {
         one.drift_type == DriftType::Added && one.recommendation == Recommendation::PullFromProject
     };
     if let Some(one) = checked.artifacts.iter().find(is_new) {
-        let pull = format!("skillsync sync pull '{project}' --artifacts {}", one.artifact_name);
+        let pull = format!("skillsync sync pull {project} --artifacts {}", one.artifact_name);
         cx.ui.hint(format_args!("`{pull}` takes it into the store, which does not have it"));
     }
     if let Some(one) = first(DriftType::Outdated) {
@@ -64,15 +65,15 @@ fn advise(cx: &mut Cx<'_>, checked: &Checked) {
         } else {
             "brings the store's content to the project"
         };
-        cx.ui.hint(format_args!("`skillsync deploy {} '{project}'` {what}", one.artifact_name));
+        cx.ui.hint(format_args!("`skillsync deploy {} {project}` {what}", one.artifact_name));
     }
     if let Some(one) = first(DriftType::Conflict) {
-        let pull = format!("skillsync sync pull '{project}' --artifacts {}", one.artifact_name);
+        let pull = format!("skillsync sync pull {project} --artifacts {}", one.artifact_name);
         cx.ui.hint(ways_out(one, &pull));
     }
     if let Some(one) = first(DriftType::Removed) {
         cx.ui.hint(format_args!(
-            "`skillsync undeploy {} '{project}'` takes it out of the project, too",
+            "`skillsync undeploy {} {project}` takes it out of the project, too",
             one.artifact_name
         ));
     }
@@ -81,8 +82,16 @@ fn advise(cx: &mut Cx<'_>, checked: &Checked) {
 impl Show for Checked {
     fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
         if self.drift_count == 0 {
-            out.tone(Tone::Good, "no drift")?;
-            writeln!(out, ", {} checked", self.checked)?;
+            let looked_at = self.checked - self.failed.len();
+            if self.failed.is_empty() || looked_at > 0 {
+                out.tone(Tone::Good, "no drift")?;
+                write!(out, ", {looked_at} checked")?;
+                out.write_all(if self.failed.is_empty() { b"\n" } else { b"; " })?;
+            }
+            if !self.failed.is_empty() {
+                out.tone(Tone::Bad, format!("{} could not be checked", self.failed.len()))?;
+                writeln!(out)?;
+            }
         } else {
             table(&self.artifacts, out)?;
         }

@@ -40,8 +40,14 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &UndeployArgs) -> Result<Exit, Stop> {
         cx.ui.hint("what was said above was done, and records are left; the same command again drops them");
     }
     for line in &undeployed.artifacts {
-        if let (true, Some(kept)) = (line.edited, &line.trash) {
-            cx.ui.note(format_args!("{} was edited; it is kept for 24 hours: {}", line.path, kept.display()));
+        let why = match (line.edited, line.has_repository) {
+            (true, true) => "was edited and has version control in it",
+            (true, false) => "was edited",
+            (false, true) => "has version control in it",
+            (false, false) => continue,
+        };
+        if let Some(kept) = &line.trash {
+            cx.ui.note(format_args!("{} {why}; it is kept for 24 hours: {}", line.path, kept.display()));
         }
     }
     note_recovered(cx, &undeployed.recovered);

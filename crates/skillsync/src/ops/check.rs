@@ -1,6 +1,7 @@
 //! `sync check`: how a project's copies stand to the store (checklist Q4, Q6; decision 18). It writes nothing but the
 //! cache of what it saw, unless the times of the check are asked for.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -14,7 +15,7 @@ use skillsync_store::ledger::CopyKey;
 use skillsync_store::store::Store;
 use skillsync_store::{fs, skills};
 
-use super::project::{Compared, Failure, Opened, open_deployed};
+use super::project::{Compared, Failure, Opened, open, open_deployed};
 use super::{Error, write};
 use crate::ui::Exit;
 use crate::world::World;
@@ -112,24 +113,34 @@ impl Checked {
 
 /// Compares the copies of the project at `path` with the store.
 pub fn check(world: &World, store: &Store, path: &Path, extent: Extent) -> Result<Checked, Error> {
-    let mut opened = open_deployed(world, store, path)?;
+    let mut opened = opened(world, store, path, extent)?;
     let index = Index::load(store.layout());
     let (checked, _) = compare(world, store, &index, &mut opened, extent)?;
     opened.save_cache(store);
     Ok(checked)
 }
 
+/// Where nothing is deployed there is still what was never deployed.
+fn opened(world: &World, store: &Store, path: &Path, extent: Extent) -> Result<Opened, Error> {
+    match extent {
+        Extent::Deployed => open_deployed(world, store, path),
+        Extent::All => open(world, store, path),
+    }
+}
+
 /// The same, and notes in the deployment files when each artifact was looked at and whether it is edited.
 pub fn record(world: &World, store: &Store, path: &Path, extent: Extent) -> Result<Checked, Error> {
     write(store, |writing, index| {
         let store = writing.store();
-        let mut opened = open_deployed(world, store, path)?;
+        let mut opened = opened(world, store, path, extent)?;
         let (checked, compared) = compare(world, store, index, &mut opened, extent)?;
         for folder in &opened.folders {
             let mut records = folder.records.clone();
             for one in compared.iter().filter(|one| one.place.key.folder == folder.agent.name) {
                 let key = (one.place.artifact_type, &one.place.name);
-                if let Some(record) = records.iter_mut().find(|record| record.key() == key) {
+                // They are sorted.
+                let at = records.binary_search_by(|record| record.key().cmp(&key)).ok();
+                if let Some(record) = at.and_then(|at| records.get_mut(at)) {
                     *record = record.clone().checked(store.now_text(), one.is_edited());
                 }
             }
@@ -244,17 +255,18 @@ pub(super) fn unrecorded(
             }
         }
     }
+    let recorded: BTreeSet<&CopyKey> = recorded.iter().collect();
     found.retain(|key| !recorded.contains(key));
     Ok(found)
 }
 
 /// What the store has and the project has nowhere.
 fn not_deployed(store: &Store, index: &Index, there: &[CopyKey]) -> Result<Vec<Drifted>, Error> {
+    let there: BTreeSet<_> = there.iter().map(|key| (&key.artifact_name, key.artifact_type)).collect();
     let mut absent = Vec::new();
     for name in skills::names(store.layout())? {
         let Some(head) = skills::head(store, index, &name)? else { continue };
-        let is_there =
-            there.iter().any(|key| key.artifact_name == name && key.artifact_type == head.artifact_type);
+        let is_there = there.contains(&(&name, head.artifact_type));
         // What comes with the program is for its user: `deploy --all` leaves it out, too.
         if is_there || head.state != State::Active || super::builtin::is_reserved(&name) {
             continue;

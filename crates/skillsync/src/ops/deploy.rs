@@ -8,12 +8,14 @@ use serde::Serialize;
 use skillsync_core::digest::ContentHash;
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::SkillName;
+use skillsync_core::shell::shell_quoted;
 use skillsync_core::skill::{ArtifactType, State};
 use skillsync_store::deployment::{self, Content, Record};
+use skillsync_store::fs;
 use skillsync_store::index::Index;
 use skillsync_store::ledger::CopyKey;
 use skillsync_store::payload::Payload;
-use skillsync_store::project::{self, Entering};
+use skillsync_store::project::{self, Beside, Entering};
 use skillsync_store::skills;
 use skillsync_store::store::{Store, Writing};
 
@@ -89,6 +91,8 @@ pub struct Line {
     pub content_hash: Option<ContentHash>,
     /// Where the copy is that was replaced.
     pub trash: Option<PathBuf>,
+    /// Whether that holds files that are no part of the artifact.
+    pub holds_more: bool,
     /// Why it was not deployed.
     pub error: Option<Report>,
 }
@@ -146,6 +150,7 @@ pub fn deploy(world: &World, store: &Store, request: &Request) -> Result<Deploye
         let (mut opened, mut steps) = steps(world, store, index, request)?;
         let recovered = opened.recover(store, steps.iter().map(|step| &step.place))?;
         let finished = enter(writing, &opened, &mut steps)?;
+        follow(&mut steps);
         // Copies are in the project by now: whatever fails, what was done is said.
         let saved = save(store, &mut opened, &steps).and(finished);
         Ok(Deployed {
@@ -168,6 +173,8 @@ struct Step {
     wanted: Option<Payload>,
     /// The record so far: of ours, or taken over.
     record: Option<Record>,
+    /// The copy by whose place this one is reached, too: links make two agents' folders one.
+    is_also: Option<CopyKey>,
 }
 
 fn steps(
@@ -188,8 +195,8 @@ fn steps(
         };
         // Where it is deployed already, it is brought up to date, unless a tool is named.
         let has = |folder: &&Folder| {
-            let ours = folder.records.iter().any(|r| r.key() == (*artifact_type, name));
-            ours || folder.skillmeat.iter().any(|d| (d.artifact_type, &d.name) == (*artifact_type, name))
+            let ours = folder.record(*artifact_type, name).is_some();
+            ours || folder.skillmeat_record(*artifact_type, name).is_some()
         };
         let deployed: Vec<CopyKey> = opened.folders.iter().filter(has).map(key).collect();
         if deployed.is_empty() || !request.tools.is_empty() {
@@ -198,6 +205,16 @@ fn steps(
             wanted.extend(deployed);
         }
     }
+    let also = places_of_others(&opened, &wanted)?;
+    let is_recorded = |key: &CopyKey| {
+        let folder = opened.folder(key);
+        folder.is_some_and(|folder| {
+            let (of, name) = (key.artifact_type, &key.artifact_name);
+            folder.record(of, name).is_some() || folder.skillmeat_record(of, name).is_some()
+        })
+    };
+    // Once is enough; what is recorded by both names is recorded by both again.
+    wanted.retain(|key| !also.contains_key(key) || is_recorded(key));
     let mut steps = Vec::with_capacity(wanted.len());
     for (outcome, key) in opened.compare(world, store, index, &wanted).into_iter().zip(&wanted) {
         let folder = opened.folders.iter().find(|folder| folder.agent.name == key.folder);
@@ -213,7 +230,56 @@ fn steps(
             }
         });
     }
+    for step in &mut steps {
+        step.is_also = also.get(&step.place.key).cloned();
+    }
+    follow(&mut steps);
     Ok((opened, steps))
+}
+
+/// Of the copies that are one by a link, all but the one that keeps the place, each with that one: the one that no link
+/// leads to, else the first.
+fn places_of_others(opened: &Opened, wanted: &[CopyKey]) -> Result<BTreeMap<CopyKey, CopyKey>, Error> {
+    let mut parents: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
+    let mut by_place: BTreeMap<PathBuf, Vec<(bool, &CopyKey)>> = BTreeMap::new();
+    for key in wanted {
+        let Some(folder) = opened.folder(key) else { continue };
+        let path = opened.place(folder, key.artifact_type, &key.artifact_name)?.path;
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { continue };
+        let real = match parents.get(parent) {
+            Some(real) => real.clone(),
+            None => parents.entry(parent.to_owned()).or_insert(fs::resolved(parent)?).clone(),
+        };
+        by_place.entry(real.join(name)).or_default().push((real != parent, key));
+    }
+    let mut also = BTreeMap::new();
+    for mut keys in by_place.into_values().filter(|keys| keys.len() > 1) {
+        keys.sort_by_key(|(is_by_link, _)| *is_by_link);
+        let (_, first) = keys[0];
+        also.extend(keys[1..].iter().map(|(_, key)| ((*key).clone(), first.clone())));
+    }
+    Ok(also)
+}
+
+/// Lets what is reached by another place become what that one becomes.
+fn follow(steps: &mut [Step]) {
+    for at in 0..steps.len() {
+        let Some(key) = steps[at].is_also.clone() else { continue };
+        let Some(first) = steps.iter().position(|step| step.place.key == key) else { continue };
+        let Line { status, error, .. } = &steps[first].line;
+        let (status, error) = (*status, error.clone());
+        let wanted = steps[first].wanted.clone();
+        let step = &mut steps[at];
+        match status {
+            Status::Deployed | Status::Updated | Status::Overwritten => {
+                (step.line.status, step.line.error, step.wanted) = (Status::Recorded, None, wanted);
+            }
+            Status::Drifted | Status::Failed => {
+                (step.line.status, step.line.error, step.wanted) = (status, error, None);
+            }
+            Status::Recorded | Status::Unchanged => {}
+        }
+    }
 }
 
 /// The artifacts that are asked for, with their types. Fails at the first that is not there.
@@ -248,9 +314,10 @@ fn blank(place: project::Place) -> Step {
         version: None,
         content_hash: None,
         trash: None,
+        holds_more: false,
         error: None,
     };
-    Step { place, line, replaces: None, wanted: None, record: None }
+    Step { place, line, replaces: None, wanted: None, record: None, is_also: None }
 }
 
 fn step(store: &Store, request: &Request, compared: Compared) -> Result<Step, Error> {
@@ -278,33 +345,35 @@ fn step(store: &Store, request: &Request, compared: Compared) -> Result<Step, Er
         },
         None if step.record.is_none() => Status::Deployed,
         None if request.names != Names::All => Status::Deployed,
-        Some(_) if project == baseline => Status::Updated,
+        Some(_) if project == baseline && !mode_changed => Status::Updated,
         _ if request.drifted == IfDrifted::Overwrite => Status::Overwritten,
         _ => Status::Drifted,
     };
     match step.line.status {
-        Status::Drifted => step.line.error = Some(Report::of(&drifted(&step, request, baseline))),
+        Status::Drifted => {
+            step.line.error = Some(Report::of(&drifted(&step, request, baseline, mode_changed)));
+        }
         Status::Unchanged | Status::Failed => {}
         _ => step.wanted = Some(Payload::of_version(store.objects(), &in_store.content.tree)?),
     }
     Ok(step)
 }
 
-fn drifted(step: &Step, request: &Request, baseline: Option<ContentHash>) -> Refusal {
+fn drifted(step: &Step, request: &Request, baseline: Option<ContentHash>, mode_changed: bool) -> Refusal {
     let (name, path) = (&step.place.name, &step.line.path);
-    let project = request.project.display();
+    let project = shell_quoted(&request.project.display().to_string());
     let (message, hint) = match (&step.record, step.replaces) {
         (Some(_), None) => (
             format!("`{path}` was deleted in the project"),
             format!(
-                "`skillsync deploy {name} '{project}'` brings it back; `skillsync undeploy {name} '{project}'` \
+                "`skillsync deploy {name} {project}` brings it back; `skillsync undeploy {name} {project}` \
                      drops it"
             ),
         ),
         (None, _) => (
             format!("`{path}` is there already, and nobody deployed it"),
             format!(
-                "`skillsync sync pull '{project}' --artifacts {name}` takes it into the store; --force replaces \
+                "`skillsync sync pull {project} --artifacts {name}` takes it into the store; --force replaces \
                      it and keeps it in trash"
             ),
         ),
@@ -312,12 +381,19 @@ fn drifted(step: &Step, request: &Request, baseline: Option<ContentHash>) -> Ref
             format!(
                 "`{path}` holds what this store has not: it was deployed from another one, or pulled, and went on"
             ),
-            format!("`skillsync sync pull '{project}' --artifacts {name}` takes it into the store first"),
+            format!("`skillsync sync pull {project} --artifacts {name}` takes it into the store first"),
+        ),
+        (Some(_), Some(_)) if mode_changed => (
+            format!("`{path}` was changed in the project: its executable bits were changed"),
+            format!(
+                "to keep them, give its files in the store the same: `skillsync edit {name}`; --force replaces the \
+                     copy and keeps it in trash"
+            ),
         ),
         (Some(_), Some(_)) => (
             format!("`{path}` was edited in the project"),
             format!(
-                "`skillsync sync pull '{project}' --artifacts {name}` takes the edit into the store; --force \
+                "`skillsync sync pull {project} --artifacts {name}` takes the edit into the store; --force \
                      replaces it and keeps it in trash"
             ),
         ),
@@ -344,7 +420,10 @@ fn enter(writing: &Writing<'_>, opened: &Opened, steps: &mut [Step]) -> Result<R
     let entered = project::enter(writing, &transaction, &opened.project, &entering)?;
     for (step, entered) in written.iter_mut().zip(entered) {
         match entered {
-            Ok(replaced) => step.line.trash = replaced.kept,
+            Ok(replaced) => {
+                step.line.trash = replaced.kept;
+                step.line.holds_more = replaced.beside_payload > Beside::Nothing;
+            }
             Err(e) => {
                 step.line.status = Status::Failed;
                 step.line.error = Some(Report::of(&e as &dyn Fault));
@@ -374,8 +453,10 @@ fn save(store: &Store, opened: &mut Opened, steps: &[Step]) -> Result<(), Error>
                     Record::new(name, place.artifact_type, below, store.now_text(), content)
                 }
             };
-            records.retain(|known| known.key() != record.key());
-            records.push(record);
+            match records.binary_search_by(|known| known.key().cmp(&record.key())) {
+                Ok(at) => records[at] = record,
+                Err(at) => records.insert(at, record),
+            }
             ledger.deployed(&step.place.key, content.into());
         }
         if records != folder.records {

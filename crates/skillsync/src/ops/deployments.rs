@@ -15,7 +15,7 @@ use skillsync_store::payload::Payload;
 use skillsync_store::project;
 use skillsync_store::store::Store;
 
-use super::project::{Compared, Failure, open_deployed, payload_of};
+use super::project::{Compared, Failure, Opened, open_deployed, payload_of};
 use super::{Error, Intent, Refusal, write};
 use crate::ui::{Exit, Report};
 use crate::world::World;
@@ -161,7 +161,7 @@ fn written_back(world: &World, store: &Store, path: &Path, intent: Intent) -> Re
         };
         // Its own record that is not taken over is as it is.
         let Some(record) = compared.record.clone() else { continue };
-        let Some(payload) = deployed_payload(world, store, &opened.project, &compared)? else {
+        let Some(payload) = deployed_payload(world, store, &opened, &compared)? else {
             report.failed.push(Failure {
                 artifact_name: compared.place.name.clone(),
                 artifact_type: compared.place.artifact_type,
@@ -193,14 +193,14 @@ fn written_back(world: &World, store: &Store, path: &Path, intent: Intent) -> Re
 fn deployed_payload(
     world: &World,
     store: &Store,
-    project: &project::Project,
+    opened: &Opened,
     compared: &Compared,
 ) -> Result<Option<Payload>, Error> {
     let deployed = compared.record.as_ref().map(|record| record.content_hash);
     if compared.copy.map(|copy| copy.content_hash) == deployed {
-        return Ok(project::read(project, &compared.place)?.map(|contents| contents.payload));
+        return Ok(project::read(&opened.project, &compared.place)?.map(|contents| contents.payload));
     }
-    let found = payload_of(world, store, project, compared)?;
+    let found = payload_of(world, store, opened, compared)?;
     Ok(found.filter(|payload| Some(payload.tree().content_hash()) == deployed))
 }
 

@@ -14,6 +14,7 @@ use skillsync_store::project::{self, AgentFolder, Looked, Place, Project};
 use skillsync_store::store::Store;
 use skillsync_store::{fs, parallel};
 
+use super::git::past::Searches;
 use super::target::tools;
 use super::{Error, Refusal};
 use crate::ui::Report;
@@ -36,29 +37,50 @@ pub struct Opened {
     pub ledger: Ledger,
     /// What was seen of its files.
     pub cache: Index,
+    /// The searches of its history.
+    pub searches: Searches,
 }
 
 /// An agent's folder and its records.
 pub struct Folder {
     /// Which.
     pub agent: AgentFolder,
-    /// Those of our file.
+    /// Those of our file, sorted by type and name.
     pub records: Vec<Record>,
-    /// Those of SkillMeat's file that ours does not have.
+    /// Those of SkillMeat's file that ours does not have, sorted likewise.
     pub skillmeat: Vec<skillmeat::Deployed>,
     /// Names of records in that file that are none of ours to handle.
     pub others: Vec<String>,
 }
 
 impl Folder {
-    /// Reads the records in `agent`.
-    pub fn read(agent: AgentFolder, cache: &mut Index) -> Result<Self, project::Error> {
+    /// Reads the records in `agent`, a folder of `project`.
+    pub fn read(project: &Project, agent: AgentFolder, cache: &mut Index) -> Result<Self, project::Error> {
+        project.require_own_records(&agent)?;
         let file = agent.dir.join(deployment::FILE);
         let records = deployment::recall(&file, cache, &agent.name)?.unwrap_or_default();
         let theirs = skillmeat::read(&agent.dir)?;
-        let is_ours = |d: &skillmeat::Deployed| records.iter().any(|r| r.key() == (d.artifact_type, &d.name));
-        let skillmeat = theirs.deployed.into_iter().filter(|d| !is_ours(d)).collect();
-        Ok(Self { agent, records, skillmeat, others: theirs.others })
+        let mut folder = Self { agent, records, skillmeat: Vec::new(), others: theirs.others };
+        let is_ours = |d: &skillmeat::Deployed| folder.record(d.artifact_type, &d.name).is_some();
+        folder.skillmeat = theirs.deployed.into_iter().filter(|d| !is_ours(d)).collect();
+        Ok(folder)
+    }
+
+    /// Our record of an artifact.
+    pub fn record(&self, artifact_type: ArtifactType, name: &SkillName) -> Option<&Record> {
+        let at = self.records.binary_search_by(|record| record.key().cmp(&(artifact_type, name)));
+        self.records.get(at.ok()?)
+    }
+
+    /// SkillMeat's record of an artifact that has none of ours.
+    pub fn skillmeat_record(
+        &self,
+        artifact_type: ArtifactType,
+        name: &SkillName,
+    ) -> Option<&skillmeat::Deployed> {
+        let key =
+            |theirs: &skillmeat::Deployed| (theirs.artifact_type, &theirs.name).cmp(&(artifact_type, name));
+        self.skillmeat.get(self.skillmeat.binary_search_by(key).ok()?)
     }
 
     /// Whether anything was deployed into it.
@@ -72,9 +94,10 @@ pub fn open(world: &World, store: &Store, path: &Path) -> Result<Opened, Error> 
     let project = Project::open(store, &world.resolve(path))?;
     let ledger = Ledger::load(store.layout(), project.root())?;
     let mut cache = Index::load_at(&store.layout().project_index(project.root()));
-    let folders = project.deployed_folders()?.into_iter().map(|agent| Folder::read(agent, &mut cache));
+    let folders =
+        project.deployed_folders()?.into_iter().map(|agent| Folder::read(&project, agent, &mut cache));
     let folders = folders.collect::<Result<_, _>>()?;
-    Ok(Opened { project, folders, ledger, cache })
+    Ok(Opened { project, folders, ledger, cache, searches: Searches::default() })
 }
 
 /// The same; fails when nothing is deployed there.
@@ -91,7 +114,7 @@ impl Opened {
     pub fn add_agent_folders(&mut self, store: &Store) -> Result<(), Error> {
         for agent in self.project.agent_folders(&tools(store.layout().root())?)? {
             if !self.folders.iter().any(|known| known.agent.dir == agent.dir) {
-                self.folders.push(Folder::read(agent, &mut self.cache)?);
+                self.folders.push(Folder::read(&self.project, agent, &mut self.cache)?);
             }
         }
         self.folders.sort_by(|a, b| a.agent.cmp(&b.agent));
@@ -104,7 +127,7 @@ impl Opened {
         match self.folders.iter_mut().find(|known| known.agent.name == agent.name) {
             // Two agents with one folder may have their skills in different folders of it.
             Some(known) => known.agent = agent,
-            None => self.folders.push(Folder::read(agent, &mut self.cache)?),
+            None => self.folders.push(Folder::read(&self.project, agent, &mut self.cache)?),
         }
         self.folders.sort_by(|a, b| a.agent.cmp(&b.agent));
         Ok(())
@@ -125,9 +148,8 @@ impl Opened {
         artifact_type: ArtifactType,
         name: &SkillName,
     ) -> Result<Place, Error> {
-        let key = (artifact_type, name);
-        let recorded = folder.records.iter().find(|r| r.key() == key).map(|r| &r.artifact_path);
-        let theirs = || folder.skillmeat.iter().find(|d| (d.artifact_type, &d.name) == key).map(|d| &d.path);
+        let recorded = folder.record(artifact_type, name).map(|r| &r.artifact_path);
+        let theirs = || folder.skillmeat_record(artifact_type, name).map(|d| &d.path);
         Ok(match recorded.or_else(theirs) {
             Some(below) => self.project.place_at(&folder.agent, artifact_type, name, below),
             None => self.project.place(&folder.agent, artifact_type, name)?,

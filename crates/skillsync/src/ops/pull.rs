@@ -13,7 +13,6 @@ use skillsync_store::ledger::CopyKey;
 use skillsync_store::store::Store;
 
 use super::check::drifted;
-use super::git::past;
 use super::project::{Compared, Opened, open, open_deployed};
 use super::undeploy::not_deployed;
 use super::{Error, write};
@@ -122,7 +121,7 @@ pub fn plan(world: &World, store: &Store, request: &Request) -> Result<SyncResul
             result.comes_after(compared, after);
             continue;
         }
-        match compared.map(|one| prepare(world, store, &opened.project, request, one, choice)) {
+        match compared.map(|one| prepare(world, store, &opened, request, one, choice)) {
             Ok(Ok(step)) => {
                 if step.prepared.changes_store() {
                     changing.insert(&key.artifact_name, step.compared.place.shown().to_owned());
@@ -146,7 +145,7 @@ pub fn pull(world: &World, store: &Store, request: &Request) -> Result<SyncResul
         let mut result = SyncResult::new(&opened, failed);
         result.recovered = recovered;
         let mut undo = Vec::new();
-        let at = past::at(world, opened.project.root())?;
+        let at = opened.searches.place(world, opened.project.root())?;
         let mut pending = keys;
         // Two copies of one artifact come one after the other: the second meets what the first made.
         while !pending.is_empty() {

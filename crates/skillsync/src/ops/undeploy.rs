@@ -1,17 +1,19 @@
 //! `undeploy`: takes copies out of a project and drops their records (checklist Q4, Q12). What is taken out waits in
 //! trash, edited or not.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use skillsync_core::fault::Kind;
 use skillsync_core::name::SkillName;
 use skillsync_core::nearest::nearest;
+use skillsync_core::shell::shell_quoted;
 use skillsync_core::skill::ArtifactType;
 use skillsync_store::deployment::{self, skillmeat};
 use skillsync_store::index::Index;
 use skillsync_store::ledger::CopyKey;
-use skillsync_store::project;
+use skillsync_store::project::{self, Beside};
 use skillsync_store::store::Store;
 
 use super::project::{Opened, Outcome, Recovered, open_deployed};
@@ -48,6 +50,8 @@ pub struct Line {
     pub path: String,
     /// Whether it was edited since it was deployed.
     pub edited: bool,
+    /// Whether version control is in it.
+    pub has_repository: bool,
     /// Where it is now; null when there was none, or this is a plan.
     pub trash: Option<PathBuf>,
     /// Why it is still there.
@@ -131,13 +135,9 @@ pub fn undeploy(world: &World, store: &Store, request: &Request) -> Result<Undep
 fn drop_records(opened: &Opened, gone: &[&CopyKey]) -> Result<(), Error> {
     let mut dropped = Ok(());
     for folder in &opened.folders {
-        let is_gone = |artifact_type: ArtifactType, name: &SkillName| {
-            gone.iter().any(|key| {
-                key.folder == folder.agent.name
-                    && key.artifact_type == artifact_type
-                    && key.artifact_name == *name
-            })
-        };
+        let here = gone.iter().filter(|key| key.folder == folder.agent.name);
+        let here: BTreeSet<_> = here.map(|key| (key.artifact_type, &key.artifact_name)).collect();
+        let is_gone = |artifact_type: ArtifactType, name: &SkillName| here.contains(&(artifact_type, name));
         let mut records = folder.records.clone();
         records.retain(|record| !is_gone(record.artifact_type, &record.artifact_name));
         if records != folder.records {
@@ -200,10 +200,13 @@ fn expected(
 }
 
 fn line(opened: &Opened, outcome: Outcome, key: &CopyKey) -> Result<Line, Error> {
-    let (path, edited) = match outcome {
+    let has_repository = |path: &Path| Beside::of(path) == Beside::Repository;
+    let (path, edited, has_repository) = match outcome {
         Ok(compared) => {
             let is_deployed = compared.record.as_ref().map(|r| r.content_hash) == compared.project;
-            (compared.place.shown().to_owned(), compared.project.is_some() && !is_deployed)
+            let edited = compared.project.is_some() && !is_deployed;
+            let place = &compared.place;
+            (place.shown().to_owned(), edited, has_repository(&place.path))
         }
         // What cannot be read can still be moved away; that somebody edited it is the safe guess.
         Err(failure) => {
@@ -211,7 +214,12 @@ fn line(opened: &Opened, outcome: Outcome, key: &CopyKey) -> Result<Line, Error>
                 let below = Path::new(path).strip_prefix(opened.project.root()).ok()?;
                 Some(below.display().to_string())
             };
-            (failure.path.as_deref().and_then(below).unwrap_or_default(), true)
+            let path = failure.path.as_deref();
+            (
+                path.and_then(below).unwrap_or_default(),
+                true,
+                path.is_some_and(|path| has_repository(Path::new(path))),
+            )
         }
     };
     Ok(Line {
@@ -219,6 +227,7 @@ fn line(opened: &Opened, outcome: Outcome, key: &CopyKey) -> Result<Line, Error>
         artifact_type: key.artifact_type,
         path,
         edited,
+        has_repository,
         trash: None,
         error: None,
     })
@@ -248,7 +257,12 @@ pub(super) fn not_deployed(name: &SkillName, recorded: &[CopyKey], project: &Pat
         message: format!("`{name}` is not deployed in `{}`", project.display()),
         hint: Some(match near {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("`skillsync deployments '{}'` shows what is", project.display()),
+            None => {
+                format!(
+                    "`skillsync deployments {}` shows what is",
+                    shell_quoted(&project.display().to_string())
+                )
+            }
         }),
     }
 }

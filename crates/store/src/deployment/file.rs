@@ -112,7 +112,9 @@ pub(super) fn is_place(artifact_type: ArtifactType, name: &SkillName, path: &Ski
         ArtifactType::Skill => name.to_string(),
         ArtifactType::Command | ArtifactType::Agent => artifact_type.main_file(name),
     };
-    path.as_str().rsplit_once('/').is_some_and(|(_, last)| last == own)
+    // A repository's own folder by any name that some file system takes for it.
+    let is_git = |part: &str| part.eq_ignore_ascii_case(".git") || part.eq_ignore_ascii_case("git~1");
+    path.as_str().rsplit_once('/').is_some_and(|(above, last)| last == own && !above.split('/').any(is_git))
 }
 
 #[derive(Deserialize)]

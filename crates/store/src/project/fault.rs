@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::SkillName;
+use skillsync_core::shell::shell_quoted;
 
 use crate::{deployment, fs, objects, scan, skills};
 
@@ -137,10 +138,13 @@ impl Fault for Error {
                 Some("keep projects outside the store, and the store outside them".to_owned())
             }
             Error::NoDeployments { path } => {
-                Some(format!("deploy something first: skillsync deploy NAME '{}'", path.display()))
+                Some(format!(
+                    "deploy something first: skillsync deploy NAME {}",
+                    shell_quoted(&path.display().to_string())
+                ))
             }
             Error::Outside { .. } => {
-                Some("replace the link by a folder of the project; nothing is written through it".to_owned())
+                Some("replace the link by what it leads to; nothing outside the project is read or written through it".to_owned())
             }
             Error::InTheWay { .. } => Some("move it away, or deploy to another agent with --tool".to_owned()),
             Error::Changed { .. } => Some("nothing was replaced; run the same command again".to_owned()),

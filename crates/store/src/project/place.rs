@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use skillsync_core::digest::ContentHash;
 use skillsync_core::skill::ArtifactType;
-use skillsync_core::tree::{SKILL_MD, Tree};
+use skillsync_core::tree::{SKILL_MD, Tree, is_payload};
 
 use super::{Error, Place, Project, read};
 use crate::fs;
 use crate::skills;
-use crate::store::{Store, Transaction, Writing};
+use crate::store::{self, Store, Transaction, Writing};
 
 /// One copy to be put into a project.
 #[derive(Debug)]
@@ -29,6 +29,43 @@ pub struct Entering {
 pub struct Replaced {
     /// Where in trash the copy is that stood there.
     pub kept: Option<PathBuf>,
+    /// What went there with it.
+    pub beside_payload: Beside,
+}
+
+/// What a copy holds that is no part of its artifact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Beside {
+    /// Nothing.
+    Nothing,
+    /// Files or folders.
+    Files,
+    /// Version control: a repository, or what leads to one.
+    Repository,
+}
+
+impl Beside {
+    /// Looks through what stands at `path`. What cannot be read is taken to hold something.
+    pub fn of(path: &Path) -> Self {
+        let is_dir =
+            |path: &Path| Ok::<_, fs::Error>(fs::lstat(path)?.is_some_and(|metadata| metadata.is_dir()));
+        let look = || -> Result<Self, fs::Error> {
+            let mut most = Self::Nothing;
+            if !is_dir(path)? {
+                return Ok(most);
+            }
+            for name in fs::entries(path)?.unwrap_or_default() {
+                most = most.max(match name.to_str() {
+                    Some(name) if store::is_repository(name) => Self::Repository,
+                    Some(name) if is_payload(name) => Self::of(&path.join(name)),
+                    // Version control may lie in it, too.
+                    _ => Self::of(&path.join(&name)).max(Self::Files),
+                });
+            }
+            Ok(most)
+        };
+        look().unwrap_or(Self::Files)
+    }
 }
 
 /// Puts copies in. All are staged and durable before the first one is swapped in; an error at one leaves the others
@@ -85,11 +122,13 @@ fn swap(store: &Store, project: &Project, copy: &Entering, staged: &Path) -> Res
         // Ours, as it came from the store. What is anybody else's waits for the next command to bring it to trash.
         let _ = fs::remove_tree(&beside);
     }
-    Ok(Replaced { kept: settled? })
+    let kept = settled?;
+    let beside_payload = kept.as_deref().map_or(Beside::Nothing, Beside::of);
+    Ok(Replaced { kept, beside_payload })
 }
 
-/// Gives the copy `beside` the place of another one, and says where in trash that is. What is not as `expected`, or
-/// cannot be kept, is not replaced.
+/// Gives the copy `beside` the place of another one, and the version control that is in that, and says where in trash the
+/// other one is. What is not as `expected`, or cannot be kept, is not replaced.
 fn replace(
     store: &Store,
     project: &Project,
@@ -108,10 +147,14 @@ fn replace(
         trade(beside, at)?;
         return Err(Error::Changed { path: at.clone() });
     }
+    // Version control that somebody keeps in it is no content, and goes on with the new copy: its history may be nowhere
+    // else.
+    store::keep_repositories(beside, at);
     let file_name = at.file_name().unwrap_or_default();
     store.trash().put_as(beside, place.name.as_str(), file_name).map_err(|e| {
         // Unless it is in trash by now, or partly so: then the next command brings the rest there.
         if holds(project, place, beside, expected) {
+            store::keep_repositories(at, beside);
             let _ = trade(beside, at);
         }
         e.into()

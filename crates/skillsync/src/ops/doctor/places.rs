@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use skillsync_core::shell::shell_quoted;
 use skillsync_store::config::Target;
 use skillsync_store::fs;
 use skillsync_store::render::{self, Condition, Mark};
@@ -65,7 +66,8 @@ fn folder(target: &Target, dir: &Path, findings: &mut Findings) -> Result<(), Er
     let is_dir = fs::stat(dir)?.is_some_and(|m| m.is_dir());
     if is_dir && rustix::fs::access(dir, rustix::fs::Access::WRITE_OK).is_err() {
         let message = format!("nothing can be written into the folder of `{}`", target.id);
-        let fix = format!("look at its owner and permissions: ls -ld '{}'", dir.display());
+        let fix =
+            format!("look at its owner and permissions: ls -ld {}", shell_quoted(&dir.display().to_string()));
         findings.add(Finding::error("target-read-only", dir, message).fix(fix));
     }
     Ok(())

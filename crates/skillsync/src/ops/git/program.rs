@@ -3,10 +3,12 @@
 
 use std::fmt;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
+
+use skillsync_store::fs;
 
 use crate::ops::git::source::{Source, without_login};
 use crate::world::World;
@@ -128,8 +130,18 @@ pub(super) fn silence(world: &World) -> Duration {
 
 /// `git` in `dir`, without a command yet, under what holds for every one: untied from other repositories and programs,
 /// and asking nobody.
-pub(super) fn hardened(dir: &Path) -> Command {
-    let mut command = Command::new("git");
+/// None: there is no git. It is looked for, and looks for others, in the absolute folders of PATH alone: it is started in
+/// the folders of others, where a relative one, or an empty one, would lead to what they put there.
+pub(super) fn hardened(world: &World, dir: &Path) -> Option<Command> {
+    let path = world.var("PATH")?;
+    let folders: Vec<PathBuf> = std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect();
+    let is_program = |at: &PathBuf| {
+        let metadata = fs::stat(at).ok().flatten();
+        metadata.is_some_and(|metadata| metadata.is_file() && fs::is_executable(&metadata))
+    };
+    let git = folders.iter().map(|folder| folder.join("git")).find(is_program)?;
+    let mut command = Command::new(git);
+    command.env("PATH", std::env::join_paths(&folders).ok()?);
     for setting in SETTINGS {
         command.args(["-c", setting]);
     }
@@ -138,7 +150,7 @@ pub(super) fn hardened(dir: &Path) -> Command {
     }
     // In C, so that its words can be understood.
     command.current_dir(dir).envs([("LC_ALL", "C"), ("GIT_TERMINAL_PROMPT", "0")]);
-    command
+    Some(command)
 }
 
 /// Git at work for one source in one folder.
@@ -159,7 +171,7 @@ impl<'a> Git<'a> {
 
     /// Runs `git ARGS` and gives what it printed. `progress` hears of every line on stderr as it comes.
     pub(super) fn run(&self, args: &[&str], progress: &mut dyn FnMut(&str)) -> Result<String, Failure> {
-        let mut child = match self.command(args).spawn() {
+        let mut child = match self.command(args).ok_or(Failure::Missing)?.spawn() {
             Ok(child) => child,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(Failure::Missing),
             Err(e) => return Err(Failure::Io(e)),
@@ -177,8 +189,8 @@ impl<'a> Git<'a> {
         Ok(String::from_utf8_lossy(&stdout).trim().to_owned())
     }
 
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = hardened(self.dir);
+    fn command(&self, args: &[&str]) -> Option<Command> {
+        let mut command = hardened(self.world, self.dir)?;
         command.arg("-c").arg(format!("remote.origin.url={}", self.source.url())).args(args);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // The allow list holds for redirects and rewritten addresses too.
@@ -189,7 +201,7 @@ impl<'a> Git<'a> {
             command.envs([("SSH_ASKPASS", "false"), ("SSH_ASKPASS_REQUIRE", "force")]);
         }
         self.sign_in(&mut command);
-        command
+        Some(command)
     }
 
     /// Gives git the credentials of the address without showing them to a list of processes, and without a
@@ -283,5 +295,6 @@ fn tell(bytes: &[u8], progress: &mut dyn FnMut(&str)) {
 #[cfg(test)]
 pub(super) fn variables(git: &Git<'_>) -> Vec<(std::ffi::OsString, Option<std::ffi::OsString>)> {
     let command = git.command(&["x"]);
-    command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect()
+    let variables = command.iter().flat_map(Command::get_envs);
+    variables.map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect()
 }

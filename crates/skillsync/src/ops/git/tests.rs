@@ -51,8 +51,10 @@ fn repository() -> (tempfile::TempDir, PathBuf, [String; 2]) {
     (home, root, [first, second])
 }
 
+#[expect(clippy::disallowed_methods, reason = "where git is on this machine")]
 pub(super) fn world(home: &Path) -> World {
-    World::by_hand(home, home.join("store"), home, Timestamp::UNIX_EPOCH)
+    let path = std::env::var("PATH").unwrap();
+    World::by_hand(home, home.join("store"), home, Timestamp::UNIX_EPOCH).with_var("PATH", &path)
 }
 
 /// Fetches what `text` names, into a folder that goes away with the first part of the result.

@@ -9,12 +9,12 @@ use skillsync_store::deployment::{Content, Record, skillmeat};
 use skillsync_store::ledger::{Kept, Taken};
 use skillsync_store::meta::Meta;
 use skillsync_store::payload::{Payload, PayloadFile};
-use skillsync_store::project::{self, Place, Project};
+use skillsync_store::project::{self, Place};
 use skillsync_store::store::Store;
 use skillsync_store::{objects, skills};
 
 use super::super::Error;
-use super::super::git::past::{self, PastFile};
+use super::super::git::past::PastFile;
 use super::{Compared, Folder, InStore, Opened};
 use crate::world::World;
 
@@ -24,19 +24,18 @@ use crate::world::World;
 pub(super) fn adopt(
     world: &World,
     store: &Store,
-    project: &Project,
+    opened: &Opened,
     folder: &Folder,
     place: &Place,
     meta: Option<&Meta>,
 ) -> Result<Option<Record>, Error> {
-    let is_it = |d: &&skillmeat::Deployed| (d.artifact_type, &d.name) == (place.artifact_type, &place.name);
-    let Some(theirs) = folder.skillmeat.iter().find(is_it) else { return Ok(None) };
+    let Some(theirs) = folder.skillmeat_record(place.artifact_type, &place.name) else { return Ok(None) };
     let record = |payload: &Payload| {
         let (name, at) = (theirs.name.clone(), theirs.deployed_at.clone());
         Record::new(name, theirs.artifact_type, theirs.path.clone(), at, Content::of(payload))
     };
     let is_theirs = |payload: &Payload| skillmeat::Hash::of(place.artifact_type, payload) == theirs.hash;
-    if let Some(copy) = project::read(project, place)?.filter(|copy| is_theirs(&copy.payload)) {
+    if let Some(copy) = project::read(&opened.project, place)?.filter(|copy| is_theirs(&copy.payload)) {
         return Ok(Some(record(&copy.payload)));
     }
     for version in meta.into_iter().flat_map(|meta| meta.versions().iter().rev()) {
@@ -46,13 +45,13 @@ pub(super) fn adopt(
             Err(e) => return Err(e.into()),
         }
     }
-    Ok(in_past(world, project, place, &is_theirs)?.map(|payload| record(&payload)))
+    Ok(in_past(world, opened, place, &is_theirs)?.map(|payload| record(&payload)))
 }
 
 /// The newest content that the project's repository has had at `place` and that is wanted.
 fn in_past(
     world: &World,
-    project: &Project,
+    opened: &Opened,
     place: &Place,
     is_wanted: &dyn Fn(&Payload) -> bool,
 ) -> Result<Option<Payload>, Error> {
@@ -63,7 +62,7 @@ fn in_past(
         Payload::new(files.iter().map(file).collect::<BTreeMap<_, _>>()).ok()
     };
     let mut accepts = |files: &[PastFile]| payload(files).is_some_and(|payload| is_wanted(&payload));
-    let found = past::find(world, project.root(), place.shown(), &mut accepts)?;
+    let found = opened.searches.find(world, opened.project.root(), place.shown(), &mut accepts)?;
     Ok(found.and_then(|files| payload(&files)))
 }
 
@@ -130,7 +129,7 @@ pub(super) fn is_kept(
         return Ok(false);
     }
     match &taken.at {
-        Some(at) => Ok(past::went_on_from(world, project.root(), at)?),
+        Some(at) => Ok(opened.searches.went_on_from(world, project.root(), at)?),
         None => Ok(true),
     }
 }
@@ -153,7 +152,7 @@ fn at_hand(store: &Store, kept: Kept) -> Result<Option<Payload>, Error> {
 pub fn payload_of(
     world: &World,
     store: &Store,
-    project: &Project,
+    opened: &Opened,
     compared: &Compared,
 ) -> Result<Option<Payload>, Error> {
     let Some(baseline) = compared.baseline else { return Ok(None) };
@@ -162,5 +161,5 @@ pub fn payload_of(
     if let Some(payload) = found.filter(|payload| payload.tree().content_hash() == baseline) {
         return Ok(Some(payload));
     }
-    in_past(world, project, &compared.place, &|payload| payload.tree().content_hash() == baseline)
+    in_past(world, opened, &compared.place, &|payload| payload.tree().content_hash() == baseline)
 }

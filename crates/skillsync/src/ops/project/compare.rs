@@ -77,7 +77,7 @@ pub(super) fn compare(
     let looked = project::look(&opened.project, &opened.cache, place)?;
     let head = skills::head(store, index, name)?;
     let head = head.filter(|head| head.state == State::Active && head.artifact_type == artifact_type);
-    let ours = folder.records.iter().find(|r| r.key() == (artifact_type, name));
+    let ours = folder.record(artifact_type, name);
     let copy = looked.content;
     if let Some(compared) = as_deployed(place, ours, head.as_ref(), copy.as_ref()) {
         return Ok((compared, looked));
@@ -90,7 +90,7 @@ pub(super) fn compare(
     });
     let adopted = match ours {
         Some(_) => None,
-        None => base::adopt(world, store, &opened.project, folder, place, meta.as_ref())?,
+        None => base::adopt(world, store, opened, folder, place, meta.as_ref())?,
     };
     let is_adopted = adopted.is_some();
     let record = ours.cloned().or(adopted);

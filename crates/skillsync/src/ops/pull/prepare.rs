@@ -12,6 +12,7 @@ use skillsync_core::limits;
 use skillsync_core::merge::{Labels, TreeMerge};
 use skillsync_core::name::SkillName;
 use skillsync_core::path::SkillPath;
+use skillsync_core::shell::shell_quoted;
 use skillsync_core::skill::{ArtifactType, Source, State};
 use skillsync_store::deployment::Content;
 use skillsync_store::edit;
@@ -22,7 +23,7 @@ use skillsync_store::project::{self, Project};
 use skillsync_store::skills;
 use skillsync_store::store::Store;
 
-use super::super::project::{Compared, payload_of};
+use super::super::project::{Compared, Opened, payload_of};
 use super::super::{Error, Refusal};
 use super::{Action, Choice, Prefer, Request, Strategy};
 use crate::world::World;
@@ -127,7 +128,7 @@ pub(super) fn action(compared: &Compared, strategy: Strategy, prefer: Prefer) ->
 pub(super) fn prepare(
     world: &World,
     store: &Store,
-    project: &Project,
+    opened: &Opened,
     request: &Request,
     compared: Compared,
     choice: Choice,
@@ -137,7 +138,8 @@ pub(super) fn prepare(
         return Ok(Step { compared, copy: None, action, prepared, advanced: None, trash: None });
     };
     let action = action(&compared, strategy, prefer);
-    let base = payload_of(world, store, project, &compared)?;
+    let project = &opened.project;
+    let base = payload_of(world, store, opened, &compared)?;
     let in_store = match &compared.store {
         Some(head) => Some(Payload::of_version(store.objects(), &head.content.tree)?),
         None => None,
@@ -272,13 +274,13 @@ impl Sides<'_> {
     /// The two ways apart that no merge joins.
     fn one_side(&self, project: &str, store: &str) -> Refusal {
         let Compared { place, .. } = self.compared;
-        let (name, at) = (&place.name, self.request.project.display());
+        let (name, at) = (&place.name, shell_quoted(&self.request.project.display().to_string()));
         Refusal {
             kind: Kind::Conflict,
             code: "deleted-and-changed",
             message: format!("`{name}` was {project} and {store}"),
             hint: Some(format!(
-                "decide: `skillsync sync pull '{at}' --artifacts {name} --strategy overwrite --prefer project`, or \
+                "decide: `skillsync sync pull {at} --artifacts {name} --strategy overwrite --prefer project`, or \
                  `--prefer collection`{}",
                 if place_has_copy(self.compared) { ", or `--strategy fork`" } else { "" }
             )),

@@ -12,10 +12,11 @@ use skillsync_store::edit::{self, Handing};
 use skillsync_store::index::Index;
 use skillsync_store::lease::Pulled;
 use skillsync_store::ledger::{Act, At, CopyKey, Kept, LastPull, Undo};
-use skillsync_store::objects::Batch;
+use skillsync_store::meta::Meta;
+use skillsync_store::objects::{self, Batch};
 use skillsync_store::project::{self, Entering, Place};
 use skillsync_store::skills::{self, Change};
-use skillsync_store::store::{Transaction, Writing};
+use skillsync_store::store::{Store, Transaction, Writing};
 
 use super::super::edit_skill::holder;
 use super::super::project::{Compared, Opened};
@@ -63,8 +64,8 @@ impl<'a, 'w> Round<'a, 'w> {
         for (compared, key) in self.opened.compare(self.world, store, self.index, keys).into_iter().zip(keys)
         {
             let choice = self.request.choice(key);
-            let project = &self.opened.project;
-            match compared.map(|one| prepare(self.world, store, project, self.request, one, choice)) {
+            let opened = &*self.opened;
+            match compared.map(|one| prepare(self.world, store, opened, self.request, one, choice)) {
                 Ok(Ok(step)) => steps.push(step),
                 Ok(Err(e)) => result.failed(key, Report::of(&e)),
                 Err(failure) => result.failed(key, failure.error),
@@ -75,14 +76,16 @@ impl<'a, 'w> Round<'a, 'w> {
         for (number, step) in steps.iter_mut().enumerate() {
             let settled = match failed.remove(&number) {
                 Some(e) => Err(e),
-                None => self.settle(&transaction, step),
+                None => self
+                    .settle(&transaction, step)
+                    .and_then(|act| Ok((act, deployed(store, &step.compared)?))),
             };
             let key = &step.compared.place.key;
             match settled {
-                Ok(act) => {
+                Ok((act, baseline)) => {
                     let before = self.opened.ledger.copy(key).cloned();
                     let had_record = self.record(&step.compared.place).is_some();
-                    self.note(step);
+                    self.note(step, baseline);
                     let is_recorded = !had_record && self.record(&step.compared.place).is_some();
                     undo.extend(act.map(|act| Undo { key: key.clone(), before, act, is_recorded }));
                     result.done(step);
@@ -148,7 +151,7 @@ impl<'a, 'w> Round<'a, 'w> {
                 let pulled = Pulled {
                     project: self.opened.project.id(),
                     key: step.compared.place.key.clone(),
-                    baseline: deployed(&step.compared).unwrap_or(taken.content),
+                    baseline: deployed(self.writing.store(), &step.compared)?.unwrap_or(taken.content),
                     taken,
                 };
                 let handing = Handing { merge: &conflict.merge, merged: &conflict.merged, pulled };
@@ -191,8 +194,9 @@ impl<'a, 'w> Round<'a, 'w> {
         Ok(kept)
     }
 
-    /// Notes what this store knows of the copy now, and what the deployment file is to say.
-    fn note(&mut self, step: &Step) {
+    /// Notes what this store knows of the copy now, of which `baseline` was deployed, and what the deployment file is to
+    /// say.
+    fn note(&mut self, step: &Step, baseline: Option<Kept>) {
         let Step { compared, prepared, .. } = step;
         let key = &compared.place.key;
         let now = self.writing.store().now_text();
@@ -213,7 +217,7 @@ impl<'a, 'w> Round<'a, 'w> {
                 self.put_record(key, None);
             }
             Prepared::Nothing(_) | Prepared::Version(_) => {
-                if let (Some(taken), Some(baseline)) = (step.taken(self.at.as_ref()), deployed(compared)) {
+                if let (Some(taken), Some(baseline)) = (step.taken(self.at.as_ref()), baseline) {
                     self.opened.ledger.took(key, baseline, taken);
                 }
                 // That the copy is edited, and since when: once, for every store writes the same file. One that had no
@@ -272,12 +276,30 @@ impl<'a, 'w> Round<'a, 'w> {
     }
 }
 
-/// What was deployed, as the ledger keeps it: it must be the content that the record names. None when no tree is known
-/// for that.
-fn deployed(compared: &Compared) -> Option<Kept> {
-    let Some(record) = &compared.record else { return compared.copy.map(Kept::from) };
-    let of_record = record.tree.map(|tree| Kept { content_hash: record.content_hash, tree });
-    of_record.or(compared.baseline_kept.filter(|kept| kept.content_hash == record.content_hash))
+/// What was deployed, as the ledger keeps it: it must be the content that the record names, and a record may be anybody's,
+/// its tree that of another content. None when no tree is known for it.
+fn deployed(store: &Store, compared: &Compared) -> Result<Option<Kept>, Error> {
+    let Some(record) = &compared.record else { return Ok(compared.copy.map(Kept::from)) };
+    let wanted = record.content_hash;
+    let of_baseline = compared.baseline_kept.filter(|kept| kept.content_hash == wanted);
+    let meta = skills::find(store, &compared.place.name)?;
+    let of_history = meta.iter().flat_map(Meta::versions).filter(|version| version.content_hash == wanted);
+    let known = record.tree.into_iter().chain(of_baseline.map(|kept| kept.tree));
+    let mut not_at_hand = None;
+    for tree in known.chain(of_history.map(|version| version.tree)) {
+        match store.objects().tree(&tree) {
+            Ok(found) if found.content_hash() == wanted => {
+                return Ok(Some(Kept { content_hash: wanted, tree }));
+            }
+            Ok(_) => {}
+            // Another store's: nothing says that it is another content.
+            Err(objects::Error::Missing { .. }) => {
+                not_at_hand.get_or_insert(Kept { content_hash: wanted, tree });
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(not_at_hand)
 }
 
 fn twice(name: &SkillName) -> Refusal {

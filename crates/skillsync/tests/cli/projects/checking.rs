@@ -120,3 +120,31 @@ fn the_current_folder_is_the_project_when_none_is_named() {
     here(&["deploy", "pdf", "."]).ok();
     assert_eq!(site.state("pdf"), "synced");
 }
+
+#[test]
+fn where_nothing_is_deployed_all_that_could_be_is_listed() {
+    let site = Site::stocked();
+    site.machine.skill_folder(&format!("{PROJECT}/.claude/skills/own"), &SkillBuilder::new("own"));
+    let checked = site.check(&["--all"]);
+    let advice = |name: &str| {
+        let all = checked["artifacts"].as_array().into_iter().flatten();
+        all.filter(|one| one["artifact_name"] == name).map(|one| one["recommendation"].clone()).next()
+    };
+    assert_eq!(advice("own"), Some("pull_from_project".into()));
+    assert_eq!(advice("pdf"), Some("deploy_to_project".into()));
+    crate::stocked::refuses(&site.machine, &["sync", "check", PROJECT], 1, "no-deployments");
+}
+
+#[test]
+fn what_could_not_be_read_was_not_found_without_drift() {
+    let site = Site::deployed();
+    let copy = format!("{PROJECT}/.claude/skills/pdf");
+    disk::remove(&site.machine.path(&copy));
+    site.machine.write(&copy, "no folder");
+    let output = site.run(&["sync", "check", PROJECT]).fails(3);
+    assert_eq!(output.stdout, "1 could not be checked\n", "{output}");
+    site.add("xls", &SkillBuilder::new("xls"));
+    site.deploy(&["xls"]).ok();
+    let output = site.run(&["sync", "check", PROJECT]).fails(3);
+    assert_eq!(output.stdout, "no drift, 1 checked; 1 could not be checked\n", "{output}");
+}

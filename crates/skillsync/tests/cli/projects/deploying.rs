@@ -1,9 +1,11 @@
 //! `deploy`: where copies go, what they replace, what they do not.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 use skillsync_testkit::{Machine, SkillBuilder, disk};
 
-use super::site::{COPY, PROJECT, RECORDS, Site};
+use super::site::{COPY, PROJECT, RECORDS, Site, git};
 use crate::stocked::{only_plans, refuses, replace};
 
 fn statuses(report: &Value) -> Vec<Value> {
@@ -79,15 +81,85 @@ fn a_folder_of_the_same_name_that_nobody_deployed_stays() {
 }
 
 #[test]
-fn files_that_are_no_part_of_a_skill_go_to_trash_with_the_copy() {
+fn version_control_in_a_copy_goes_on_with_the_new_one() {
     let site = Site::deployed();
-    site.write(".claude/skills/pdf/.git/config", "mine", 0o644);
+    let copy = format!("{PROJECT}/.claude/skills/pdf");
+    git(&site.machine, &site.machine.path(&copy), &["init", "--quiet"]);
+    git(&site.machine, &site.machine.path(&copy), &["add", "--all"]);
+    git(&site.machine, &site.machine.path(&copy), &["commit", "--quiet", "-m", "not pushed"]);
+    site.write(".claude/skills/pdf/references/.hg/store", "deeper", 0o644);
     site.commit("pdf", "First", "Committed");
-    site.deploy(&["pdf"]).ok();
-    assert!(
-        site.machine.path(&format!("{PROJECT}/.claude/skills/pdf/.git")).exists()
-            || site.in_trash("mine") > 0
-    );
+    let output = site.run(&["deploy", "pdf", PROJECT]).ok();
+    assert!(!output.stderr.contains("is kept"), "{output}");
+    let log = git(&site.machine, &site.machine.path(&copy), &["log", "--format=%s"]);
+    assert_eq!(log.stdout, "not pushed\n");
+    assert_eq!(site.machine.read(&format!("{copy}/references/.hg/store")), "deeper");
+    assert_eq!((site.state("pdf"), site.in_trash("deeper")), ("synced".to_owned(), 0));
+    // By a pull that pushes, too.
+    site.edit_copy("pdf", "Second", "Edited");
+    site.pulled(&["--strategy", "overwrite", "--prefer", "collection"]);
+    assert!(site.machine.path(&format!("{copy}/.git/HEAD")).exists());
+    assert!(site.machine.path(&format!("{copy}/references/.hg/store")).exists());
+}
+
+#[test]
+fn files_that_are_no_part_of_a_skill_go_to_trash_with_the_copy_and_are_named() {
+    let site = Site::deployed();
+    site.write(".claude/skills/pdf/scripts/__pycache__/x.pyc", "mine", 0o644);
+    // Its folder goes with the new version, and so does the repository in it.
+    site.write(".claude/skills/pdf/references/.git/config", "nested", 0o644);
+    site.commit_files("pdf", |editing| disk::remove(&site.machine.path(&format!("{editing}/references"))));
+    let output = site.run(&["deploy", "pdf", PROJECT]).ok();
+    let kept = output.stderr.split("is kept for 24 hours: ").nth(1).unwrap_or_default().trim().to_owned();
+    assert!(Path::new(&kept).join("scripts/__pycache__/x.pyc").exists(), "{output}");
+    assert!(Path::new(&kept).join("references/.git/config").exists(), "{output}");
+    // A copy as it was deployed is nothing to speak of.
+    site.commit("pdf", "First", "Committed");
+    let output = site.run(&["deploy", "pdf", PROJECT]).ok();
+    assert!(!output.stderr.contains("is kept"), "{output}");
+}
+
+#[test]
+fn executable_bits_that_the_project_changed_are_no_less_its_own() {
+    let site = Site::deployed();
+    site.set_mode(&format!("{PROJECT}/.claude/skills/pdf/references/forms.md"), 0o755);
+    assert_eq!(site.deploy(&["pdf"]).ok().json()["artifacts"][0]["status"], "unchanged");
+    site.commit("pdf", "First", "Committed");
+    let output = site.deploy(&["pdf"]).fails(5);
+    let line = output.json()["artifacts"][0].clone();
+    assert_eq!((&line["status"], &line["error"]["code"]), (&"drifted".into(), &"copy-drifted".into()));
+    let message = line["error"]["message"].as_str().unwrap_or_default();
+    assert!(message.contains("its executable bits were changed"), "{output}");
+    assert!(site.machine.read(COPY).contains("First step."));
+    let output = site.run(&["deploy", "pdf", PROJECT, "--force"]).ok();
+    assert!(output.stderr.contains("is kept for 24 hours: "), "{output}");
+    assert_eq!(site.state("pdf"), "synced");
+    assert_eq!(site.in_project("pdf"), site.in_store("pdf"));
+}
+
+#[test]
+fn two_names_of_one_folder_are_deployed_to_once() {
+    let site = Site::stocked();
+    site.machine.write(&format!("{PROJECT}/.agents/skills/keep"), "");
+    site.machine.write(&format!("{PROJECT}/.claude/keep"), "");
+    std::os::unix::fs::symlink("../.agents/skills", site.machine.path(&format!("{PROJECT}/.claude/skills")))
+        .unwrap();
+    let both = ["pdf", "--tool", "claude-code", "--tool", "codex"];
+    let report = site.deploy(&both).ok().json();
+    assert_eq!(statuses(&report), [json!([".agents/skills/pdf", "deployed"])]);
+    assert!(!site.machine.path(RECORDS).exists());
+    // Recorded by both names, as it was deployed by one after the other.
+    site.deploy(&["pdf", "--tool", "claude-code"]).ok();
+    assert_eq!(site.record("pdf")["artifact_path"].as_str(), Some("skills/pdf"));
+    site.commit("pdf", "First", "Committed");
+    let expected = [json!([".agents/skills/pdf", "updated"]), json!([".claude/skills/pdf", "recorded"])];
+    assert_eq!(statuses(&site.deploy(&["pdf"]).ok().json()), expected);
+    assert_eq!(site.check(&[])["drift_detected"], false);
+    // What one refuses, the other does not take for granted.
+    site.edit_copy("pdf", "Second", "Edited");
+    site.commit("pdf", "Third", "Committed");
+    let expected = [json!([".agents/skills/pdf", "drifted"]), json!([".claude/skills/pdf", "drifted"])];
+    assert_eq!(statuses(&site.deploy(&["pdf"]).fails(5).json()), expected);
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn a_file_that_does_not_read_stops_every_command_and_stays() {
     let site = Site::deployed();
     let good = site.machine.read(RECORDS);
     let (head, record) = good.split_once("[[deployed]]").unwrap();
-    let bad: [(String, i32, &str); 8] = [
+    let bad: [(String, i32, &str); 11] = [
         (format!("{head}[[deployed]]{record}\n[[deployed]]{record}"), 1, "deployment-twice"),
         (
             format!("{head}<<<<<<< HEAD\n[[deployed]]{record}=======\n>>>>>>> side\n"),
@@ -43,6 +43,9 @@ fn a_file_that_does_not_read_stops_every_command_and_stays() {
         (good.replace("sha256:", "sha1:"), 1, "deployments-damaged"),
         (good.replace("skills/pdf", "../../pdf"), 1, "deployments-damaged"),
         (good.replace("skills/pdf", "/etc/pdf"), 1, "deployments-damaged"),
+        (good.replace("skills/pdf", ".git/pdf"), 1, "deployments-damaged"),
+        (good.replace("skills/pdf", "sub/.GIT/hooks/pdf"), 1, "deployments-damaged"),
+        (good.replace("skills/pdf", "GIT~1/pdf"), 1, "deployments-damaged"),
         (good.replace("\"pdf\"", "\"../pdf\""), 1, "deployments-damaged"),
     ];
     for (text, exit, code) in bad {

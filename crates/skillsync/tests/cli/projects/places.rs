@@ -9,7 +9,7 @@ use std::process::Command;
 
 use skillsync_testkit::{SkillBuilder, disk};
 
-use super::site::{COPY, PROJECT, Site};
+use super::site::{COPY, PROJECT, RECORDS, Site};
 use crate::stocked::refuses;
 
 /// Every command says the same of what is no project.
@@ -197,4 +197,78 @@ fn a_project_that_nobody_may_write_to_is_left_whole() {
         assert_eq!(site.state("pdf"), "outdated");
     }
     fs::set_permissions(&skills, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_deployment_file_that_leads_out_of_the_project_is_not_read() {
+    for file in [".skillsync-deployed.toml", ".skillmeat-deployed.toml"] {
+        let site = Site::deployed();
+        site.run(&["deployments", PROJECT, "--write-skillmeat"]).ok();
+        let at = site.machine.path(&format!("{PROJECT}/.claude/{file}"));
+        let ours = site.machine.read(RECORDS);
+        disk::remove(&at);
+        site.machine.write("private", "key = hunter2-private\n");
+        symlink(site.machine.path("private"), &at).unwrap();
+        for args in [
+            &["sync", "check", PROJECT][..],
+            &["deployments", PROJECT],
+            &["deploy", "pdf", PROJECT],
+            &["sync", "pull", PROJECT, "--yes"],
+            &["undeploy", "pdf", PROJECT],
+        ] {
+            let told = refuses(&site.machine, args, 1, "outside-project");
+            assert!(!told.stderr.contains("hunter2"), "{told}");
+        }
+        // Inside the project it may lead where it likes.
+        disk::remove(&at);
+        site.machine
+            .write(&format!("{PROJECT}/shared.toml"), if file.contains("sync-") { &ours } else { "" });
+        symlink("../shared.toml", &at).unwrap();
+        assert_eq!(site.state("pdf"), "synced");
+    }
+}
+
+#[test]
+fn what_a_hint_says_to_type_can_be_typed() {
+    let site = Site::stocked();
+    let path = "work/it's mine";
+    site.machine.write(&format!("{path}/keep"), "");
+    let typed = |hint: &str| {
+        let words = hint.split("skillsync ").nth(1).and_then(|rest| rest.split('`').next()).unwrap().trim();
+        let line = format!("\"$0\" {}", words.replace("NAME", "pdf"));
+        let output = Command::new("sh")
+            .args(["-c", &line])
+            .arg(site.machine.binary())
+            .current_dir(site.machine.home())
+            .env("HOME", site.machine.home())
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    };
+    let hint = |args: &[&str]| {
+        let told = site.run(args).either();
+        told.stderr.lines().skip_while(|line| !line.contains("skillsync ")).collect::<Vec<_>>().join("\n")
+    };
+    let said = typed(&hint(&["sync", "check", path]));
+    assert!(said.contains(".claude/skills/pdf: deployed (version 1)"), "{said}");
+    let copy = format!("{path}/.claude/skills/pdf/SKILL.md");
+    crate::stocked::replace(&site.machine, &copy, "First", "Edited");
+    let said = typed(&hint(&["deploy", "pdf", path]));
+    assert!(said.contains("pdf"), "{said}");
+    assert!(!said.contains("project-not-found") && !said.contains("does not exist"), "{said}");
+    let said = typed(&hint(&["undeploy", "other", path]));
+    assert!(said.contains(".claude/skills/pdf"), "{said}");
+}
+
+#[test]
+fn the_hint_about_a_damaged_deployment_file_takes_it_back() {
+    let site = Site::deployed();
+    let file = format!("{PROJECT}/.claude/.skillsync-deployed.toml");
+    let good = site.machine.read(&file);
+    crate::stocked::overwrite(&site.machine, &file, format!("{good}\ngarbage = = \n"));
+    let told = site.run(&["sync", "check", PROJECT]).fails(1);
+    let command = told.stderr.split("as it was: ").nth(1).unwrap().lines().next().unwrap().to_owned();
+    let done = Command::new("sh").args(["-c", &command]).current_dir(site.project()).output().unwrap();
+    assert!(done.status.success(), "{command}: {done:?}");
+    assert_eq!(site.machine.read(&file), good);
 }

@@ -327,3 +327,13 @@ fn a_rollback_leaves_its_record_where_it_was() {
         assert_eq!(site.state("pdf"), "modified", "{flags:?}");
     }
 }
+
+#[test]
+fn where_there_is_nothing_to_write_back_it_says_so() {
+    let site = Site::deployed();
+    disk::remove(&site.machine.path(RECORDS));
+    let records = inline("gone", "skill", "skills/gone", &"0".repeat(64));
+    site.machine.write(THEIRS, format!("deployed = [ {records} ]\n"));
+    let output = site.run(&["deployments", PROJECT, "--write-skillmeat"]).ok();
+    assert!(output.stdout.starts_with("nothing to write: "), "{output}");
+}

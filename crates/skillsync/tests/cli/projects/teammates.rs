@@ -1,9 +1,9 @@
 //! One project, several stores: what a teammate's machine makes of it.
 
 use serde_json::Value;
-use skillsync_testkit::SkillBuilder;
+use skillsync_testkit::{SkillBuilder, disk};
 
-use super::site::{COPY, PROJECT, Site, git, pdf};
+use super::site::{COPY, PROJECT, RECORDS, Site, git, pdf};
 use crate::stocked::refuses;
 
 /// Takes what the other machine committed to the project.
@@ -224,4 +224,32 @@ fn deployments_of_one_skill_on_two_branches_are_for_a_person_to_join() {
     site.git(&["checkout", "--quiet", "--theirs", "--", "."]);
     assert_eq!(site.state("pdf"), "outdated");
     git(&site.machine, &site.project(), &["add", "--all"]);
+}
+
+#[test]
+fn a_record_with_the_tree_of_another_content_is_not_believed() {
+    let site = Site::deployed();
+    let first = site.machine.read(RECORDS);
+    site.commit("pdf", "Fourth", "Committed");
+    site.deploy(&["pdf"]).ok();
+    let tree = |text: &str| {
+        text.lines().find(|line| line.starts_with("tree = ")).map(str::to_owned).unwrap_or_default()
+    };
+    let second = site.machine.read(RECORDS);
+    assert_ne!(tree(&first), tree(&second));
+    // What was deployed first, said to be the tree of the second; this store has both.
+    site.git(&["checkout", "--quiet", "--", "."]);
+    crate::stocked::overwrite(&site.machine, RECORDS, first.replace(&tree(&first), &tree(&second)));
+    for ledger in site.machine.snapshot().only(".skillsync/state/projects").iter() {
+        disk::remove(&site.machine.path(ledger.0));
+    }
+    site.edit_copy("pdf", "First", "Edited");
+    site.pull(&["--strategy", "overwrite"]).ok();
+    let noted = site.machine.snapshot().only(".skillsync/state/projects");
+    let noted: Vec<_> = noted.iter().filter(|(path, _)| path.ends_with(".json")).collect();
+    let [(ledger, _)] = noted.as_slice() else { panic!("one ledger") };
+    let ledger: Value = serde_json::from_str(&site.machine.read(ledger)).unwrap();
+    let text = ledger["copies"].to_string();
+    let named = |record: &str| tree(record).split('"').nth(1).unwrap_or_default().to_owned();
+    assert!(text.contains(&named(&first)) && !text.contains(&named(&second)), "{ledger}");
 }

@@ -44,6 +44,20 @@ fn an_edited_copy_waits_in_trash() {
 }
 
 #[test]
+fn version_control_in_a_copy_is_said_to_wait_in_trash() {
+    let site = Site::deployed();
+    site.write(".claude/skills/pdf/references/.git/HEAD", "mine", 0o644);
+    let output = site.run(&["undeploy", "pdf", PROJECT]).ok();
+    let said = ".claude/skills/pdf has version control in it; it is kept for 24 hours: ";
+    let kept = output.stderr.split(said).nth(1).unwrap_or_default().trim().to_owned();
+    assert!(std::path::Path::new(&kept).join("references/.git/HEAD").exists(), "{output}");
+    // What is as deployed is nothing to speak of.
+    site.deploy(&["pdf"]).ok();
+    let output = site.run(&["undeploy", "pdf", PROJECT]).ok();
+    assert_eq!(output.stderr, "", "{output}");
+}
+
+#[test]
 fn a_record_without_a_copy_goes_too() {
     let site = Site::deployed();
     disk::remove(&site.machine.path(&format!("{PROJECT}/.claude/skills/pdf")));

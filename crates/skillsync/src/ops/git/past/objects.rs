@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
 use std::rc::Rc;
-use std::time::Instant;
 
 use skillsync_core::limits;
 use skillsync_core::path::SkillPath;
 use skillsync_core::tree;
 
 use super::talk::Talk;
-use super::{Error, PastFile};
+use super::{At, Error, PastFile};
 
 /// Most entries of a skill, folders too: each file brings no more than the folders above it. A commit made to harm can
 /// name one folder of nothing without end.
@@ -51,9 +49,9 @@ pub(super) struct Objects {
 }
 
 impl Objects {
-    /// Starts git to answer until `end` for the repository around `project`. None: there is no git.
-    pub(super) fn open(project: &Path, end: Instant) -> Result<Option<Objects>, Error> {
-        let git = Talk::start(project, &["cat-file", "--batch"], end)?;
+    /// Starts git to answer for the repository there. None: there is no git.
+    pub(super) fn open(at: &At<'_>) -> Result<Option<Objects>, Error> {
+        let git = Talk::start(at, &["cat-file", "--batch"])?;
         Ok(git.map(|git| Objects { git, known: BTreeMap::new(), known_bytes: 0 }))
     }
 

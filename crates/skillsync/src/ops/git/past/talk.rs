@@ -1,12 +1,12 @@
 //! A run of git that is asked and heard until a moment comes. What is said is left to others.
 
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
-use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::time::Instant;
 
 use super::super::{Error, program};
+use super::At;
 
 /// Longest line that git says: the path of a folder.
 const LINE_BYTES: u64 = 64 * 1024;
@@ -23,9 +23,9 @@ pub(super) struct Talk {
 }
 
 impl Talk {
-    /// Starts `git ARGS` in `dir`, to be heard until `end`. None: there is no git, or no such folder.
-    pub(super) fn start(dir: &Path, args: &[&str], end: Instant) -> Result<Option<Talk>, Error> {
-        let mut command = program::hardened(dir);
+    /// Starts `git ARGS` in the project, to be heard until the end. None: there is no git, or no such folder.
+    pub(super) fn start(at: &At<'_>, args: &[&str]) -> Result<Option<Talk>, Error> {
+        let Some(mut command) = program::hardened(at.world, at.project) else { return Ok(None) };
         command.args(["--no-pager", "--no-optional-locks", "--literal-pathspecs"]);
         // A bare repository may lie inside a project as any folder, its settings among what was cloned.
         command.args(["-c", "safe.bareRepository=explicit"]).args(args);
@@ -41,7 +41,7 @@ impl Talk {
         if let Some(pipe) = git.stdout.take() {
             std::thread::spawn(move || forward(pipe, &sender));
         }
-        let voice = Voice { chunks, chunk: io::Cursor::default(), end };
+        let voice = Voice { chunks, chunk: io::Cursor::default(), end: at.end };
         Ok(Some(Talk { stdin: git.stdin.take(), stdout: BufReader::new(voice), git }))
     }
 

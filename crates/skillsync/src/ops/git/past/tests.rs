@@ -40,7 +40,7 @@ fn shown(files: &[PastFile]) -> Vec<String> {
 /// The first content of `path` with a file that holds `wanted`.
 fn found(project: &Path, path: &str, wanted: &str) -> Option<Vec<String>> {
     let mut accepts = |files: &[PastFile]| files.iter().any(|file| file.bytes == wanted.as_bytes());
-    find(&world(project), project, path, &mut accepts).unwrap().as_deref().map(shown)
+    Searches::default().find(&world(project), project, path, &mut accepts).unwrap().as_deref().map(shown)
 }
 
 /// Every content of `path` in the order in which it is offered.
@@ -50,7 +50,7 @@ fn offered(project: &Path, path: &str) -> Vec<Vec<String>> {
         offered.push(shown(files));
         false
     };
-    assert_eq!(find(&world(project), project, path, &mut accepts).unwrap(), None);
+    assert_eq!(Searches::default().find(&world(project), project, path, &mut accepts).unwrap(), None);
     offered
 }
 
@@ -172,7 +172,7 @@ fn folders_of_nothing_have_an_end() {
         folder = tree(root, (10..50).map(|n| format!("040000 tree {folder}\t{n}\n")).collect());
     }
     let end = Instant::now() + program::silence(&world(root));
-    let mut objects = Objects::open(root, end).unwrap().unwrap();
+    let mut objects = Objects::open(&At { world: &world(root), project: root, end }).unwrap().unwrap();
     let node = objects.node(folder, &[]).unwrap();
     // What is known already is not asked of git, whose time would end it.
     assert_eq!(objects.files("", node), None);
@@ -300,4 +300,47 @@ fn what_a_partial_clone_left_at_its_host_stays_there() {
     git(&clone, &["cat-file", "-p", "HEAD:s/a.md"]);
     assert!(ran.exists());
     assert_eq!(found(&clone, "s", "1").unwrap(), ["a.md=1"]);
+}
+
+#[test]
+fn a_git_that_never_answers_is_waited_for_once() {
+    let repo = repository(&[]);
+    let root = repo.path();
+    put(root, "pdf/SKILL.md", b"one");
+    commit(root);
+    // A setting that git waits for without end.
+    let made = Command::new("mkfifo").arg(root.join("never")).status().unwrap();
+    assert!(made.success());
+    put(root, ".git/config", b"[include]\n\tpath = ../never\n");
+    let world = world(root).with_var("SKILLSYNC_GIT_TIMEOUT", "1");
+    let searches = Searches::default();
+    let began = Instant::now();
+    for _ in 0..20 {
+        assert_eq!(searches.find(&world, root, "pdf", &mut |_| true).unwrap(), None);
+    }
+    let waited = began.elapsed().as_secs();
+    assert!((1..10).contains(&waited), "{waited}");
+}
+
+#[test]
+fn git_is_not_looked_for_in_the_project() {
+    let repo = repository(&[]);
+    let root = repo.path();
+    put(root, "pdf/SKILL.md", b"one");
+    commit(root);
+    put(root, "git", b"#!/bin/sh\ntouch ran\n");
+    let made = Command::new("chmod").arg("+x").arg(root.join("git")).status().unwrap();
+    assert!(made.success());
+    let path = world(root).var("PATH").unwrap().to_str().unwrap().to_owned();
+    for path in [format!(".:{path}"), format!(":{path}"), format!("./:{path}")] {
+        let world = world(root).with_var("PATH", &path);
+        let found = Searches::default().find(&world, root, "pdf", &mut |_| true).unwrap();
+        assert!(found.is_some(), "{path}");
+    }
+    for path in ["", ".", ":"] {
+        let world = world(root).with_var("PATH", path);
+        let found = Searches::default().find(&world, root, "pdf", &mut |_| true).unwrap();
+        assert!(found.is_none(), "{path}");
+    }
+    assert!(!root.join("ran").exists());
 }
