@@ -156,7 +156,14 @@ pub fn pull(world: &World, store: &Store, request: &Request) -> Result<SyncResul
             });
             pending = later;
             let mut round = Round::new(world, writing, index, &mut opened, request);
-            round.pull(&now, &mut result, &mut undo)?;
+            if let Err(e) = round.pull(&now, &mut result, &mut undo) {
+                // Once something was done, it is said.
+                if undo.is_empty() {
+                    return Err(e);
+                }
+                result.unrecorded = Some(Report::of(&e));
+                break;
+            }
         }
         opened.save_cache(store);
         Ok(result.finished(SyncStatus::Success))

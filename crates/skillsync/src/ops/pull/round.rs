@@ -87,8 +87,8 @@ impl<'a, 'w> Round<'a, 'w> {
                 Err(e) => result.failed(key, Report::of(&e)),
             }
         }
-        transaction.finish()?;
-        self.save(undo)
+        let finished = transaction.finish().map_err(Error::from);
+        self.save(undo).and(finished)
     }
 
     /// Makes the versions of all steps together, and stores what the project has: it is the base of the next merge, and
@@ -250,22 +250,27 @@ impl<'a, 'w> Round<'a, 'w> {
     }
 
     /// Writes what was noted: the ledger last. As long as that does not say so, another pull takes the copies up again.
+    /// A deployment file that cannot be written does not keep it from saying how the pull is undone; the first error is
+    /// given.
     fn save(&mut self, undo: &[Undo]) -> Result<(), Error> {
+        let mut saved = Ok(());
         for folder in self.opened.folders.iter().filter(|f| self.changed.contains(&f.agent.name)) {
-            deployment::write(&folder.agent.dir.join(deployment::FILE), folder.records.clone())?;
+            let file = folder.agent.dir.join(deployment::FILE);
+            saved = saved.and(deployment::write(&file, folder.records.clone()).map_err(Error::from));
             // A record that was dropped would count as deployed again by SkillMeat's file.
             let was_dropped = |of, name: &SkillName| {
                 let is_it = |key: &CopyKey| (key.artifact_type, &key.artifact_name) == (of, name);
                 self.dropped.iter().any(|key| key.folder == folder.agent.name && is_it(key))
             };
-            skillmeat::remove(&folder.agent.dir, &was_dropped)?;
+            saved = saved.and(skillmeat::remove(&folder.agent.dir, &was_dropped).map_err(Error::from));
         }
         if undo.is_empty() {
-            return Ok(());
+            return saved;
         }
         let store = self.writing.store();
         self.opened.ledger.last_pull = Some(LastPull { at: store.now_text(), undo: undo.to_vec() });
-        Ok(self.opened.ledger.save(store.layout(), self.opened.project.root())?)
+        let noted = self.opened.ledger.save(store.layout(), self.opened.project.root());
+        saved.and(noted.map_err(Error::from))
     }
 }
 
