@@ -15,7 +15,7 @@ use skillsync_store::store::Store;
 use super::check::drifted;
 use super::project::{Compared, Opened, open, open_deployed};
 use super::undeploy::not_deployed;
-use super::{Error, write};
+use super::{Error, unrecorded, write};
 use crate::ui::Report;
 use crate::world::World;
 
@@ -161,7 +161,8 @@ pub fn pull(world: &World, store: &Store, request: &Request) -> Result<SyncResul
                 if undo.is_empty() {
                     return Err(e);
                 }
-                result.unrecorded = Some(Report::of(&e));
+                let hint = "the same command again records it; or `skillsync sync pull --rollback` undoes it";
+                result.unrecorded = Some(unrecorded(&e, hint));
                 break;
             }
         }

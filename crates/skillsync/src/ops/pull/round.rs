@@ -11,7 +11,7 @@ use skillsync_store::deployment::{self, Content, Record, skillmeat};
 use skillsync_store::edit::{self, Handing};
 use skillsync_store::index::Index;
 use skillsync_store::lease::Pulled;
-use skillsync_store::ledger::{Act, CopyKey, Kept, LastPull, Undo};
+use skillsync_store::ledger::{Act, CopyKey, Kept, LastPull, Ledger, Undo};
 use skillsync_store::objects::Batch;
 use skillsync_store::project::{self, Entering, Place};
 use skillsync_store::skills::{self, Change};
@@ -35,6 +35,8 @@ pub(super) struct Round<'a, 'w> {
     changed: BTreeSet<String>,
     /// The copies whose records were taken away.
     dropped: Vec<CopyKey>,
+    /// What the ledger says as long as this round is not noted.
+    ledger: Ledger,
 }
 
 impl<'a, 'w> Round<'a, 'w> {
@@ -45,7 +47,8 @@ impl<'a, 'w> Round<'a, 'w> {
         opened: &'a mut Opened,
         request: &'a Request,
     ) -> Self {
-        Self { world, writing, index, opened, request, changed: BTreeSet::new(), dropped: Vec::new() }
+        let ledger = opened.ledger.clone();
+        Self { world, writing, index, opened, request, changed: BTreeSet::new(), dropped: Vec::new(), ledger }
     }
 
     /// Pulls the copies of `keys`, which are of different artifacts, and adds to `undo` how that is undone.
@@ -250,8 +253,8 @@ impl<'a, 'w> Round<'a, 'w> {
     }
 
     /// Writes what was noted: the ledger last. As long as that does not say so, another pull takes the copies up again.
-    /// A deployment file that cannot be written does not keep it from saying how the pull is undone; the first error is
-    /// given.
+    /// Where a deployment file cannot be written, it does not, but it does say how the pull is undone; the first error
+    /// is given.
     fn save(&mut self, undo: &[Undo]) -> Result<(), Error> {
         let mut saved = Ok(());
         for folder in self.opened.folders.iter().filter(|f| self.changed.contains(&f.agent.name)) {
@@ -268,6 +271,9 @@ impl<'a, 'w> Round<'a, 'w> {
             return saved;
         }
         let store = self.writing.store();
+        if saved.is_err() {
+            self.opened.ledger.clone_from(&self.ledger);
+        }
         self.opened.ledger.last_pull = Some(LastPull { at: store.now_text(), undo: undo.to_vec() });
         let noted = self.opened.ledger.save(store.layout(), self.opened.project.root());
         saved.and(noted.map_err(Error::from))
