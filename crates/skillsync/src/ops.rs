@@ -12,6 +12,7 @@ use skillsync_store::{
     deployment, edit, fs, lease, ledger, meta, objects, scan, skills, store, targets, tools,
 };
 
+use crate::ui::Report;
 use crate::world::World;
 
 pub mod init;
@@ -164,6 +165,14 @@ pub enum Intent {
 /// Opens the store of `world`.
 pub fn open(world: &World) -> Result<Store, Error> {
     Ok(Store::open(&world.store, &world.home, world.now)?)
+}
+
+/// Why what was done could not be recorded. The error's own hint would say that nothing was changed.
+fn unrecorded(error: &Error, hint: &str) -> Report {
+    Report {
+        hint: Some(format!("what is reported was done, and is not recorded: {hint}")),
+        ..Report::of(error)
+    }
 }
 
 /// Takes the mutex, runs `work` with the index, and writes back what the index learned, also when `work` fails:

@@ -67,7 +67,6 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &DeployArgs) -> Result<Exit, Stop> {
     }
     if let Some(error) = &deployed.unrecorded {
         cx.ui.failed_report(error);
-        cx.ui.hint("what was said above was done, and is not recorded; the same command again records it");
     }
     note_recovered(cx, &deployed.recovered);
     Ok(deployed.exit())

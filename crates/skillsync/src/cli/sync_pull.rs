@@ -184,6 +184,9 @@ fn show(cx: &mut Cx<'_>, result: SyncResult) -> Result<Exit, Stop> {
             ));
         }
     }
+    if let Some(error) = &result.unrecorded {
+        cx.ui.failed_report(error);
+    }
     if result.artifacts.iter().any(|one| one.version.is_some()) && !result.dry_run {
         cx.ui.hint("`skillsync sync` brings it to your agents; `skillsync sync pull --rollback` undoes it");
     }

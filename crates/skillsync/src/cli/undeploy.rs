@@ -36,9 +36,6 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &UndeployArgs) -> Result<Exit, Stop> {
     for error in undeployed.errors() {
         cx.ui.failed_report(error);
     }
-    if undeployed.unrecorded.is_some() {
-        cx.ui.hint("what was said above was done, and records are left; the same command again drops them");
-    }
     for line in &undeployed.artifacts {
         let why = match (line.edited, line.has_repository) {
             (true, true) => "was edited and has version control in it",

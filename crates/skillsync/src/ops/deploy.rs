@@ -20,7 +20,7 @@ use skillsync_store::skills;
 use skillsync_store::store::{Store, Writing};
 
 use super::project::{Compared, Folder, Opened, Recovered, open};
-use super::{Error, Refusal, write};
+use super::{Error, Refusal, unrecorded, write};
 use crate::ui::{Exit, Report};
 use crate::world::World;
 
@@ -157,7 +157,7 @@ pub fn deploy(world: &World, store: &Store, request: &Request) -> Result<Deploye
             project: opened.project.path().to_owned(),
             artifacts: steps.into_iter().map(|step| step.line).collect(),
             recovered,
-            unrecorded: saved.err().map(|e| Report::of(&e)),
+            unrecorded: saved.err().map(|e| unrecorded(&e, "the same command again records it")),
             dry_run: false,
         })
     })

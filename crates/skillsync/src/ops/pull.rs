@@ -15,7 +15,7 @@ use skillsync_store::store::Store;
 use super::check::drifted;
 use super::project::{Compared, Opened, open, open_deployed};
 use super::undeploy::not_deployed;
-use super::{Error, write};
+use super::{Error, unrecorded, write};
 use crate::ui::Report;
 use crate::world::World;
 
@@ -157,7 +157,15 @@ pub fn pull(world: &World, store: &Store, request: &Request) -> Result<SyncResul
             });
             pending = later;
             let mut round = Round::new(world, writing, index, &mut opened, request, at.clone());
-            round.pull(&now, &mut result, &mut undo)?;
+            if let Err(e) = round.pull(&now, &mut result, &mut undo) {
+                // Once something was done, it is said.
+                if undo.is_empty() {
+                    return Err(e);
+                }
+                let hint = "the same command again records it; or `skillsync sync pull --rollback` undoes it";
+                result.unrecorded = Some(unrecorded(&e, hint));
+                break;
+            }
         }
         opened.save_cache(store);
         Ok(result.finished(SyncStatus::Success))

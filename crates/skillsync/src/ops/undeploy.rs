@@ -18,7 +18,7 @@ use skillsync_store::store::Store;
 
 use super::project::{Opened, Outcome, Recovered, open_deployed};
 use super::target::tools;
-use super::{Error, Refusal, write};
+use super::{Error, Refusal, unrecorded, write};
 use crate::ui::{Exit, Report};
 use crate::world::World;
 
@@ -125,7 +125,7 @@ pub fn undeploy(world: &World, store: &Store, request: &Request) -> Result<Undep
             let noted = ledger.save(store.layout(), opened.project.root());
             saved = saved.and(noted.map_err(Error::from));
         }
-        undeployed.unrecorded = saved.err().map(|e| Report::of(&e));
+        undeployed.unrecorded = saved.err().map(|e| unrecorded(&e, "the same command again drops them"));
         Ok(undeployed)
     })
 }

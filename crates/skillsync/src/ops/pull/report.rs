@@ -111,6 +111,8 @@ pub struct SyncResult {
     pub artifacts: Vec<Pulled>,
     /// What killed commands left in the project and is in trash now.
     pub recovered: Vec<Recovered>,
+    /// Why the pull ended before all that it did was recorded.
+    pub unrecorded: Option<Report>,
     /// Whether this is a plan and nothing was changed.
     pub dry_run: bool,
 }
@@ -192,6 +194,7 @@ impl SyncResult {
             project: opened.project.path().to_owned(),
             artifacts: Vec::new(),
             recovered: Vec::new(),
+            unrecorded: None,
             dry_run: false,
         };
         for failure in failed {
@@ -210,6 +213,7 @@ impl SyncResult {
             project,
             artifacts: Vec::new(),
             recovered: Vec::new(),
+            unrecorded: None,
             dry_run: false,
         }
     }
@@ -278,7 +282,7 @@ impl SyncResult {
 
     pub(super) fn finished(mut self, status: SyncStatus) -> Self {
         self.dry_run = status == SyncStatus::DryRun;
-        self.status = match (status, self.conflicts.is_empty(), self.artifacts_synced.is_empty()) {
+        self.status = match (status, self.is_settled(), self.artifacts_synced.is_empty()) {
             (SyncStatus::DryRun, ..) => SyncStatus::DryRun,
             (_, false, _) => SyncStatus::Partial,
             (_, true, true) => SyncStatus::NoChanges,
@@ -294,12 +298,16 @@ impl SyncResult {
         self
     }
 
-    /// Done; a conflict where something wants a decision; partial where something failed.
+    fn is_settled(&self) -> bool {
+        self.conflicts.is_empty() && self.unrecorded.is_none()
+    }
+
+    /// Done; a conflict where something wants a decision; partial where something failed, or could not be recorded.
     pub fn exit(&self) -> Exit {
         if self.status == SyncStatus::Cancelled {
             return Exit::Failed;
         }
-        match (self.conflicts.iter().any(|c| c.has_conflict), self.conflicts.is_empty()) {
+        match (self.conflicts.iter().any(|c| c.has_conflict), self.is_settled()) {
             (true, _) => Exit::Conflict,
             (false, false) => Exit::Partial,
             (false, true) => Exit::Done,

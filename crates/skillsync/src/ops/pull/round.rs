@@ -11,7 +11,7 @@ use skillsync_store::deployment::{self, Content, Record, skillmeat};
 use skillsync_store::edit::{self, Handing};
 use skillsync_store::index::Index;
 use skillsync_store::lease::Pulled;
-use skillsync_store::ledger::{Act, At, CopyKey, Kept, LastPull, Undo};
+use skillsync_store::ledger::{Act, At, CopyKey, Kept, LastPull, Ledger, Undo};
 use skillsync_store::meta::Meta;
 use skillsync_store::objects::{self, Batch};
 use skillsync_store::project::{self, Entering, Place};
@@ -38,6 +38,8 @@ pub(super) struct Round<'a, 'w> {
     changed: BTreeSet<String>,
     /// The copies whose records were taken away.
     dropped: Vec<CopyKey>,
+    /// What the ledger says as long as this round is not noted.
+    ledger: Ledger,
 }
 
 impl<'a, 'w> Round<'a, 'w> {
@@ -49,7 +51,18 @@ impl<'a, 'w> Round<'a, 'w> {
         request: &'a Request,
         at: Option<At>,
     ) -> Self {
-        Self { world, writing, index, opened, request, at, changed: BTreeSet::new(), dropped: Vec::new() }
+        let ledger = opened.ledger.clone();
+        Self {
+            world,
+            writing,
+            index,
+            opened,
+            request,
+            at,
+            changed: BTreeSet::new(),
+            dropped: Vec::new(),
+            ledger,
+        }
     }
 
     /// Pulls the copies of `keys`, which are of different artifacts, and adds to `undo` how that is undone.
@@ -93,8 +106,8 @@ impl<'a, 'w> Round<'a, 'w> {
                 Err(e) => result.failed(key, Report::of(&e)),
             }
         }
-        transaction.finish()?;
-        self.save(undo)
+        let finished = transaction.finish().map_err(Error::from);
+        self.save(undo).and(finished)
     }
 
     /// Makes the versions of all steps together, and stores what the project has: it is the base of the next merge, and
@@ -257,22 +270,30 @@ impl<'a, 'w> Round<'a, 'w> {
     }
 
     /// Writes what was noted: the ledger last. As long as that does not say so, another pull takes the copies up again.
+    /// Where a deployment file cannot be written, it does not, but it does say how the pull is undone; the first error
+    /// is given.
     fn save(&mut self, undo: &[Undo]) -> Result<(), Error> {
+        let mut saved = Ok(());
         for folder in self.opened.folders.iter().filter(|f| self.changed.contains(&f.agent.name)) {
-            deployment::write(&folder.agent.dir.join(deployment::FILE), folder.records.clone())?;
+            let file = folder.agent.dir.join(deployment::FILE);
+            saved = saved.and(deployment::write(&file, folder.records.clone()).map_err(Error::from));
             // A record that was dropped would count as deployed again by SkillMeat's file.
             let was_dropped = |of, name: &SkillName| {
                 let is_it = |key: &CopyKey| (key.artifact_type, &key.artifact_name) == (of, name);
                 self.dropped.iter().any(|key| key.folder == folder.agent.name && is_it(key))
             };
-            skillmeat::remove(&folder.agent.dir, &was_dropped)?;
+            saved = saved.and(skillmeat::remove(&folder.agent.dir, &was_dropped).map_err(Error::from));
         }
         if undo.is_empty() {
-            return Ok(());
+            return saved;
         }
         let store = self.writing.store();
+        if saved.is_err() {
+            self.opened.ledger.clone_from(&self.ledger);
+        }
         self.opened.ledger.last_pull = Some(LastPull { at: store.now_text(), undo: undo.to_vec() });
-        Ok(self.opened.ledger.save(store.layout(), self.opened.project.root())?)
+        let noted = self.opened.ledger.save(store.layout(), self.opened.project.root());
+        saved.and(noted.map_err(Error::from))
     }
 }
 

@@ -93,3 +93,24 @@ fn an_undeploy_whose_records_stay_says_what_it_took_out() {
     assert_eq!((&told["unrecorded"], &told["artifacts"][0]["trash"]), (&Value::Null, &Value::Null));
     assert!(!site.machine.read(RECORDS).contains("\"pdf\""));
 }
+
+#[test]
+fn a_pull_that_cannot_be_recorded_says_what_it_did_and_can_be_undone() {
+    let site = crowded();
+    site.edit_copy("pdf", "First", "Edited");
+    site.commit("xls", "Do the thing", "Do it well");
+    site.edit_copy("xls", "Do the thing", "Do it now");
+    let (copy, store) = (site.in_project("xls"), site.in_store("xls"));
+    let flags = ["--strategy", "overwrite", "--prefer", "collection", "--artifacts", "xls"];
+    let output = on_a_full_disk(&site, &[&["sync", "pull", PROJECT, "--yes", "--json"], &flags[..]].concat());
+    let output = output.fails(3);
+    let told = output.json();
+    assert_eq!((&told["status"], &told["artifacts"][0]["action"]), (&"partial".into(), &"push".into()));
+    assert!(told["unrecorded"]["message"].is_string(), "{output}");
+    let kept = told["artifacts"][0]["trash"].as_str().unwrap_or_default();
+    assert!(site.machine.read(&format!("{kept}/SKILL.md")).contains("Do it now"), "{output}");
+    assert_eq!(site.in_project("xls"), store);
+    let undone = site.run(&["sync", "pull", PROJECT, "--rollback", "--yes", "--json"]).ok().json();
+    assert_eq!(undone["artifacts"][0]["outcome"], "put_back", "{undone}");
+    assert_eq!(site.in_project("xls"), copy);
+}
