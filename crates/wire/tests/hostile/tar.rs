@@ -19,11 +19,6 @@ impl Tar {
         Self { parts, end: vec![0; 1024] }
     }
 
-    pub(crate) fn with(mut self, part: Vec<u8>) -> Self {
-        self.parts.push(part);
-        self
-    }
-
     pub(crate) fn ending(mut self, end: &[u8]) -> Self {
         self.end = end.to_vec();
         self
