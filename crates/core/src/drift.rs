@@ -172,6 +172,10 @@ pub fn baseline<'a>(
 /// A file's bytes as drift compares them: a text's CRLF folded to LF, anything else as it is (checklist Q9, decision
 /// 7). An edit of line ends alone is no drift.
 pub fn folded(bytes: &[u8]) -> Cow<'_, [u8]> {
+    // Most have none, and that is found out faster than whether they are text.
+    if !bytes.contains(&b'\r') {
+        return Cow::Borrowed(bytes);
+    }
     match as_text(bytes) {
         Some(text) if text.contains("\r\n") => Cow::Owned(text.replace("\r\n", "\n").into_bytes()),
         _ => Cow::Borrowed(bytes),

@@ -1,6 +1,7 @@
 //! An artifact's files in memory: what is merged, hashed and compared as a whole. At most a few hundred megabytes, by
 //! the bounds of a tree.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -15,10 +16,10 @@ use skillsync_core::tree::{self, File, Tree};
 use crate::fs;
 use crate::objects::{self, Objects};
 use crate::parallel;
-use crate::scan::{self, Listing};
+use crate::scan::{self, Found, Listing};
 
-/// From so many bytes on, files are hashed by several threads.
-const PARALLEL_BYTES: usize = 1024 * 1024;
+/// From so many bytes on, files are read and hashed by several threads.
+const PARALLEL_BYTES: usize = 256 * 1024;
 
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,25 +46,30 @@ pub struct Payload {
 impl Payload {
     /// Makes a payload of `files`; fails where they make no tree.
     pub fn new(files: BTreeMap<SkillPath, PayloadFile>) -> Result<Self, tree::Error> {
-        let tree = tree_of(&files, |file| file.entry(&file.bytes))?;
+        let tree = tree_of(&files)?;
         Ok(Self { files, tree })
     }
 
     /// Reads the files of `listing`, which was made of `root`. `amend` may change the bytes of a file on the way,
     /// or refuse them.
-    pub fn read<E: From<scan::Error>>(
+    pub fn read<E: From<scan::Error> + Send>(
         root: &Path,
         listing: &Listing,
-        amend: impl Fn(&SkillPath, Vec<u8>) -> Result<Vec<u8>, E>,
+        amend: impl Fn(&SkillPath, Vec<u8>) -> Result<Vec<u8>, E> + Sync,
     ) -> Result<Self, E> {
-        let mut files = BTreeMap::new();
-        for found in &listing.files {
+        let read = |found: &Found| -> Result<(SkillPath, PayloadFile), E> {
             scan::check_size(root, found)?;
             let bytes = fs::read(&found.at, limits::FILE_BYTES).map_err(scan::Error::from)?;
             let bytes = amend(&found.path, bytes)?;
-            files.insert(found.path.clone(), PayloadFile { bytes, executable: found.executable });
-        }
-        Ok(Self::new(files).map_err(|source| scan::Error::Tree { root: root.to_owned(), source })?)
+            Ok((found.path.clone(), PayloadFile { bytes, executable: found.executable }))
+        };
+        let size_bytes: u64 = listing.files.iter().map(|found| found.size_bytes).sum();
+        let files: Result<BTreeMap<_, _>, E> = if size_bytes > PARALLEL_BYTES as u64 {
+            parallel::map_few(&listing.files, read).into_iter().collect()
+        } else {
+            listing.files.iter().map(read).collect()
+        };
+        Ok(Self::new(files?).map_err(|source| scan::Error::Tree { root: root.to_owned(), source })?)
     }
 
     /// Reads the version `id` of the object store, each file checked against its digest.
@@ -106,15 +112,24 @@ impl Payload {
 
     /// Its content hash with the line ends of texts folded (decision 7).
     pub fn drift_hash(&self) -> DriftHash {
-        let has_crlf = |file: &PayloadFile| {
-            file.bytes.contains(&b'\r') && file.bytes.windows(2).any(|pair| pair == b"\r\n")
-        };
-        if !self.files.values().any(has_crlf) {
+        let mut is_folded = false;
+        let entries = self.tree.files().zip(self.files.values()).map(|((path, entry), file)| {
+            let entry = match folded(&file.bytes) {
+                Cow::Owned(bytes) => {
+                    is_folded = true;
+                    file.entry(&bytes)
+                }
+                Cow::Borrowed(_) => *entry,
+            };
+            (path.clone(), entry)
+        });
+        let entries: Vec<_> = entries.collect();
+        if !is_folded {
             return DriftHash::from(self.tree.content_hash());
         }
         // Folding makes files smaller and moves none: what was a tree is one.
-        let tree = tree_of(&self.files, |file| file.entry(&folded(&file.bytes)));
-        DriftHash::from(tree.unwrap_or_else(|_| self.tree.clone()).content_hash())
+        let tree = Tree::new(entries).unwrap_or_else(|_| self.tree.clone());
+        DriftHash::from(tree.content_hash())
     }
 
     /// The same with the line ends that `base` has: a checkout may have turned every LF into CRLF, which nobody meant.
@@ -179,16 +194,13 @@ impl Payload {
     }
 }
 
-/// The tree of `files`, each hashed by `entry`; several at once.
-fn tree_of(
-    files: &BTreeMap<SkillPath, PayloadFile>,
-    entry: impl Fn(&PayloadFile) -> File + Sync,
-) -> Result<Tree, tree::Error> {
+/// The tree of `files`, several hashed at once.
+fn tree_of(files: &BTreeMap<SkillPath, PayloadFile>) -> Result<Tree, tree::Error> {
     let all: Vec<_> = files.iter().collect();
-    let hash = |(path, file): &(&SkillPath, &PayloadFile)| ((*path).clone(), entry(file));
+    let entry = |(path, file): &(&SkillPath, &PayloadFile)| ((*path).clone(), file.entry(&file.bytes));
     // Threads cost more than the hashes of a few kilobytes.
     let is_large = all.iter().map(|(_, file)| file.bytes.len()).sum::<usize>() > PARALLEL_BYTES;
-    Tree::new(if is_large { parallel::map_few(&all, hash) } else { all.iter().map(hash).collect() })
+    Tree::new(if is_large { parallel::map_few(&all, entry) } else { all.iter().map(entry).collect() })
 }
 
 fn bytes_by_digest<'p>(sides: [&'p Payload; 3]) -> BTreeMap<FileDigest, &'p [u8]> {
