@@ -261,10 +261,11 @@ pub fn next_token(layout: &Layout) -> Result<u64, Error> {
 
 /// Writes `lease` as the one of `name`.
 pub fn put(layout: &Layout, name: &SkillName, lease: &Lease) -> Result<(), Error> {
-    // The record has no type that JSON cannot hold.
-    let mut text = serde_json::to_string_pretty(lease).unwrap_or_default();
+    let path = layout.lease(name);
+    let mut text =
+        serde_json::to_string_pretty(lease).map_err(|e| fs::Error::new("write", &path, e.into()))?;
     text.push('\n');
-    Ok(fs::replace(&layout.lease(name), text.as_bytes(), fs::Mode::Private)?)
+    Ok(fs::replace(&path, text.as_bytes(), fs::Mode::Private)?)
 }
 
 /// Ends the lease of `name`, durably.

@@ -217,10 +217,11 @@ impl Ledger {
             fs::make_dir(&layout.projects())?;
             fs::sync_dir(&layout.state())?;
         }
-        // The record has no type that JSON cannot hold.
-        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        let path = layout.ledger(root);
+        let mut text =
+            serde_json::to_string_pretty(self).map_err(|e| fs::Error::new("write", &path, e.into()))?;
         text.push('\n');
-        fs::replace(&layout.ledger(root), text.as_bytes(), fs::Mode::Private)
+        fs::replace(&path, text.as_bytes(), fs::Mode::Private)
     }
 
     /// Changes the ledger of the project at `root`, its real path.

@@ -219,8 +219,8 @@ pub fn write(path: &Path, mut records: Vec<Record>) -> Result<(), fs::Error> {
     }
     records.sort_by(|a, b| a.key().cmp(&b.key()));
     let file = File { format: FORMAT, deployed: records.into_iter().map(FileRecord::from).collect() };
-    // The records have no type that TOML cannot hold.
-    let text = toml_edit::ser::to_string_pretty(&file).unwrap_or_default();
+    let text = toml_edit::ser::to_string_pretty(&file)
+        .map_err(|e| fs::Error::new("write", path, std::io::Error::other(e)))?;
     fs::replace(path, format!("{HEAD}{text}").as_bytes(), fs::Mode::Plain)
 }
 
