@@ -143,10 +143,10 @@ impl Meta {
         Meta::try_from(record).map_err(|problem| damaged(problem.to_owned()))
     }
 
-    /// The record as text.
-    pub fn text(&self) -> String {
-        // The record has no type that TOML cannot hold.
-        toml_edit::ser::to_string_pretty(&Record::from(self)).unwrap_or_default()
+    /// The record as the text of the file at `path`, which an error names.
+    pub fn text(&self, path: &Path) -> Result<String, fs::Error> {
+        toml_edit::ser::to_string_pretty(&Record::from(self))
+            .map_err(|e| fs::Error::new("write", path, std::io::Error::other(e)))
     }
 }
 
@@ -313,13 +313,13 @@ mod tests {
     fn a_record_reads_back() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("m");
-        fs::replace(&path, meta().text().as_bytes(), fs::Mode::Plain).unwrap();
+        fs::replace(&path, meta().text(&path).unwrap().as_bytes(), fs::Mode::Plain).unwrap();
         assert_eq!(Meta::load(&path).unwrap(), meta());
     }
 
     #[test]
     fn a_record_has_the_documented_shape() {
-        let text = meta().text();
+        let text = meta().text(Path::new("meta")).unwrap();
         for line in
             ["format = 1", "[skill]", "version = 2", "state = \"active\"", "[stats]", "total-invocations = 0"]
         {
@@ -332,7 +332,7 @@ mod tests {
     fn a_damaged_or_newer_record_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("m");
-        let good = meta().text();
+        let good = meta().text(Path::new("meta")).unwrap();
         let cases = [
             (String::new(), "meta-damaged"),
             (good.replace("version = 2", "version = 3"), "meta-damaged"),

@@ -384,7 +384,7 @@ fn prepare(store: &Store, index: &Index, change: Change) -> Result<Result<Prepar
     }
     // The record is written before the evidence is taken: it stands in the same folder.
     let meta_path = dir.join(META);
-    fs::create(&meta_path, meta.text().as_bytes(), fs::Mode::Plain)?;
+    fs::create(&meta_path, meta.text(&meta_path)?.as_bytes(), fs::Mode::Plain)?;
     let meta_stamp = stamp(&meta_path)?;
     let listing = scan::list(&dir)?;
     Ok(Ok(Prepared { name, tree, dir, meta, listing, meta_stamp, replaces }))
@@ -467,7 +467,8 @@ pub fn set_state(store: &Store, name: &SkillName, state: State) -> Result<Meta, 
     let mut meta = load(store, name)?;
     if meta.state != state {
         meta.state = state;
-        fs::replace(&store.layout().meta(name), meta.text().as_bytes(), fs::Mode::Plain)?;
+        let path = store.layout().meta(name);
+        fs::replace(&path, meta.text(&path)?.as_bytes(), fs::Mode::Plain)?;
     }
     Ok(meta)
 }

@@ -24,7 +24,7 @@ pub fn restore(
     let tree = store.objects().tree(&meta.head().tree)?;
     let Staged { name, tree, dir } = stage_tree(transaction, store.objects(), name, &tree)?;
     let meta_path = dir.join(META);
-    fs::create(&meta_path, meta.text().as_bytes(), fs::Mode::Plain)?;
+    fs::create(&meta_path, meta.text(&meta_path)?.as_bytes(), fs::Mode::Plain)?;
     let meta_stamp = stamp(&meta_path)?;
     let listing = scan::list(&dir)?;
     fs::sync_file_system(store.layout().root())?;
