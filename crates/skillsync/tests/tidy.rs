@@ -18,7 +18,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("wire", &["skillsync-core"]),
     ("store", &["skillsync-core"]),
-    ("skillsync", &["skillsync-core", "skillsync-store"]),
+    ("client", &["skillsync-core", "skillsync-wire", "skillsync-store"]),
+    ("hub", &["skillsync-core", "skillsync-wire"]),
+    ("skillsync", &["skillsync-core", "skillsync-store", "skillsync-client"]),
     ("testkit", &[]),
 ];
 

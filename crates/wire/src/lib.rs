@@ -14,3 +14,4 @@ pub mod advisories;
 pub mod manifest;
 pub mod trust;
 pub mod archive;
+pub mod api;

@@ -1,0 +1,2 @@
+//! The hub's program.
+fn main() {}
