@@ -5,3 +5,7 @@
 pub mod limits;
 pub mod fetch;
 pub mod api;
+pub mod credentials;
+pub mod source;
+pub mod catalogue;
+pub mod publish;
