@@ -14,6 +14,7 @@ pub mod tree;
 pub mod tokens;
 pub mod frontmatter;
 pub mod footer;
+pub mod secrets;
 pub mod skill;
 pub mod artifact;
 pub mod diff;

@@ -29,6 +29,8 @@ pub const BODY_TOKENS: usize = 5_000;
 pub const BODY_LINES: usize = 500;
 /// Largest `config.toml` and `tools.toml` we read.
 pub const CONFIG_BYTES: u64 = 1024 * 1024;
+/// Longest address of a source: what every server takes as the line of a request, with room for a path below it.
+pub const URL_BYTES: usize = 1024;
 /// Largest deployment file we read: room for ten thousand artifacts.
 pub const DEPLOYMENTS_BYTES: u64 = 16 * 1024 * 1024;
 /// How many forks of one artifact a pull makes before it gives up looking for a free name.

@@ -1,4 +1,4 @@
-//! Names that are valid by construction: of skills and of targets.
+//! Names that are valid by construction: of skills, of targets and of sources.
 
 use std::fmt;
 use std::str::FromStr;
@@ -128,6 +128,11 @@ name_type!(
     /// The id of a target in `config.toml`: a tool's id, `path-1`, `claude-code-project`.
     TargetId,
     "target id"
+);
+name_type!(
+    /// The name of a source in `config.toml`, and of its folder: `hub`, `team-skills`.
+    SourceName,
+    "source name"
 );
 
 #[cfg(test)]

@@ -8,10 +8,14 @@ use skillsync_core::footer;
 use skillsync_core::limits;
 use skillsync_core::name::{self, SkillName, TargetId};
 use skillsync_core::skill;
-use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
+use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, TableLike, value};
 
 use crate::fs;
 use crate::tools::Mode;
+
+mod sources;
+
+pub use sources::{Apply, BaseUrl, Policy, SOURCE_FIELDS, SourceConfig, SourceKind, Wanted};
 
 /// The format of stores that this program reads and writes.
 pub const FORMAT: &str = "1";
@@ -82,7 +86,11 @@ impl Fault for Error {
                 Some(format!("mend it in an editor; nothing was changed: {}", path.display()))
             }
             Error::Newer { .. } => Some("install the newest skillsync".to_owned()),
-            Error::UnknownKey { .. } => Some(format!("one of: {}", KEYS.join(", "))),
+            Error::UnknownKey { .. } => Some(format!(
+                "one of: {}; of a source, `sources.NAME.` and one of: {}",
+                KEYS.join(", "),
+                SOURCE_FIELDS.join(", ")
+            )),
         }
     }
 }
@@ -135,7 +143,7 @@ pub fn path_text(dir: &Path, home: &Path) -> String {
     }
 }
 
-/// The settings that `config get|set|unset` knows.
+/// The settings that `config get|set|unset` knows beside those of sources ([`SOURCE_FIELDS`]).
 pub const KEYS: [&str; 4] =
     ["observation.mode", "observation.threshold", "observation.min_invocations", "skillsync.without"];
 
@@ -147,6 +155,7 @@ pub struct Config {
     observation: footer::Settings,
     without: Vec<SkillName>,
     targets: Vec<Target>,
+    sources: Vec<SourceConfig>,
 }
 
 /// What `init` writes (checklist D19): the observation settings and no targets.
@@ -191,7 +200,8 @@ impl Config {
         let observation = reader.observation(&document)?;
         let without = reader.without(&document)?;
         let targets = reader.targets(&document)?;
-        Ok(Self { path: path.to_owned(), document, observation, without, targets })
+        let sources = reader.sources(&document)?;
+        Ok(Self { path: path.to_owned(), document, observation, without, targets, sources })
     }
 
     /// The observation settings, defaults filled in.
@@ -251,27 +261,38 @@ impl Config {
         if target.mode != Mode::default() {
             table["mode"] = value(target.mode.to_string());
         }
-        let item = self.document.entry("targets").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
-        // `targets = []` is valid and empty: it becomes a list of tables.
-        if item.as_array().is_some_and(toml_edit::Array::is_empty) {
-            *item = Item::ArrayOfTables(ArrayOfTables::new());
-        }
-        let Some(tables) = item.as_array_of_tables_mut() else {
-            let problem = "is written as an inline list; write each target as a [[targets]] block".to_owned();
-            return Err(Error::Value { path: self.path.clone(), key: "targets".to_owned(), problem });
-        };
-        tables.push(table);
-        self.reparse()
+        self.push_block("targets", table)
     }
 
     /// Removes the target with this id; says whether it was there.
     pub fn remove_target(&mut self, id: &TargetId) -> Result<bool, Error> {
         let Some(position) = self.targets.iter().position(|t| t.id == *id) else { return Ok(false) };
-        match self.document.get_mut("targets") {
+        self.remove_block("targets", position)?;
+        Ok(true)
+    }
+
+    /// Adds a `[[list]]` block at the end.
+    fn push_block(&mut self, list: &str, table: Table) -> Result<(), Error> {
+        let item = self.document.entry(list).or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
+        // An empty `[]` is valid: it becomes a list of tables.
+        if item.as_array().is_some_and(toml_edit::Array::is_empty) {
+            *item = Item::ArrayOfTables(ArrayOfTables::new());
+        }
+        let Some(tables) = item.as_array_of_tables_mut() else {
+            let problem = format!("is written as an inline list; write each of them as a [[{list}]] block");
+            return Err(Error::Value { path: self.path.clone(), key: list.to_owned(), problem });
+        };
+        tables.push(table);
+        self.reparse()
+    }
+
+    /// Removes one of a list, however the list is written.
+    fn remove_block(&mut self, list: &str, position: usize) -> Result<(), Error> {
+        match self.document.get_mut(list) {
             Some(Item::ArrayOfTables(tables)) => {
                 tables.remove(position);
                 if tables.is_empty() {
-                    self.document.remove("targets");
+                    self.document.remove(list);
                 }
             }
             Some(Item::Value(toml_edit::Value::Array(tables))) => {
@@ -279,8 +300,7 @@ impl Config {
             }
             _ => {}
         }
-        self.reparse()?;
-        Ok(true)
+        self.reparse()
     }
 
     /// The effective value of a setting as text.
@@ -292,18 +312,25 @@ impl Config {
             "skillsync.without" => {
                 Ok(self.without.iter().map(SkillName::as_str).collect::<Vec<_>>().join(","))
             }
-            _ => Err(Error::UnknownKey { key: key.to_owned() }),
+            _ => self.get_source(key).ok_or_else(|| Error::UnknownKey { key: key.to_owned() }),
         }
     }
 
     /// Whether the file itself sets `key`, or the default holds.
     pub fn is_set(&self, key: &str) -> bool {
+        if key.starts_with("sources.") {
+            return self.is_source_set(key);
+        }
         let Some((table, key)) = key.split_once('.') else { return false };
         self.document.get(table).and_then(|t| t.get(key)).is_some()
     }
 
     /// Sets `key` to what `text` means; comments beside the value stay.
     pub fn set(&mut self, key: &str, text: &str) -> Result<(), Error> {
+        if let Some((block, field)) = self.source_table(key) {
+            put(block, field, sources::written(field, text));
+            return self.reparse();
+        }
         if !KEYS.contains(&key) {
             return Err(Error::UnknownKey { key: key.to_owned() });
         }
@@ -322,21 +349,17 @@ impl Config {
             let problem = "is not a table".to_owned();
             return Err(Error::Value { path: self.path.clone(), key: table.to_owned(), problem });
         };
-        match entry.get_mut(name).and_then(Item::as_value_mut) {
-            Some(old) => {
-                let decor = old.decor().clone();
-                *old = new;
-                *old.decor_mut() = decor;
-            }
-            None => {
-                entry.insert(name, value(new));
-            }
-        }
+        put(entry, name, new);
         self.reparse()
     }
 
     /// Removes `key` from the file, so that the default holds; says whether it was there.
     pub fn unset(&mut self, key: &str) -> Result<bool, Error> {
+        if let Some((block, field)) = self.source_table(key) {
+            let removed = block.remove(field).is_some();
+            self.reparse()?;
+            return Ok(removed);
+        }
         if !KEYS.contains(&key) {
             return Err(Error::UnknownKey { key: key.to_owned() });
         }
@@ -354,6 +377,18 @@ impl Config {
     fn reparse(&mut self) -> Result<(), Error> {
         *self = Self::parse(&self.text(), &self.path)?;
         Ok(())
+    }
+}
+
+/// Puts a value into a table; what stands beside the old one stays.
+fn put(table: &mut dyn TableLike, name: &str, new: toml_edit::Value) {
+    match table.get_mut(name).and_then(Item::as_value_mut) {
+        Some(old) => {
+            let decor = old.decor().clone();
+            *old = new;
+            *old.decor_mut() = decor;
+        }
+        None => drop(table.insert(name, value(new))),
     }
 }
 
@@ -431,20 +466,9 @@ impl Reader<'_> {
 
     fn targets(&self, document: &DocumentMut) -> Result<Vec<Target>, Error> {
         let mut targets: Vec<Target> = Vec::new();
-        let tables: Vec<&dyn toml_edit::TableLike> = match document.get("targets") {
-            None => Vec::new(),
-            Some(Item::ArrayOfTables(tables)) => {
-                tables.iter().map(|t| t as &dyn toml_edit::TableLike).collect()
-            }
-            Some(Item::Value(toml_edit::Value::Array(array))) => {
-                let tables: Option<Vec<_>> = array
-                    .iter()
-                    .map(|v| v.as_inline_table().map(|t| t as &dyn toml_edit::TableLike))
-                    .collect();
-                tables.ok_or_else(|| self.wrong("targets", "is not a list of tables"))?
-            }
-            Some(_) => return Err(self.wrong("targets", "is not a list of [[targets]] blocks")),
-        };
+        let Some(item) = document.get("targets") else { return Ok(targets) };
+        let tables = sources::tables(item)
+            .ok_or_else(|| self.wrong("targets", "is not a list of [[targets]] blocks"))?;
         for (index, table) in tables.into_iter().enumerate() {
             let target = self.target(index, table)?;
             if targets.iter().any(|t| t.id == target.id) {
@@ -457,7 +481,7 @@ impl Reader<'_> {
         Ok(targets)
     }
 
-    fn target(&self, index: usize, table: &dyn toml_edit::TableLike) -> Result<Target, Error> {
+    fn target(&self, index: usize, table: &dyn TableLike) -> Result<Target, Error> {
         let key = |name: &str| format!("targets[{index}].{name}");
         let text = |name: &str| match table.get(name) {
             None => Ok(None),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use skillsync_core::digest::{FileDigest, TreeId};
-use skillsync_core::name::{SkillName, TargetId};
+use skillsync_core::name::{SkillName, SourceName, TargetId};
 
 use crate::fs;
 
@@ -177,6 +177,66 @@ impl Layout {
     /// Replaced things.
     pub fn trash(&self) -> PathBuf {
         self.root.join("trash")
+    }
+
+    /// What is known of sources, a folder for each; made with the first of them.
+    pub fn sources(&self) -> PathBuf {
+        self.root.join("sources")
+    }
+
+    /// What is known of one source.
+    pub fn source(&self, name: &SourceName) -> PathBuf {
+        self.sources().join(name.as_str())
+    }
+
+    /// The key for one source. For its owner's eyes alone.
+    pub fn source_key(&self, name: &SourceName) -> PathBuf {
+        self.source(name).join("key")
+    }
+
+    /// The newest root of one source that is trusted, in its envelope.
+    pub fn source_root(&self, name: &SourceName) -> PathBuf {
+        self.source(name).join("root.json")
+    }
+
+    /// What may be believed of one source: never goes back.
+    pub fn source_trust(&self, name: &SourceName) -> PathBuf {
+        self.source(name).join("trust.json")
+    }
+
+    /// The last manifest of one source, in its envelope.
+    pub fn source_manifest(&self, name: &SourceName) -> PathBuf {
+        self.source(name).join("manifest.json")
+    }
+
+    /// The last advisories of one source, in their envelope.
+    pub fn source_advisories(&self, name: &SourceName) -> PathBuf {
+        self.source(name).join("advisories.json")
+    }
+
+    /// The release statements of what is installed from one source.
+    pub fn source_releases(&self, name: &SourceName) -> PathBuf {
+        self.source(name).join("releases")
+    }
+
+    /// The release statement of one skill that is installed from one source, in its envelope.
+    pub fn source_release(&self, name: &SourceName, slug: &SkillName) -> PathBuf {
+        self.source_releases(name).join(format!("{slug}.json"))
+    }
+
+    /// When one source was asked, and when it is to be asked next.
+    pub fn source_poll(&self, name: &SourceName) -> PathBuf {
+        self.source(name).join("poll.json")
+    }
+
+    /// What was installed from sources, and when.
+    pub fn install_state(&self) -> PathBuf {
+        self.root.join("_meta.json")
+    }
+
+    /// What was downloaded. Can be deleted at any time when no command runs.
+    pub fn cache(&self) -> PathBuf {
+        self.root.join("cache")
     }
 
     /// Makes the folders that are missing, durably: objects that are acknowledged later stand in them.

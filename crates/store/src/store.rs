@@ -197,9 +197,12 @@ impl Store {
 
 /// What `init` puts into `.gitignore`: all that can be made again or belongs to this machine alone.
 const GITIGNORE: &str = "\
+/_meta.json
+/cache/
 /editing/
 /locks/
 /rendered/
+/sources/
 /staging/
 /state/
 /trash/

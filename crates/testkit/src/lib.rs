@@ -12,6 +12,7 @@ pub mod skill;
 pub mod outcome;
 pub mod machine;
 pub mod race;
+pub mod web;
 pub mod strace;
 pub mod durability;
 pub mod crash;

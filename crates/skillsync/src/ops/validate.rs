@@ -10,6 +10,7 @@ use skillsync_core::fault::Fault;
 use skillsync_core::frontmatter::{self, Severity};
 use skillsync_core::limits;
 use skillsync_core::name::SkillName;
+use skillsync_core::secrets;
 use skillsync_core::skill::ArtifactType;
 use skillsync_core::tree::{File, SKILL_MD, Tree};
 use skillsync_store::payload::Payload;
@@ -20,7 +21,6 @@ use skillsync_store::{fs, parallel, skills};
 use super::Error;
 
 pub mod links;
-pub mod secrets;
 
 /// What is to be checked.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,28 @@
+//! Every bound of what comes over the network, each with its reason. What documents and archives may be is in `wire`.
+
+use std::time::Duration;
+
+/// Longest wait for a connection, its encryption included (threat 15).
+pub const CONNECT: Duration = Duration::from_secs(10);
+/// Longest wait for the head of an answer (threat 15).
+pub const HEAD: Duration = Duration::from_secs(10);
+/// Over how long the speed of a transfer is measured (threat 15).
+pub const PACE_WINDOW: Duration = Duration::from_secs(30);
+/// Slowest transfer that is worth waiting for, in bytes a second (threat 15).
+pub const PACE_BYTES_PER_S: u64 = 1024;
+/// Longest time for one request with all its redirects (threat 15).
+pub const TOTAL: Duration = Duration::from_secs(15 * 60);
+/// Most redirects that are followed (threat 26).
+pub const REDIRECTS: usize = 3;
+/// Largest head of an answer: what hubs allow, too.
+pub const HEAD_BYTES: usize = 16 * 1024;
+/// Most of an answer that is no success: enough for its error, and no more of a page of somebody in between.
+pub const PROBLEM_BYTES: u64 = 64 * 1024;
+/// Largest JSON answer of the interface.
+pub const ANSWER_BYTES: u64 = 4 * 1024 * 1024;
+/// Longest address.
+pub const ADDRESS_BYTES: usize = 2048;
+/// Requests at one time.
+pub const PARALLEL: usize = 8;
+/// Largest file with a key: a key has 72 characters.
+pub const KEY_FILE_BYTES: u64 = 1024;
