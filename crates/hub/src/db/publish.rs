@@ -83,7 +83,7 @@ pub enum Published {
 
 enum Refused {
     Slug,
-    Version(RawRelease),
+    Version(Box<RawRelease>),
     Seq(i64),
 }
 
@@ -141,7 +141,7 @@ impl Db {
                 .bind(new.version.to_string())
                 .fetch_optional(&mut *conn)
                 .await?;
-                return Ok(Err(same.map_or(Refused::Seq(last_seq), Refused::Version)));
+                return Ok(Err(same.map_or(Refused::Seq(last_seq), |raw| Refused::Version(Box::new(raw)))));
             };
             sqlx::query(
                 "insert into releases (slug, seq, version, content_hash, tarball_sha256, size_bytes, unpacked_bytes, files, \
@@ -174,7 +174,7 @@ impl Db {
         Ok(match done {
             Ok(generation) => Published::Done { generation: record::count("generation", generation)? },
             Err(Refused::Slug) => Published::SlugTaken,
-            Err(Refused::Version(raw)) => Published::VersionExists(Box::new(raw.try_into()?)),
+            Err(Refused::Version(raw)) => Published::VersionExists(Box::new((*raw).try_into()?)),
             Err(Refused::Seq(last_seq)) => {
                 Published::SeqTaken { last_seq: record::count("last_seq", last_seq)? }
             }
