@@ -406,9 +406,8 @@ fn end(store: &Store, name: &SkillName, lease: &Lease) -> Result<(), Error> {
             }
         };
         // The same: what the version is made of follows from its parents.
-        match InstallState::amend(store.layout(), took) {
-            Err(installed::Error::Fs(e)) => return Err(e.into()),
-            _ => {}
+        if let Err(installed::Error::Fs(e)) = InstallState::amend(store.layout(), took) {
+            return Err(e.into());
         }
     }
     lease::end(store.layout(), name)?;
