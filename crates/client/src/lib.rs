@@ -9,3 +9,4 @@ pub mod credentials;
 pub mod source;
 pub mod catalogue;
 pub mod publish;
+pub mod site;

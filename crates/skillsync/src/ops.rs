@@ -86,6 +86,10 @@ pub enum Error {
     #[error(transparent)]
     Git(#[from] git::Error),
     #[error(transparent)]
+    Site(#[from] skillsync_client::site::Error),
+    #[error(transparent)]
+    Index(#[from] skillsync_client::site::IndexError),
+    #[error(transparent)]
     Refused(#[from] Refusal),
 }
 
@@ -136,6 +140,8 @@ impl Error {
             Error::Fs(e) => e,
             Error::Name(e) => e,
             Error::Git(e) => e,
+            Error::Site(e) => e,
+            Error::Index(e) => e,
             Error::Refused(e) => e,
         }
     }

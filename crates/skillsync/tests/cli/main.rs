@@ -15,6 +15,7 @@ mod export;
 mod gc;
 mod history;
 mod holding;
+mod indexes;
 mod projects;
 mod rollback;
 mod safety;
