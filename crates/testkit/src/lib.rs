@@ -14,12 +14,14 @@ pub mod outcome;
 pub mod machine;
 pub mod race;
 pub mod web;
+pub mod postgres;
 pub mod strace;
 pub mod durability;
 pub mod crash;
 
 pub use machine::Machine;
 pub use outcome::{Outcome, Output};
+pub use postgres::Postgres;
 pub use skill::SkillBuilder;
 pub use snapshot::Snapshot;
 
