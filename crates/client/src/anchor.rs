@@ -181,7 +181,7 @@ impl Candidate {
             |source| Error::Stored { name: name.clone(), path: path.clone(), source: Box::new(source) };
         let walk = Walk::pinned(&self.envelope, self.fingerprint()).map_err(stored)?;
         let state = walk.state().write().map_err(stored)?;
-        fs::replace(&layout.source_root(name), &self.envelope, fs::Mode::Private)?;
+        fs::replace(&layout.source_root(name, self.version()), &self.envelope, fs::Mode::Private)?;
         Ok(fs::replace(&path, &state, fs::Mode::Private)?)
     }
 }
@@ -218,7 +218,7 @@ impl Anchored {
         let stored =
             |path: PathBuf| |source| Error::Stored { name: name.clone(), path, source: Box::new(source) };
         let state = State::read(&bytes).map_err(stored(path))?;
-        let path = layout.source_root(name);
+        let path = layout.source_root(name, state.root_version);
         let Some(envelope) = fs::optional(fs::read(&path, limits::ROOT_BYTES as u64))? else {
             return Err(Error::Missing { name: name.clone() });
         };

@@ -10,7 +10,7 @@ use skillsync_core::tree;
 use skillsync_store::index::Index;
 use skillsync_store::store::{Store, Writing};
 use skillsync_store::{
-    deployment, edit, fs, lease, ledger, meta, objects, scan, skills, store, targets, tools,
+    deployment, edit, fs, installed, lease, ledger, meta, objects, scan, skills, store, targets, tools,
 };
 
 use crate::ui::Report;
@@ -92,6 +92,8 @@ pub enum Error {
     #[error(transparent)]
     Git(#[from] git::Error),
     #[error(transparent)]
+    Installed(#[from] installed::Error),
+    #[error(transparent)]
     Source(#[from] sources::Error),
     #[error(transparent)]
     Key(#[from] credentials::Error),
@@ -152,6 +154,7 @@ impl Error {
             Error::Fs(e) => e,
             Error::Name(e) => e,
             Error::Git(e) => e,
+            Error::Installed(e) => e,
             Error::Source(e) => e,
             Error::Key(e) => e,
             Error::Anchor(e) => e,

@@ -14,6 +14,7 @@ use skillsync_core::fault::Kind;
 use skillsync_core::name::{self, SkillName, SourceName};
 use skillsync_store::config::{Apply, BaseUrl, Config, Policy, SourceConfig, SourceKind, Wanted};
 use skillsync_store::fs;
+use skillsync_store::installed::{InstallState, Standing};
 use skillsync_store::layout::Layout;
 use skillsync_store::store::{Store, Writing};
 
@@ -260,7 +261,7 @@ pub struct Removed {
 pub fn plan_remove(store: &Store, name: &SourceName) -> Result<Removed, Error> {
     let config = source::named(store.config(), name)?;
     let key_deleted = fs::lstat(&store.layout().source_key(name))?.is_some();
-    let kept = view::installed(store, name)?;
+    let kept = view::installed(&InstallState::load(store.layout())?, name);
     Ok(Removed { name: name.clone(), url: config.url.clone(), kept, key_deleted, trash: None, dry_run: true })
 }
 
@@ -272,6 +273,7 @@ pub fn remove(writing: &Writing<'_>, name: &SourceName) -> Result<Removed, Error
     let mut file = Config::load(&store.layout().config())?;
     file.remove_source(name)?;
     file.save()?;
+    InstallState::amend(store.layout(), |state| state.forget(name))?;
     report.trash = clear(store, name)?.map(|path| path.display().to_string());
     Ok(Removed { dry_run: false, ..report })
 }

@@ -40,11 +40,17 @@ pub struct Listed {
 
 /// Every source, as it is known here. Asks nobody.
 pub fn list(world: &World, store: &Store) -> Result<Sources, Error> {
-    let sources = store.config().sources().iter().map(|config| listed(world, store, config));
+    let state = InstallState::load(store.layout())?;
+    let sources = store.config().sources().iter().map(|config| listed(world, store, &state, config));
     Ok(Sources { sources: sources.collect::<Result<_, _>>()? })
 }
 
-fn listed(world: &World, store: &Store, config: &SourceConfig) -> Result<Listed, Error> {
+fn listed(
+    world: &World,
+    store: &Store,
+    state: &InstallState,
+    config: &SourceConfig,
+) -> Result<Listed, Error> {
     let anchored = Anchored::load(store.layout(), &config.name);
     let key = credentials::find(store.layout(), store.config(), &config.name, &|name| {
         network::variable(world, name)
@@ -67,7 +73,7 @@ fn listed(world: &World, store: &Store, config: &SourceConfig) -> Result<Listed,
         },
         manifest_expires: expires.map(|at| at.to_string()),
         last_checked: last_checked(store, &config.name)?,
-        installed: installed(store, &config.name)?.len(),
+        installed: installed(state, &config.name).len(),
         key: key.as_ref().ok().and_then(|found| found.as_ref()).map(|(key, _)| key.id().to_owned()),
         error: anchored.err().map(|e| Report::of(&e)).or_else(|| key.err().map(|e| Report::of(&e))),
     })
@@ -79,8 +85,11 @@ fn last_checked(_store: &Store, _name: &SourceName) -> Result<Option<String>, Er
 }
 
 /// The skills that were installed from a source, sorted.
-pub(super) fn installed(_store: &Store, _name: &SourceName) -> Result<Vec<SkillName>, Error> {
-    Ok(Vec::new())
+pub(super) fn installed(state: &InstallState, name: &SourceName) -> Vec<SkillName> {
+    let of_source = state
+        .iter()
+        .filter(|(_, installed)| installed.source == *name && installed.state == Standing::Installed);
+    of_source.map(|(slug, _)| slug.clone()).collect()
 }
 
 /// What is believed of one source.
