@@ -7,5 +7,6 @@ pub mod fetch;
 pub mod api;
 pub mod credentials;
 pub mod source;
+pub mod anchor;
 pub mod catalogue;
 pub mod publish;
