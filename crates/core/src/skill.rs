@@ -112,9 +112,11 @@ impl ArtifactType {
 
 words!(
     /// Whether a skill is in use (checklist D18).
-    State, "state of a skill", "active, pending_remove", {
+    State, "state of a skill", "active, pending_remove, quarantined", {
         /// Rendered and linked at every sync.
         Active = "active",
+        /// What it was made of was revoked: it is in no agent's folder, and here with all its versions.
+        Quarantined = "quarantined",
         /// Marked by `rm`; the next sync prunes it (checklist D21).
         PendingRemove = "pending_remove",
     }
@@ -122,13 +124,15 @@ words!(
 
 words!(
     /// Where a skill came from (checklist D18).
-    Source, "source of a skill", "hand-authored, imported, git, built-in", {
+    Source, "source of a skill", "hand-authored, imported, git, hub, built-in", {
         /// Made here with `new`.
         HandAuthored = "hand-authored",
         /// Added from a folder on this machine.
         Imported = "imported",
         /// Added from a git repository.
         Git = "git",
+        /// Installed from a hub, and updated from there.
+        Hub = "hub",
         /// Shipped inside the program and upgraded with it.
         BuiltIn = "built-in",
     }
@@ -136,7 +140,7 @@ words!(
 
 words!(
     /// Which act made a version.
-    Origin, "origin of a version", "new, add, commit, adopt, pull, rollback, built-in", {
+    Origin, "origin of a version", "new, add, commit, adopt, pull, install, update, rollback, built-in", {
         /// `new`.
         New = "new",
         /// `add` or `setup`.
@@ -147,6 +151,10 @@ words!(
         Adopt = "adopt",
         /// `sync pull` of what was edited in a project.
         Pull = "pull",
+        /// `install` from a hub.
+        Install = "install",
+        /// A newer release of what was installed from a hub, or what it was merged to with what was edited here.
+        Update = "update",
         /// `rollback` to an earlier version.
         Rollback = "rollback",
         /// A newer program brought a newer built-in skill.

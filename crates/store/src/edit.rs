@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use skillsync_core::artifact;
+use skillsync_core::digest::ContentHash;
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::frontmatter;
 use skillsync_core::limits;
@@ -14,6 +15,7 @@ use skillsync_core::tree::{self, Tree};
 
 use crate::fs;
 use crate::index::Index;
+use crate::installed::{self, InstallState, Release};
 use crate::layout::META;
 use crate::lease::{self, Claim, Holder, Lease, Pulled};
 use crate::ledger::{self, Ledger};
@@ -185,7 +187,7 @@ pub fn begin(
     Ok(begun)
 }
 
-/// What a pull with conflicts hands out.
+/// What a merge with conflicts hands out.
 #[derive(Debug)]
 pub struct Handing<'a> {
     /// The merge with its conflicts.
@@ -193,12 +195,21 @@ pub struct Handing<'a> {
     /// Its files.
     pub merged: &'a Payload,
     /// Where its other side came from.
-    pub pulled: Pulled,
+    pub from: HandedFrom,
 }
 
-/// Takes the lease of `name`, which must be free, with the result of a pull as working copy: what is merged and what
+/// Where the other side of a merge with conflicts came from.
+#[derive(Debug)]
+pub enum HandedFrom {
+    /// A copy in a project.
+    Project(Pulled),
+    /// A newer release of an installed skill.
+    Release(Release),
+}
+
+/// Takes the lease of `name`, which must be free, with the result of a merge as working copy: what is merged and what
 /// is to be decided (decision 19). The canonical skill is untouched; `commit` makes the version and notes what was
-/// taken from the project.
+/// taken from the project or from the source.
 pub fn begin_merged(
     writing: &Writing<'_>,
     name: &SkillName,
@@ -214,7 +225,10 @@ pub fn begin_merged(
     let undecided = undecided(handing.merge);
     let begun = take(writing, name, &meta, &dir, holder, |lease| {
         lease.undecided = undecided;
-        lease.pulled = Some(handing.pulled);
+        match handing.from {
+            HandedFrom::Project(pulled) => lease.pulled = Some(pulled),
+            HandedFrom::Release(release) => lease.updated = Some(release),
+        }
     })?;
     transaction.finish()?;
     Ok(begun)
@@ -305,8 +319,8 @@ pub fn commit(
     let head = meta.head();
     let moved = head.tree != lease.base;
     if tree.id() == head.tree {
-        let is_made = match &lease.pulled {
-            Some(pulled) => head.parents.contains(&pulled.taken.content.content_hash),
+        let is_made = match taken(&lease) {
+            Some((_, content)) => head.parents.contains(&content),
             None => moved,
         };
         if is_made {
@@ -316,9 +330,9 @@ pub fn commit(
             let advanced = Advanced { name: name.clone(), version, replaced: None };
             return Ok(Committed { advanced, artifact_type: meta.artifact_type, merged_with: None });
         }
-        // What was pulled may be decided for the store's side altogether: then a version of the same content has both as
+        // What was taken in may be decided for the store's side altogether: then a version of the same content has both as
         // its parents.
-        if lease.pulled.is_none() {
+        if taken(&lease).is_none() {
             return Err(Error::Unchanged { name: name.clone() });
         }
     }
@@ -344,8 +358,8 @@ pub fn commit(
     artifact::main_file(meta.artifact_type, name, &staged.tree)?;
     let main = staged.dir.join(meta.artifact_type.main_file(name));
     check_main(meta.artifact_type, name, &fs::read(&main, limits::SKILL_MD_BYTES)?)?;
-    let (origin, parents) = match &lease.pulled {
-        Some(pulled) => (Origin::Pull, vec![head.content_hash, pulled.taken.content.content_hash]),
+    let (origin, parents) = match taken(&lease) {
+        Some((origin, content)) => (origin, vec![head.content_hash, content]),
         None => (Origin::Commit, Vec::new()),
     };
     let change = Change {
@@ -359,6 +373,12 @@ pub fn commit(
     transaction.finish()?;
     let (artifact_type, merged_with) = (meta.artifact_type, moved.then_some(head.number));
     Ok(Committed { advanced, artifact_type, merged_with })
+}
+
+/// What the working copy began with beside the store's side, and the origin of a version with both.
+fn taken(lease: &Lease) -> Option<(Origin, ContentHash)> {
+    let pulled = lease.pulled.as_ref().map(|pulled| (Origin::Pull, pulled.taken.content.content_hash));
+    pulled.or_else(|| lease.updated.as_ref().map(|release| (Origin::Update, release.content_hash)))
 }
 
 /// The result of an `advance` of one change.
@@ -377,6 +397,17 @@ fn end(store: &Store, name: &SkillName, lease: &Lease) -> Result<(), Error> {
         match Ledger::amend(store.layout(), project, |ledger| ledger.took(key, *baseline, taken.clone())) {
             Err(ledger::Error::Fs(e)) => return Err(e.into()),
             Ok(()) | Err(ledger::Error::Damaged { .. }) => {}
+        }
+    }
+    if let Some(release) = &lease.updated {
+        let took = |state: &mut InstallState| {
+            if let Some(installed) = state.get_mut(name) {
+                installed.took(release, store.now_text());
+            }
+        };
+        // The same: what the version is made of follows from its parents.
+        if let Err(installed::Error::Fs(e)) = InstallState::amend(store.layout(), took) {
+            return Err(e.into());
         }
     }
     lease::end(store.layout(), name)?;

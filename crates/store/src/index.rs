@@ -349,16 +349,27 @@ mod tree_bytes {
 }
 
 mod state_byte {
+    use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use skillsync_core::skill::State;
 
     pub(super) fn serialize<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
-        (*state == State::Active).serialize(serializer)
+        // What earlier programs wrote as a truth value reads the same.
+        let byte: u8 = match state {
+            State::PendingRemove => 0,
+            State::Active => 1,
+            State::Quarantined => 2,
+        };
+        byte.serialize(serializer)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<State, D::Error> {
-        bool::deserialize(deserializer)
-            .map(|active| if active { State::Active } else { State::PendingRemove })
+        match u8::deserialize(deserializer)? {
+            0 => Ok(State::PendingRemove),
+            1 => Ok(State::Active),
+            2 => Ok(State::Quarantined),
+            other => Err(D::Error::custom(format!("{other} is no state"))),
+        }
     }
 }
 

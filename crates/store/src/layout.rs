@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use skillsync_core::digest::{FileDigest, TreeId};
+use skillsync_core::digest::{ArchiveDigest, EnvelopeDigest, FileDigest, TreeId};
 use skillsync_core::name::{SkillName, SourceName, TargetId};
 
 use crate::fs;
@@ -194,9 +194,10 @@ impl Layout {
         self.source(name).join("key")
     }
 
-    /// The newest root of one source that is trusted, in its envelope.
-    pub fn source_root(&self, name: &SourceName) -> PathBuf {
-        self.source(name).join("root.json")
+    /// One root of one source, in its envelope. The trust of the source says which is the newest; each has a name of its
+    /// own, so that no kill can leave the one with the other's bytes.
+    pub fn source_root(&self, name: &SourceName, version: u64) -> PathBuf {
+        self.source(name).join(format!("root-{version}.json"))
     }
 
     /// What may be believed of one source: never goes back.
@@ -219,9 +220,14 @@ impl Layout {
         self.source(name).join("releases")
     }
 
-    /// The release statement of one skill that is installed from one source, in its envelope.
-    pub fn source_release(&self, name: &SourceName, slug: &SkillName) -> PathBuf {
-        self.source_releases(name).join(format!("{slug}.json"))
+    /// The release statements of one skill of one source.
+    pub fn source_skill(&self, name: &SourceName, slug: &SkillName) -> PathBuf {
+        self.source_releases(name).join(slug.as_str())
+    }
+
+    /// One release statement, in its envelope; `digest` is that of the envelope.
+    pub fn source_release(&self, name: &SourceName, slug: &SkillName, digest: &EnvelopeDigest) -> PathBuf {
+        self.source_skill(name, slug).join(format!("{}.json", digest.hex()))
     }
 
     /// When one source was asked, and when it is to be asked next.
@@ -237,6 +243,11 @@ impl Layout {
     /// What was downloaded. Can be deleted at any time when no command runs.
     pub fn cache(&self) -> PathBuf {
         self.root.join("cache")
+    }
+
+    /// An archive that was downloaded.
+    pub fn cached(&self, digest: &ArchiveDigest) -> PathBuf {
+        self.cache().join(format!("{}.tar.gz", digest.hex()))
     }
 
     /// Makes the folders that are missing, durably: objects that are acknowledged later stand in them.

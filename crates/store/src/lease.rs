@@ -9,6 +9,7 @@ use skillsync_core::name::SkillName;
 use skillsync_core::path::SkillPath;
 
 use crate::fs;
+use crate::installed::Release;
 use crate::layout::Layout;
 use crate::ledger::{CopyKey, Kept, Taken};
 
@@ -135,6 +136,9 @@ pub struct Lease {
     /// Where the other side of the merge came from that the working copy began with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pulled: Option<Pulled>,
+    /// The release that a merge with what was edited here took in: its commit notes that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated: Option<Release>,
 }
 
 /// A copy in a project that a merge took in: its commit notes that.
@@ -163,6 +167,7 @@ impl Lease {
             base,
             undecided: Vec::new(),
             pulled: None,
+            updated: None,
         }
     }
 

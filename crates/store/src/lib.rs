@@ -16,6 +16,7 @@ pub mod payload;
 pub mod index;
 pub mod deployment;
 pub mod ledger;
+pub mod installed;
 pub mod trash;
 pub mod store;
 pub mod skills;

@@ -47,6 +47,12 @@ pub enum Error {
         /// The name.
         name: SkillName,
     },
+    /// What it was made of was revoked.
+    #[error("the skill `{name}` is in quarantine: what it was made of was revoked")]
+    Quarantined {
+        /// The name.
+        name: SkillName,
+    },
     /// Files in its canonical folder were changed by hand.
     #[error("`{name}` was edited by hand in `{}`", .path.display())]
     HandEdited {
@@ -90,6 +96,7 @@ impl Fault for Error {
         match self {
             Error::NotFound { .. } | Error::NoVersion { .. } => Kind::NotFound,
             Error::PendingRemove { .. } => Kind::Invalid,
+            Error::Quarantined { .. } => Kind::Untrusted,
             Error::HandEdited { .. } => Kind::Conflict,
             Error::Meta(e) => e.kind(),
             Error::Scan(e) => e.kind(),
@@ -103,6 +110,7 @@ impl Fault for Error {
         match self {
             Error::NotFound { .. } => "skill-not-found",
             Error::PendingRemove { .. } => "skill-pending-remove",
+            Error::Quarantined { .. } => "skill-quarantined",
             Error::HandEdited { .. } => "hand-edited",
             Error::NoVersion { .. } => "version-not-found",
             Error::Meta(e) => e.code(),
@@ -120,6 +128,9 @@ impl Fault for Error {
             Error::PendingRemove { name } => {
                 Some(format!("`skillsync sync` removes it; `skillsync rollback {name}` keeps it"))
             }
+            Error::Quarantined { name } => Some(format!(
+                "`skillsync rollback {name}` goes back to a version before it; `skillsync rm {name}` removes it"
+            )),
             Error::HandEdited { name, .. } => Some(format!(
                 "`skillsync adopt {name}` makes the edit a version; `skillsync adopt {name} --discard` drops it"
             )),
@@ -178,6 +189,7 @@ pub fn load_active(store: &Store, name: &SkillName) -> Result<Meta, Error> {
     match meta.state {
         State::Active => Ok(meta),
         State::PendingRemove => Err(Error::PendingRemove { name: name.clone() }),
+        State::Quarantined => Err(Error::Quarantined { name: name.clone() }),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What must be kept, until when, and removing the rest (decision 16): rendered trees, objects, trash, litter.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
@@ -11,6 +12,7 @@ use skillsync_core::name::SkillName;
 
 use crate::fs;
 use crate::index::{Index, Key};
+use crate::installed::InstallState;
 use crate::layout::{META, TREE_MARK};
 use crate::lease;
 use crate::ledger;
@@ -30,7 +32,7 @@ pub struct Plan {
     pub objects: Vec<PathBuf>,
     /// Entries of trash that have waited long enough.
     pub trash: Vec<PathBuf>,
-    /// Temporaries of killed commands.
+    /// Temporaries of killed commands, and what was downloaded and is not used any more.
     pub litter: Vec<PathBuf>,
     /// Why objects were left alone, if they were.
     pub objects_kept_because: Option<String>,
@@ -74,17 +76,23 @@ pub fn preview(store: &Store, keep: Keep) -> Result<Plan, Error> {
 fn find(store: &Store, index: &mut Index, keep: Keep) -> Result<Plan, Error> {
     let mut plan = Plan { trash: old_trash(store, keep)?, keep, ..Plan::default() };
     trees(store, index, keep, &mut plan)?;
+    plan.litter = downloads(store, keep)?;
     if keep == Keep::Day {
         return Ok(plan);
     }
     let kept = ledger::kept_trees(store.layout()).map_err(|e| with_causes(&e));
+    let kept = kept.and_then(|mut kept| {
+        let installed = InstallState::load(store.layout()).map_err(|e| with_causes(&e))?;
+        kept.extend(installed.trees());
+        Ok(kept)
+    });
     let named = kept.and_then(|kept| named_objects(store, &plan.trash, &kept).map_err(|e| with_causes(&e)));
     match named {
         Ok(named) => plan.objects = unnamed(store, &named)?,
         // Without every record nobody can say what is still named: nothing is removed then.
         Err(why) => plan.objects_kept_because = Some(why),
     }
-    plan.litter = litter(store)?;
+    plan.litter.extend(litter(store)?);
     Ok(plan)
 }
 
@@ -213,8 +221,8 @@ fn has_only_ours(root: &Path) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// Every object that something names; `kept` are the trees that ledgers of projects do: bases of merges, also of a
-/// skill that is no more.
+/// Every object that something names; `kept` are the trees that ledgers of projects and `_meta.json` do: bases of merges,
+/// also of a skill that is no more.
 fn named_objects(store: &Store, leaving: &[PathBuf], kept: &[TreeId]) -> Result<Named, Error> {
     let layout = store.layout();
     let mut named = Named::default();
@@ -239,6 +247,9 @@ fn named_objects(store: &Store, leaving: &[PathBuf], kept: &[TreeId]) -> Result<
         if let Ok(Some(lease)) = lease::get(layout, &name) {
             named.add_tree(store, &lease.base)?;
             // The commit of a pull notes these as the base of the next one.
+            if let Some(release) = &lease.updated {
+                named.add_tree(store, &release.tree)?;
+            }
             for kept in lease.pulled.iter().flat_map(|pulled| [&pulled.baseline, &pulled.taken.content]) {
                 named.add_tree(store, &kept.tree)?;
             }
@@ -312,6 +323,21 @@ fn unnamed(store: &Store, named: &Named) -> Result<Vec<PathBuf>, Error> {
         }
     }
     Ok(unnamed)
+}
+
+/// Archives that were downloaded and have waited a day: what they became is in the object store.
+fn downloads(store: &Store, keep: Keep) -> Result<Vec<PathBuf>, Error> {
+    let cache = store.layout().cache();
+    let day_s = SignedDuration::from_hours(limits::TRASH_HOURS).as_secs();
+    let mut old = Vec::new();
+    for entry in fs::optional(fs::entries(&cache))?.flatten().unwrap_or_default() {
+        let path = cache.join(entry);
+        let Some(metadata) = fs::lstat(&path)?.filter(|metadata| metadata.is_file()) else { continue };
+        if keep == Keep::InUse || store.now().as_second().saturating_sub(metadata.mtime()) >= day_s {
+            old.push(path);
+        }
+    }
+    Ok(old)
 }
 
 /// Temporaries of processes that were killed.

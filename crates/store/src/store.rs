@@ -288,8 +288,13 @@ impl Writing<'_> {
     fn recover(&self) -> Result<(), Error> {
         let layout = &self.store.layout;
         // Single files that were being replaced: under their own name stands the old one.
-        for folder in [layout.root().to_owned(), layout.state(), layout.projects(), layout.locks()] {
-            for name in fs::entries(&folder)?.unwrap_or_default() {
+        let mut folders = vec![layout.root().to_owned(), layout.state(), layout.projects(), layout.locks()];
+        folders.push(layout.cache());
+        for source in fs::optional(fs::entries(&layout.sources()))?.flatten().unwrap_or_default() {
+            folders.push(layout.sources().join(source));
+        }
+        for folder in folders {
+            for name in fs::optional(fs::entries(&folder))?.flatten().unwrap_or_default() {
                 if name.to_str().is_some_and(fs::is_abandoned_temporary) {
                     fs::remove_file(&folder.join(&name))?;
                 }

@@ -98,6 +98,8 @@ pub struct Wanted<'a> {
     pub renderings: &'a [Rendering],
     /// Skills that could not be looked at: what is there of them stays as it is.
     pub unknown: &'a BTreeSet<SkillName>,
+    /// Skills that no agent may load any more, whatever somebody did to them there.
+    pub revoked: &'a BTreeSet<SkillName>,
 }
 
 impl Wanted<'_> {
@@ -329,6 +331,9 @@ fn digest(target: &Target, wanted: &Wanted<'_>) -> [u8; 32] {
         text.push('\n');
     }
     // What could not be looked at stays for now; the next time it may have to go.
+    for name in wanted.revoked {
+        text.push_str(&format!("revoked {name}\n"));
+    }
     for name in wanted.unknown {
         text.push_str(&format!("unknown {name}\n"));
     }
@@ -385,7 +390,8 @@ pub fn clear(
     target: &Target,
 ) -> Result<Installed, Error> {
     let layout = writing.store().layout();
-    let nothing = Wanted { renderings: &[], unknown: &BTreeSet::new() };
+    let none = BTreeSet::new();
+    let nothing = Wanted { renderings: &[], unknown: &none, revoked: &none };
     index.remove(Key::Target(target.id.as_str()));
     // A folder that is gone or is none holds nothing of ours.
     let installed = match fs::stat(&target.dir(writing.store().home()))? {

@@ -324,7 +324,9 @@ fn standing(
 /// The name belongs to something of another type, which no version can change.
 fn taken(name: &SkillName, meta: &Meta) -> Error {
     let hint = match meta.state {
-        State::Active => "--name adds it under another name: skills, commands and agents share theirs",
+        State::Active | State::Quarantined => {
+            "--name adds it under another name: skills, commands and agents share theirs"
+        }
         State::PendingRemove => {
             "it is marked for removal: `skillsync sync` first, or --name for another name"
         }

@@ -111,6 +111,8 @@ struct Present {
     unknown: BTreeSet<SkillName>,
     /// Skills to be removed.
     marked: Vec<SkillName>,
+    /// Skills in quarantine: they are in no target.
+    revoked: BTreeSet<SkillName>,
 }
 
 /// Looks at every skill and every rendered tree in use; the index answers what it can.
@@ -122,6 +124,7 @@ fn look(store: &Store, index: &mut Index) -> Result<Present, Error> {
         missing: Vec::new(),
         unknown: BTreeSet::new(),
         marked: Vec::new(),
+        revoked: BTreeSet::new(),
     };
     let mut active = Vec::with_capacity(names.len());
     for (name, look) in names.iter().zip(skills::look(store, index, &names)) {
@@ -177,6 +180,9 @@ impl Present {
             // Targets are folders of skills.
             (State::Active, ArtifactType::Command | ArtifactType::Agent) => {}
             (State::PendingRemove, _) => self.marked.push(look.name),
+            (State::Quarantined, _) => {
+                self.revoked.insert(look.name);
+            }
         }
     }
 
@@ -267,6 +273,7 @@ fn plan_targets(
         let wanted = Wanted {
             renderings: if covered_by.is_some() { &[] } else { &state.renderings },
             unknown: &state.unknown,
+            revoked: &state.revoked,
         };
         let line = TargetLine { covered_by, ..TargetLine::from(target) };
         plans.push((target.clone(), line, targets::plan(store, index, target, wanted)));

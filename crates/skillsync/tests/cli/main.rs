@@ -16,6 +16,7 @@ mod gc;
 mod history;
 mod holding;
 mod indexes;
+mod hubs;
 mod projects;
 mod rollback;
 mod safety;

@@ -56,7 +56,7 @@ pub(super) fn plan(
                 continue;
             }
             Found::Link(was) => {
-                if !unlink(layout, index, target, name, &was, plan)? {
+                if !unlink(layout, index, target, wanted, name, &was, plan)? {
                     plan.outcome.skills += 1;
                     continue;
                 }
@@ -85,12 +85,14 @@ fn unlink(
     layout: &Layout,
     index: &mut Index,
     target: &Target,
+    wanted: Wanted<'_>,
     name: &SkillName,
     was: &Path,
     plan: &mut Plan,
 ) -> Result<bool, Error> {
     let link = layout.rendered_skill(&target.id, name.as_str());
-    if let Some(hex) = render::linked(layout, &link)?
+    if !wanted.revoked.contains(name)
+        && let Some(hex) = render::linked(layout, &link)?
         && let Some(extent) = edit_of(layout, index, &hex)?
     {
         let root = layout.trees().join(hex);
@@ -150,13 +152,17 @@ fn prune(
                 if place::leads_to(&plan.dir, &was).is_ok_and(is_theirs) {
                     continue;
                 }
-                if unlink(layout, index, target, &name, &was, plan)? {
+                if unlink(layout, index, target, wanted, &name, &was, plan)? {
                     plan.outcome.pruned.push(name.to_string());
                 }
             }
             Found::Ours(_) => {
                 plan.outcome.pruned.push(name.to_string());
                 plan.steps.push(Step::Trash { place, name });
+            }
+            Found::Edited(..) if wanted.revoked.contains(&name) => {
+                plan.outcome.pruned.push(name.to_string());
+                plan.steps.push(Step::Seize { place, name });
             }
             Found::Edited(extent, _) => plan.outcome.held.push(Held { name, root: place, extent }),
             Found::Nothing | Found::Foreign(_) => {}

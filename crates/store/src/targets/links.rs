@@ -96,7 +96,8 @@ fn prune(
     for entry in fs::entries(&rendered)?.unwrap_or_default() {
         let Some(text) = entry.to_str().filter(|text| !wanted.keeps(text)) else { continue };
         let link = rendered.join(text);
-        if let Some(hex) = render::linked(layout, &link)?
+        if !wanted.revoked.iter().any(|name| name.as_str() == text)
+            && let Some(hex) = render::linked(layout, &link)?
             && let Some(extent) = edit_of(layout, index, &hex)?
         {
             if let Ok(name) = SkillName::parse(text) {

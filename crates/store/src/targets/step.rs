@@ -31,6 +31,8 @@ pub(super) enum Step {
     Uncopy { place: PathBuf, name: SkillName, text: PathBuf },
     /// Moves a copy of ours to trash.
     Trash { place: PathBuf, name: SkillName },
+    /// Moves a copy of ours to trash, edited or not: what it was made of was revoked.
+    Seize { place: PathBuf, name: SkillName },
     /// Removes a link of ours that says `was` from the agent's folder.
     Unlink { place: PathBuf, was: PathBuf },
     /// Removes a link in `rendered/` that says `was`.
@@ -93,6 +95,7 @@ impl Step {
             | Step::Relink { place, .. }
             | Step::Uncopy { place, .. }
             | Step::Trash { place, .. }
+            | Step::Seize { place, .. }
             | Step::Unlink { place, .. }
             | Step::Copy { place, .. } => place,
         };
@@ -114,6 +117,10 @@ impl Step {
                     found => return Ok(instead(found)),
                 }
             }
+            Step::Seize { place, name } => match copies::found(layout, index, "", place, name)? {
+                copies::Found::Ours(_) | copies::Found::Edited(..) => return Ok(Found::AsPlanned),
+                found => return Ok(instead(found)),
+            },
             Step::Copy { place, rendering, key } => {
                 match copies::found(layout, index, key, place, &rendering.name)? {
                     copies::Found::Ours(_) | copies::Found::Nothing => return Ok(Found::AsPlanned),
@@ -156,7 +163,9 @@ impl Step {
                     }
                 }
             }
-            Step::Trash { place, name } => drop(trash.put(&place, name.as_str())?),
+            Step::Trash { place, name } | Step::Seize { place, name } => {
+                drop(trash.put(&place, name.as_str())?)
+            }
             Step::Unlink { place: at, .. } | Step::UnlinkRendered { link: at, .. } => fs::remove_file(&at)?,
             Step::Copy { place, rendering, key } => {
                 copies::put(writing, transaction, index, &rendering, &place, &key)?;
@@ -232,7 +241,8 @@ mod tests {
         }
 
         fn plan(&self, index: &mut Index, renderings: &[Rendering]) -> Plan {
-            let wanted = Wanted { renderings, unknown: &BTreeSet::new() };
+            let none = BTreeSet::new();
+            let wanted = Wanted { renderings, unknown: &none, revoked: &none };
             plan(&self.store, index, &self.target, wanted).unwrap()
         }
 

@@ -8,7 +8,7 @@ use skillsync_core::fault::Kind;
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::Origin;
 use skillsync_store::deployment::{self, Content, Record, skillmeat};
-use skillsync_store::edit::{self, Handing};
+use skillsync_store::edit::{self, HandedFrom, Handing};
 use skillsync_store::index::Index;
 use skillsync_store::lease::Pulled;
 use skillsync_store::ledger::{Act, At, CopyKey, Kept, LastPull, Ledger, Undo};
@@ -167,7 +167,11 @@ impl<'a, 'w> Round<'a, 'w> {
                     baseline: deployed(self.writing.store(), &step.compared)?.unwrap_or(taken.content),
                     taken,
                 };
-                let handing = Handing { merge: &conflict.merge, merged: &conflict.merged, pulled };
+                let handing = Handing {
+                    merge: &conflict.merge,
+                    merged: &conflict.merged,
+                    from: HandedFrom::Project(pulled),
+                };
                 let name = &step.compared.place.name;
                 let begun = edit::begin_merged(self.writing, name, holder(self.world), handing)?;
                 conflict.handed_out.set(Some((begun.path, begun.lease.token))).ok();

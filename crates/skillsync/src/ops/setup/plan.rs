@@ -266,6 +266,11 @@ fn known(store: &Store, name: &SkillName) -> Result<Result<Option<Known>, String
     if meta.state == State::PendingRemove {
         return Ok(Err(format!("`{name}` is marked for removal in the store; skillsync sync removes it")));
     }
+    if meta.state == State::Quarantined {
+        return Ok(Err(format!(
+            "`{name}` is in quarantine in the store; skillsync rollback {name} settles it"
+        )));
+    }
     match skills::standing(store, &Index::default(), name, &meta)? {
         Standing::Pristine => Ok(Ok(Some(Known {
             head: meta.head().content_hash,

@@ -1,0 +1,375 @@
+//! `_meta.json` (`docs/formats/installed.md`): which skills came from which source, in which release, and since when
+//! (checklist H8, H9, L4). What a skill's versions are made of follows from it and from their record, so that a kill
+//! between the two is no doubt; what may be installed is decided elsewhere.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use semver::Version as Semver;
+use serde::{Deserialize, Serialize};
+use skillsync_core::digest::{ArchiveDigest, ContentHash, EnvelopeDigest, TreeId};
+use skillsync_core::fault::{Fault, Kind};
+use skillsync_core::name::{SkillName, SourceName};
+use skillsync_core::skill::{Origin, Version, words};
+
+use crate::fs;
+use crate::layout::Layout;
+
+/// The format of the record that this program writes.
+const FORMAT: u32 = 1;
+/// Room for the most skills of a manifest with some releases each.
+const BYTES: u64 = 64 * 1024 * 1024;
+/// Most releases that are remembered of one skill: a rollback goes back to one of them.
+const RELEASES: usize = 100;
+
+/// `_meta.json` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The disk refused.
+    #[error(transparent)]
+    Fs(#[from] fs::Error),
+    /// It does not read.
+    #[error("`{}` is damaged: {problem}", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A newer program wrote it.
+    #[error("`{}` has format {found}; this skillsync knows format {FORMAT} only", .path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        found: u32,
+    },
+}
+
+impl Fault for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Error::Fs(e) => e.kind(),
+            Error::Damaged { .. } | Error::Newer { .. } => Kind::Invalid,
+        }
+    }
+    fn code(&self) -> &'static str {
+        match self {
+            Error::Fs(e) => e.code(),
+            Error::Damaged { .. } => "installed-damaged",
+            Error::Newer { .. } => "store-newer",
+        }
+    }
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Fs(e) => e.hint(),
+            Error::Damaged { .. } => Some(
+                "move it away; then `skillsync install NAME` takes up again what was installed, skill by skill"
+                    .to_owned(),
+            ),
+            Error::Newer { .. } => Some("install the newest skillsync".to_owned()),
+        }
+    }
+}
+
+words!(
+    /// Whether an installed skill is in use.
+    Standing, "state of an installed skill", "installed, removed, quarantined", {
+        /// It is here.
+        Installed = "installed",
+        /// The user removed it: no poll brings it back.
+        Removed = "removed",
+        /// Its release was revoked.
+        Quarantined = "quarantined",
+    }
+);
+
+words!(
+    /// Why polls leave a skill as it is, until `update NAME` says otherwise.
+    Hold, "reason to hold a skill", "rollback, version", {
+        /// The user went back to an earlier version.
+        Rollback = "rollback",
+        /// The user asked for this very version.
+        Version = "version",
+    }
+);
+
+/// One release of a skill, as it was verified when it came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// Its version, for people.
+    pub version: Semver,
+    /// Its number: grows with every release of the skill.
+    pub seq: u64,
+    /// The digest of its signed statement, which lies in the folder of its source.
+    pub release: EnvelopeDigest,
+    /// The content hash of its files.
+    pub content_hash: ContentHash,
+    /// Its files in the object store: the base of the next merge.
+    pub tree: TreeId,
+    /// The digest of its archive.
+    pub tarball: ArchiveDigest,
+}
+
+/// What is known of one skill from a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Installed {
+    /// Where it comes from.
+    pub source: SourceName,
+    /// The release that is here.
+    #[serde(flatten)]
+    pub current: Release,
+    /// When that came here, RFC 3339 with `Z`.
+    pub installed_at: String,
+    /// Whether it is in use.
+    pub state: Standing,
+    /// Why it was quarantined, in the words of its source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Why polls leave it as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Hold>,
+    /// The release whose changes disagree with what was edited here. It was handed out once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<EnvelopeDigest>,
+    /// Every release of it that came here, oldest first.
+    #[serde(default)]
+    pub releases: Vec<Release>,
+}
+
+impl Installed {
+    /// A skill whose release `current` came from `source` at the time `at`.
+    pub fn new(source: SourceName, current: Release, at: String) -> Self {
+        let releases = vec![current.clone()];
+        let (state, reason, held, conflict) = (Standing::Installed, None, None, None);
+        Self { source, current, installed_at: at, state, reason, held, conflict, releases }
+    }
+
+    /// Remembers that `release` came here, before anything is made of it.
+    pub fn learn(&mut self, release: &Release) {
+        self.releases.retain(|known| known.release != release.release);
+        self.releases.push(release.clone());
+        // The one in use is kept, however old it is.
+        while self.releases.len() > RELEASES {
+            let oldest = self.releases.iter().position(|known| known.release != self.current.release);
+            self.releases.remove(oldest.unwrap_or(0));
+        }
+    }
+
+    /// Notes that `release` is what is here since `at`.
+    pub fn took(&mut self, release: &Release, at: String) {
+        self.learn(release);
+        if self.current.release != release.release || self.state != Standing::Installed {
+            self.installed_at = at;
+        }
+        self.current = release.clone();
+        (self.state, self.reason, self.conflict) = (Standing::Installed, None, None);
+    }
+
+    /// The release that the version `number` of the skill's record is made of: what came from the source last before it,
+    /// edited or not.
+    pub fn basis(&self, versions: &[Version], number: u32) -> Option<&Release> {
+        let known = |hash: &ContentHash| self.releases.iter().rev().find(|known| known.content_hash == *hash);
+        let mut bases: Vec<Option<&Release>> = Vec::with_capacity(versions.len());
+        for (at, version) in versions.iter().enumerate() {
+            let before = at.checked_sub(1).and_then(|before| bases[before]);
+            let basis = match version.origin {
+                Origin::Install | Origin::Update => {
+                    // Of a merge, what came is the last parent.
+                    let parent = version.parents.iter().rev().find_map(known);
+                    parent.or_else(|| known(&version.content_hash)).or(before)
+                }
+                Origin::Rollback => {
+                    let same = versions[..at].iter().rposition(|earlier| earlier.tree == version.tree);
+                    same.and_then(|earlier| bases[earlier]).or(before)
+                }
+                _ => before,
+            };
+            bases.push(basis);
+            if version.number == number {
+                return basis;
+            }
+        }
+        None
+    }
+}
+
+/// All of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InstallState {
+    skills: BTreeMap<SkillName, Installed>,
+}
+
+#[derive(Deserialize)]
+struct Probe {
+    format: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    format: u32,
+    skills: BTreeMap<SkillName, Installed>,
+}
+
+impl InstallState {
+    /// Reads `_meta.json`; nothing was installed where it is not there.
+    pub fn load(layout: &Layout) -> Result<Self, Error> {
+        let path = layout.install_state();
+        let Some(bytes) = fs::optional(fs::read(&path, BYTES))? else { return Ok(Self::default()) };
+        let damaged = |e: serde_json::Error| Error::Damaged { path: path.clone(), problem: e.to_string() };
+        let Probe { format } = serde_json::from_slice(&bytes).map_err(damaged)?;
+        if format > FORMAT {
+            return Err(Error::Newer { path, found: format });
+        }
+        let record: Record = serde_json::from_slice(&bytes).map_err(damaged)?;
+        Ok(Self { skills: record.skills })
+    }
+
+    /// Writes it as one step. The caller holds the store's mutex.
+    pub fn save(&self, layout: &Layout) -> Result<(), Error> {
+        let path = layout.install_state();
+        let record = Record { format: FORMAT, skills: self.skills.clone() };
+        let mut text =
+            serde_json::to_string_pretty(&record).map_err(|e| fs::Error::new("write", &path, e.into()))?;
+        text.push('\n');
+        Ok(fs::replace(&path, text.as_bytes(), fs::Mode::Private)?)
+    }
+
+    /// Reads it, lets `change` change it, and writes it where it changed. The caller holds the store's mutex.
+    pub fn amend<T>(layout: &Layout, change: impl FnOnce(&mut Self) -> T) -> Result<T, Error> {
+        let before = Self::load(layout)?;
+        let mut after = before.clone();
+        let value = change(&mut after);
+        if after != before {
+            after.save(layout)?;
+        }
+        Ok(value)
+    }
+
+    /// What is known of `name`.
+    pub fn get(&self, name: &SkillName) -> Option<&Installed> {
+        self.skills.get(name)
+    }
+
+    /// What is known of `name`, to be changed.
+    pub fn get_mut(&mut self, name: &SkillName) -> Option<&mut Installed> {
+        self.skills.get_mut(name)
+    }
+
+    /// Notes `installed` of `name`.
+    pub fn set(&mut self, name: SkillName, installed: Installed) {
+        self.skills.insert(name, installed);
+    }
+
+    /// Forgets what came from `source`: its skills are skills of this machine alone from now on.
+    pub fn forget(&mut self, source: &SourceName) {
+        self.skills.retain(|_, installed| installed.source != *source);
+    }
+
+    /// Everything, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&SkillName, &Installed)> {
+        self.skills.iter()
+    }
+
+    /// The trees that it names in the object store.
+    pub fn trees(&self) -> impl Iterator<Item = TreeId> {
+        self.skills.values().flat_map(|installed| {
+            installed.releases.iter().chain([&installed.current]).map(|release| release.tree)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn release(seq: u64) -> Release {
+        Release {
+            version: Semver::new(1, seq, 0),
+            seq,
+            release: EnvelopeDigest::of(&seq.to_be_bytes()),
+            content_hash: ContentHash::of(&seq.to_be_bytes()),
+            tree: TreeId::of(&seq.to_be_bytes()),
+            tarball: ArchiveDigest::of(&seq.to_be_bytes()),
+        }
+    }
+
+    fn source() -> SourceName {
+        SourceName::parse("team").unwrap()
+    }
+
+    fn at() -> String {
+        "2026-11-20T09:30:00Z".to_owned()
+    }
+
+    /// A version of the content `content`, merged with the release `merged` if one is named.
+    fn version(number: u32, origin: Origin, content: u64, merged: Option<u64>) -> Version {
+        let hash = |content: u64| ContentHash::of(&content.to_be_bytes());
+        Version {
+            number,
+            content_hash: hash(content),
+            tree: TreeId::of(&content.to_be_bytes()),
+            reason: None,
+            origin,
+            parents: merged.map(|merged| vec![hash(1), hash(merged)]).unwrap_or_default(),
+            at: at(),
+        }
+    }
+
+    #[test]
+    fn what_a_version_is_made_of_follows_from_what_came() {
+        let mut installed = Installed::new(source(), release(1), at());
+        installed.learn(&release(2));
+        installed.learn(&release(3));
+        let versions = [
+            version(1, Origin::Install, 1, None),
+            version(2, Origin::Commit, 77, None),
+            version(3, Origin::Update, 78, Some(2)),
+            version(4, Origin::Rollback, 1, None),
+            version(5, Origin::Pull, 79, None),
+            version(6, Origin::Update, 3, None),
+            version(7, Origin::Rollback, 78, None),
+        ];
+        for (number, seq) in [(1, 1), (2, 1), (3, 2), (4, 1), (5, 1), (6, 3), (7, 2)] {
+            let basis = installed.basis(&versions, number).map(|release| release.seq);
+            assert_eq!(basis, Some(seq), "version {number}");
+        }
+        assert_eq!(installed.basis(&versions, 8), None);
+        assert_eq!(installed.basis(&[version(1, Origin::New, 9, None)], 1), None, "not from a source");
+    }
+
+    #[test]
+    fn it_reads_as_it_is_written_and_nothing_else_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path().to_owned());
+        assert_eq!(InstallState::load(&layout).unwrap(), InstallState::default());
+        let name = SkillName::parse("pdf").unwrap();
+        let installed = InstallState::amend(&layout, |state| {
+            let mut installed = Installed::new(source(), release(1), at());
+            installed.held = Some(Hold::Version);
+            state.set(name.clone(), installed.clone());
+            installed
+        });
+        assert_eq!(InstallState::load(&layout).unwrap().get(&name), Some(&installed.unwrap()));
+        let text = String::from_utf8(fs::read(&layout.install_state(), BYTES).unwrap()).unwrap();
+        for (from, to, code) in [
+            ("\"format\": 1", "\"format\": 2", "store-newer"),
+            ("\"installed\"", "\"lost\"", "installed-damaged"),
+            ("{", "", "installed-damaged"),
+            (&*text, "", "installed-damaged"),
+        ] {
+            assert!(text.contains(from), "{text}");
+            let bytes = text.replacen(from, to, 1);
+            fs::replace(&layout.install_state(), bytes.as_bytes(), fs::Mode::Private).unwrap();
+            assert_eq!(InstallState::load(&layout).unwrap_err().code(), code, "{from}");
+        }
+    }
+
+    #[test]
+    fn the_release_in_use_is_never_forgotten() {
+        let mut installed = Installed::new(source(), release(1), at());
+        (2..=200).for_each(|seq| installed.learn(&release(seq)));
+        assert_eq!(installed.releases.len(), RELEASES);
+        assert!(installed.releases.contains(&release(1)) && installed.releases.contains(&release(200)));
+    }
+}
