@@ -10,3 +10,4 @@ pub mod source;
 pub mod anchor;
 pub mod catalogue;
 pub mod publish;
+pub mod site;
