@@ -8,6 +8,7 @@ mod judge;
 pub mod disk;
 pub mod oracle;
 pub mod snapshot;
+pub mod page;
 pub mod skill;
 pub mod outcome;
 pub mod machine;
