@@ -15,6 +15,7 @@ pub mod machine;
 pub mod race;
 pub mod web;
 pub mod postgres;
+pub mod link;
 pub mod strace;
 pub mod durability;
 pub mod crash;
