@@ -7,5 +7,7 @@ pub mod fetch;
 pub mod api;
 pub mod credentials;
 pub mod source;
+pub mod anchor;
 pub mod catalogue;
 pub mod publish;
+pub mod site;

@@ -24,5 +24,5 @@ pub const ANSWER_BYTES: u64 = 4 * 1024 * 1024;
 pub const ADDRESS_BYTES: usize = 2048;
 /// Requests at one time.
 pub const PARALLEL: usize = 8;
-/// Largest file with a key: a key has 72 characters.
-pub const KEY_FILE_BYTES: u64 = 1024;
+/// Most that is read where a key is expected: one has 72 characters.
+pub const KEY_BYTES: u64 = 1024;

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 
+pub use semver::Version;
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::SkillName;
 use skillsync_core::path::SkillPath;
@@ -105,7 +106,8 @@ impl Fault for Error {
             Error::Secrets { name, .. } => Some(format!(
                 "take it out with `skillsync edit {name}`; if it was shared before, it is no secret any more"
             )),
-            Error::NoSkill { .. } | Error::Announcement { .. } => None,
+            Error::NoSkill { .. } => Some("`skillsync ls` shows what is a skill".to_owned()),
+            Error::Announcement { .. } => None,
             Error::Api(e) => e.hint(),
         }
     }
@@ -122,6 +124,8 @@ pub struct Parcel {
     pub packed: Packed,
     /// Its files with their sizes, in bytes, sorted by path.
     pub files: Vec<(SkillPath, u64)>,
+    /// What was packed.
+    pub payload: Payload,
 }
 
 /// Packs the newest committed version of `name`. Fails where something in it looks like a secret: what is published
@@ -148,7 +152,7 @@ pub fn pack(store: &Store, name: &SkillName) -> Result<Parcel, Error> {
     let packed = archive::pack(payload.tree(), bytes_of)
         .map_err(|source| Error::Pack { name: name.clone(), source })?;
     let files = payload.tree().files().map(|(path, file)| (path.clone(), file.size_bytes)).collect();
-    Ok(Parcel { name: name.clone(), number: meta.head().number, packed, files })
+    Ok(Parcel { name: name.clone(), number: meta.head().number, packed, files, payload })
 }
 
 /// The upload of a parcel.
