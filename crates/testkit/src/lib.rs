@@ -17,6 +17,7 @@ pub mod clock;
 pub mod web;
 pub mod hub;
 pub mod postgres;
+pub mod link;
 pub mod strace;
 pub mod durability;
 pub mod crash;
