@@ -16,6 +16,7 @@ pub mod race;
 pub mod web;
 pub mod postgres;
 pub mod link;
+pub mod small_disk;
 pub mod strace;
 pub mod durability;
 pub mod crash;
