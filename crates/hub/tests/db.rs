@@ -27,6 +27,8 @@ mod search;
 mod races;
 #[path = "db/tables.rs"]
 mod tables;
+#[path = "db/full_disk.rs"]
+mod full_disk;
 #[path = "db/cut.rs"]
 mod cut;
 
