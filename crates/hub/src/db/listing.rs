@@ -7,6 +7,7 @@ use semver::Version;
 use skillsync_core::digest::{ArchiveDigest, EnvelopeDigest};
 use skillsync_core::name::SkillName;
 use skillsync_wire::api::skill::{Tier, Visibility};
+use skillsync_wire::limits::MANIFEST_SKILLS;
 use skillsync_wire::text::Owner;
 
 use super::engine::reading;
@@ -174,8 +175,9 @@ const LOST: &str = "select s.slug, s.owner, s.visibility, s.tier, r.revoked \
 
 impl Db {
     /// What `viewer` may have: at most `limit` skills, its own first, then those that this key installed, then the other
-    /// public ones of its tier and below; and at most `limit` that are lost.
+    /// public ones of its tier and below; and at most `limit` that are lost. No manifest holds more than [`MANIFEST_SKILLS`].
     pub async fn listing(&self, viewer: &Viewer<'_>, limit: u32) -> Result<Listing, Error> {
+        let limit = limit.min(u32::try_from(MANIFEST_SKILLS).unwrap_or(u32::MAX));
         // One more, to see whether there was more.
         let most = int(u64::from(limit) + 1);
         let tiers: Vec<i64> = TIERS.into_iter().filter(|tier| *tier <= viewer.tier).map(rank).collect();
