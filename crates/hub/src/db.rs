@@ -29,7 +29,7 @@ pub use engine::{Db, Role};
 pub use error::Error;
 pub use key::{Caller, KeyRow, RequestContext};
 pub use listing::{Listed, Listing, Loss, Lost, Viewer};
-pub use manifest::{ManifestRow, Stamp};
+pub use manifest::{ManifestHead, ManifestRow, Stamp};
 pub use publish::{NewRelease, Published};
 pub use record::{By, Page};
 pub use rotation::{NextRoot, NextStatement, StatementRow};
