@@ -7,5 +7,8 @@ pub mod fetch;
 pub mod api;
 pub mod credentials;
 pub mod source;
+pub mod schedule;
+pub mod probe;
+pub mod plan;
 pub mod catalogue;
 pub mod publish;
