@@ -14,7 +14,7 @@ use skillsync_store::layout::Layout;
 use skillsync_wire::api::key;
 pub use skillsync_wire::api::key::ApiKey;
 
-use crate::limits;
+pub use crate::limits::KEY_BYTES;
 
 /// The variable with the key, where there is one source only.
 pub const VARIABLE: &str = "SKILLSYNC_API_KEY";
@@ -112,11 +112,23 @@ pub fn variable(name: &SourceName) -> String {
     format!("{VARIABLE}_{}", name.as_str().to_ascii_uppercase().replace('-', "_"))
 }
 
-/// The key for a source and where it came from: its own variable, or [`VARIABLE`] where no other source is configured,
-/// before its file. A key opens one hub; shown to another it would be lost, so a variable that does not say whose it is
-/// counts only where there is no doubt. `var` reads the environment.
+/// The key for a source and where it came from: a variable before its file. `var` reads the environment.
 pub fn find(
     layout: &Layout,
+    config: &Config,
+    name: &SourceName,
+    var: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<(ApiKey, Origin)>, Error> {
+    match from_variable(config, name, var)? {
+        Some(found) => Ok(Some(found)),
+        None => load(layout, name),
+    }
+}
+
+/// The key that a variable holds for a source: its own, or [`VARIABLE`] where no other source is configured. A key opens
+/// one hub; shown to another it would be lost, so a variable that does not say whose it is counts only where there is no
+/// doubt.
+pub fn from_variable(
     config: &Config,
     name: &SourceName,
     var: &dyn Fn(&str) -> Option<String>,
@@ -125,11 +137,9 @@ pub fn find(
     let is_alone = config.sources().iter().all(|source| source.name == *name);
     let names = [Some(own), is_alone.then(|| VARIABLE.to_owned())];
     let set = names.into_iter().flatten().find_map(|variable| Some((var(&variable)?, variable)));
-    if let Some((text, variable)) = set.filter(|(text, _)| !text.trim().is_empty()) {
-        let origin = Origin::Variable(variable);
-        return Ok(Some((parsed(&text, origin.clone())?, origin)));
-    }
-    load(layout, name)
+    let Some((text, variable)) = set.filter(|(text, _)| !text.trim().is_empty()) else { return Ok(None) };
+    let origin = Origin::Variable(variable);
+    Ok(Some((parsed(&text, origin.clone())?, origin)))
 }
 
 /// The key in the file of a source. Fails when others may read it: then it is no secret any more.
@@ -139,7 +149,7 @@ fn load(layout: &Layout, name: &SourceName) -> Result<Option<(ApiKey, Origin)>, 
     if metadata.mode() & 0o077 != 0 {
         return Err(Error::Shared { path });
     }
-    let bytes = fs::read(&path, limits::KEY_FILE_BYTES)?;
+    let bytes = fs::read(&path, KEY_BYTES)?;
     let origin = Origin::File(path);
     Ok(Some((parsed(&String::from_utf8_lossy(&bytes), origin.clone())?, origin)))
 }

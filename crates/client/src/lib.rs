@@ -7,6 +7,7 @@ pub mod fetch;
 pub mod api;
 pub mod credentials;
 pub mod source;
+pub mod anchor;
 pub mod schedule;
 pub mod probe;
 pub mod plan;

@@ -45,3 +45,5 @@ pub const BATCH_BYTES: u64 = 128 * 1024 * 1024;
 pub const BATCH_SKILLS: usize = 500;
 /// How often a run begins anew because another program was ahead of it.
 pub const BEGINNINGS: usize = 3;
+/// Most that is read where a key is expected: one has 72 characters.
+pub const KEY_BYTES: u64 = 1024;

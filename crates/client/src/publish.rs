@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 
+pub use semver::Version;
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::SkillName;
 use skillsync_core::path::SkillPath;
@@ -105,7 +106,8 @@ impl Fault for Error {
             Error::Secrets { name, .. } => Some(format!(
                 "take it out with `skillsync edit {name}`; if it was shared before, it is no secret any more"
             )),
-            Error::NoSkill { .. } | Error::Announcement { .. } => None,
+            Error::NoSkill { .. } => Some("`skillsync ls` shows what is a skill".to_owned()),
+            Error::Announcement { .. } => None,
             Error::Api(e) => e.hint(),
         }
     }

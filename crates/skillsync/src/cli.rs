@@ -25,14 +25,23 @@ mod history;
 mod info;
 mod init;
 mod log;
+mod login;
+mod logout;
 mod ls;
 mod man;
 mod new;
 mod observe;
+mod publish;
 mod rm;
 mod rollback;
+mod search;
 mod setup;
 mod show;
+mod source;
+mod source_add;
+mod source_list;
+mod source_remove;
+mod source_trust;
 mod sync;
 mod sync_check;
 mod sync_preview;
@@ -154,6 +163,11 @@ enum Command {
     Deployments(deployments::DeploymentsArgs),
     Target(target::TargetArgs),
     Sync(sync::SyncArgs),
+    Source(source::SourceArgs),
+    Login(login::LoginArgs),
+    Logout(logout::LogoutArgs),
+    Search(search::SearchArgs),
+    Publish(publish::PublishArgs),
     Config(config::ConfigArgs),
     Verify(verify::VerifyArgs),
     Gc(gc::GcArgs),
@@ -190,6 +204,11 @@ impl Command {
             Command::Deployments(args) => deployments::run(cx, args),
             Command::Target(args) => target::run(cx, args),
             Command::Sync(args) => sync::run(cx, args),
+            Command::Source(args) => source::run(cx, args),
+            Command::Login(args) => login::run(cx, args),
+            Command::Logout(args) => logout::run(cx, args),
+            Command::Search(args) => search::run(cx, args),
+            Command::Publish(args) => publish::run(cx, args),
             Command::Config(args) => config::run(cx, args),
             Command::Verify(args) => verify::run(cx, args),
             Command::Gc(args) => gc::run(cx, args),
@@ -330,6 +349,15 @@ mod tests {
             "skillsync sync pull . --artifacts pdf,xlsx --strategy overwrite --prefer collection --json",
             "skillsync sync pull ~/app --rollback --yes",
             "skillsync -q sync --offline",
+            "skillsync source add https://hub.example --name team --policy pin --apply notify --all -n",
+            "skillsync source add http://127.0.0.1:8080 --root-sha256 00 --mirror https://cdn.example --key-stdin",
+            "skillsync source rm team -y",
+            "skillsync source ls",
+            "skillsync source trust team",
+            "skillsync login https://hub.example",
+            "skillsync logout team",
+            "skillsync search seo audit --source team --page-size 5 --page 2",
+            "skillsync publish pdf --version 1.2.0 --changelog more --public --tier pro --category documents",
             "skillsync config",
             "skillsync config set observation.threshold 0.5",
         ] {
@@ -354,6 +382,15 @@ mod tests {
             "skillsync -q -v ls",
             "skillsync adopt pdf --discard --reason x",
             "skillsync deploy",
+            "skillsync source add",
+            "skillsync source add https://hub.example --apply never",
+            "skillsync source add https://hub.example --root a --root-sha256 b",
+            "skillsync search",
+            "skillsync search a --page-size 101",
+            "skillsync search a --page 0",
+            "skillsync publish pdf --public --private",
+            "skillsync publish pdf --version 1",
+            "skillsync publish pdf --tier gold",
             "skillsync sync pull . --strategy theirs",
             "skillsync sync pull . --rollback --strategy merge",
         ] {

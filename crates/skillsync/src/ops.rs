@@ -2,6 +2,7 @@
 //!
 //! An op that changes something takes the store's mutex once and holds it to its end.
 
+use skillsync_client::{anchor, api, credentials, publish as publishing, source as sources};
 use skillsync_core::artifact;
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name;
@@ -9,7 +10,7 @@ use skillsync_core::tree;
 use skillsync_store::index::Index;
 use skillsync_store::store::{Store, Writing};
 use skillsync_store::{
-    deployment, edit, fs, lease, ledger, meta, objects, scan, skills, store, targets, tools,
+    deployment, edit, fs, installed, lease, ledger, meta, objects, scan, skills, store, targets, tools,
 };
 
 use crate::ui::Report;
@@ -18,6 +19,7 @@ use crate::world::World;
 pub mod init;
 pub mod builtin;
 pub mod new;
+pub mod network;
 pub mod git;
 pub mod add;
 pub mod rm;
@@ -32,6 +34,10 @@ pub mod rollback;
 pub mod export;
 pub mod observe;
 pub mod config;
+pub mod source;
+pub mod login;
+pub mod search;
+pub mod publish;
 pub mod target;
 pub mod project;
 pub mod check;
@@ -86,6 +92,18 @@ pub enum Error {
     #[error(transparent)]
     Git(#[from] git::Error),
     #[error(transparent)]
+    Installed(#[from] installed::Error),
+    #[error(transparent)]
+    Source(#[from] sources::Error),
+    #[error(transparent)]
+    Key(#[from] credentials::Error),
+    #[error(transparent)]
+    Anchor(#[from] anchor::Error),
+    #[error(transparent)]
+    Hub(#[from] api::Error),
+    #[error(transparent)]
+    Publish(#[from] publishing::Error),
+    #[error(transparent)]
     Refused(#[from] Refusal),
 }
 
@@ -136,6 +154,12 @@ impl Error {
             Error::Fs(e) => e,
             Error::Name(e) => e,
             Error::Git(e) => e,
+            Error::Installed(e) => e,
+            Error::Source(e) => e,
+            Error::Key(e) => e,
+            Error::Anchor(e) => e,
+            Error::Hub(e) => e,
+            Error::Publish(e) => e,
             Error::Refused(e) => e,
         }
     }

@@ -90,6 +90,7 @@ pub struct Ui {
     audience: Audience,
     out: Box<dyn Write>,
     err: Box<dyn Write>,
+    stdin_is_terminal: bool,
     stdout_is_terminal: bool,
     stderr_is_terminal: bool,
     columns: Option<usize>,
@@ -110,6 +111,7 @@ impl Ui {
             audience: world.map_or(Audience::NoTerminal, Audience::of),
             out: Box::new(BufWriter::new(out)),
             err: Box::new(err),
+            stdin_is_terminal: terminal.stdin,
             stdout_is_terminal: terminal.stdout,
             stderr_is_terminal: terminal.stderr,
             columns: terminal.columns.map(usize::from),
@@ -208,16 +210,29 @@ impl Ui {
 
     /// Starts showing progress of `what` (`adding skills`), of `total` things where that is known.
     pub fn progress(&mut self, what: &str, total: Option<u64>) -> Progress {
-        let seen = self.stderr_is_terminal
-            && !matches!(self.audience, Audience::Agent(_))
-            && self.manner.format == Format::Human
-            && self.manner.loudness >= Loudness::Normal;
-        if !seen {
+        if !self.is_progress_seen() {
             return Progress::silent();
         }
         let progress = Progress::on_stderr(what, total);
         self.working = Some(progress.bar());
         progress
+    }
+
+    /// Starts showing progress of `what` (`uploading`), of so many bytes.
+    pub fn transfer(&mut self, what: &str, total_bytes: u64) -> Progress {
+        if !self.is_progress_seen() {
+            return Progress::silent();
+        }
+        let progress = Progress::of_bytes(what, total_bytes);
+        self.working = Some(progress.bar());
+        progress
+    }
+
+    fn is_progress_seen(&self) -> bool {
+        self.stderr_is_terminal
+            && !matches!(self.audience, Audience::Agent(_))
+            && self.manner.format == Format::Human
+            && self.manner.loudness >= Loudness::Normal
     }
 
     /// Whether a question would be put to a person.
@@ -242,6 +257,12 @@ impl Ui {
     /// Asks for one of `choices`, returned by its index. The first is the one that `--yes` and `--dry-run` take.
     pub fn choose(&mut self, question: &str, choices: &[&str]) -> Result<usize, Stop> {
         ask::choose(self.manner.consent, self.audience, question, choices)
+    }
+
+    /// Asks for something that is not to be seen, at most so many bytes: typed without an echo, or the first line of
+    /// standard input where that is no terminal. Fails with a usage error where neither can be.
+    pub fn secret(&mut self, question: &str, most_bytes: u64) -> Result<String, Stop> {
+        ask::secret(self.audience, self.stdin_is_terminal, question, most_bytes)
     }
 
     /// Says why a command stopped and how the process ends.

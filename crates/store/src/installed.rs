@@ -261,6 +261,11 @@ impl InstallState {
         self.skills.insert(name, installed);
     }
 
+    /// Forgets what came from `source`: its skills are skills of this machine alone from now on.
+    pub fn forget(&mut self, source: &SourceName) {
+        self.skills.retain(|_, installed| installed.source != *source);
+    }
+
     /// Everything, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&SkillName, &Installed)> {
         self.skills.iter()

@@ -8,17 +8,20 @@ mod judge;
 pub mod disk;
 pub mod oracle;
 pub mod snapshot;
+pub mod page;
 pub mod skill;
 pub mod outcome;
 pub mod machine;
 pub mod race;
 pub mod web;
+pub mod postgres;
 pub mod strace;
 pub mod durability;
 pub mod crash;
 
 pub use machine::Machine;
 pub use outcome::{Outcome, Output};
+pub use postgres::Postgres;
 pub use skill::SkillBuilder;
 pub use snapshot::Snapshot;
 

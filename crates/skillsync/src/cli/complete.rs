@@ -63,6 +63,11 @@ pub fn targets() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| offer(current, target_ids))
 }
 
+/// Completes the name of a source in `config.toml`.
+pub fn sources() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| offer(current, source_names))
+}
+
 /// Completes the id of an agent that is known, also by the user's own `tools.toml`.
 pub fn tools() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| offer(current, tool_ids))
@@ -71,7 +76,12 @@ pub fn tools() -> ArgValueCompleter {
 /// Completes the key of a setting.
 pub fn settings() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
-        offer(current, |_| config::KEYS.iter().map(|key| (*key).to_owned()).collect())
+        offer(current, |store| {
+            let of_sources = source_names(store)
+                .into_iter()
+                .flat_map(|name| config::SOURCE_FIELDS.map(|field| format!("sources.{name}.{field}")));
+            config::KEYS.iter().map(|key| (*key).to_owned()).chain(of_sources).collect()
+        })
     })
 }
 
@@ -152,28 +162,37 @@ fn folders(folder: &Path) -> Vec<String> {
 }
 
 fn target_ids(store: &Path) -> Vec<String> {
+    values(&config_text(store), "targets", "id")
+}
+
+fn source_names(store: &Path) -> Vec<String> {
+    values(&config_text(store), "sources", "name")
+}
+
+fn config_text(store: &Path) -> String {
     let mut text = String::new();
     let read = fs::File::open(store.join("config.toml"))
         .and_then(|file| file.take(limits::CONFIG_BYTES).read_to_string(&mut text));
-    if read.is_ok() { ids(&text) } else { Vec::new() }
+    if read.is_ok() { text } else { String::new() }
 }
 
-/// The `id` of every `[[targets]]`, by line: a file that is being edited and does not parse still completes.
-fn ids(config: &str) -> Vec<String> {
-    let mut in_target = false;
-    let mut ids = Vec::new();
+/// The `key` of every block of `list`, by line: a file that is being edited and does not parse still completes.
+fn values(config: &str, list: &str, key: &str) -> Vec<String> {
+    let head = format!("[[{list}]]");
+    let mut is_inside = false;
+    let mut values = Vec::new();
     for line in config.lines().map(str::trim) {
         if line.starts_with('[') {
-            in_target = line.starts_with("[[targets]]");
-        } else if in_target && let Some(id) = id_of(line) {
-            ids.push(id);
+            is_inside = line.starts_with(&head);
+        } else if is_inside && let Some(value) = value_of(line, key) {
+            values.push(value);
         }
     }
-    ids
+    values
 }
 
-fn id_of(line: &str) -> Option<String> {
-    let value = line.strip_prefix("id")?.trim_start().strip_prefix('=')?.trim_start();
+fn value_of(line: &str, key: &str) -> Option<String> {
+    let value = line.strip_prefix(key)?.trim_start().strip_prefix('=')?.trim_start();
     let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
     let id = value[1..].split(quote).next()?;
     TargetId::parse(id).ok().map(String::from)
@@ -200,7 +219,9 @@ id = broken
 [observation]
 id = \"neither\"
 ";
-        assert_eq!(ids(config), ["codex", "claude-code"]);
+        assert_eq!(values(config, "targets", "id"), ["codex", "claude-code"]);
+        let config = "[[sources]]\nurl = \"https://a\"\nname = 'team' # ours\n[[targets]]\nname = \"x\"\n";
+        assert_eq!(values(config, "sources", "name"), ["team"]);
     }
 
     #[test]

@@ -51,6 +51,13 @@ pub(super) const TEMPLATE: &str = "\
   target       Choose the agent folders that sync links skills into
   sync         Bring every target up to date; check, preview, pull a project
 
+\x1b[1mHubs:\x1b[0m
+  source       Choose the hubs that skills come from
+  login        Store your key for a hub
+  logout       Delete your key for a hub
+  search       Search the hubs for skills
+  publish      Publish a skill on a hub
+
 \x1b[1mStore:\x1b[0m
   config       Read and change the settings
   verify       Check every stored byte against its digest

@@ -322,6 +322,13 @@ mod tests {
                   target       Choose the agent folders that sync links skills into
                   sync         Bring every target up to date; check, preview, pull a project
 
+                Hubs:
+                  source       Choose the hubs that skills come from
+                  login        Store your key for a hub
+                  logout       Delete your key for a hub
+                  search       Search the hubs for skills
+                  publish      Publish a skill on a hub
+
                 Store:
                   config       Read and change the settings
                   verify       Check every stored byte against its digest

@@ -52,7 +52,8 @@ pub enum Edit<'a> {
 
 /// Every setting with its effective value.
 pub fn list(store: &Store) -> Result<Settings, Error> {
-    let settings: Result<Vec<Setting>, Error> = KEYS.iter().map(|key| get(store, key)).collect();
+    let keys = KEYS.iter().map(|key| (*key).to_owned()).chain(store.config().source_keys());
+    let settings: Result<Vec<Setting>, Error> = keys.map(|key| get(store, &key)).collect();
     Ok(Settings { path: store.layout().config().display().to_string(), settings: settings? })
 }
 

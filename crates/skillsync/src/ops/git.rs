@@ -14,6 +14,7 @@ use skillsync_core::path::SkillPath;
 use skillsync_store::fs;
 use skillsync_store::meta::Upstream;
 
+pub use super::network::Network;
 use crate::world::World;
 use fault::explain;
 use program::{Failure, Git};
@@ -21,15 +22,6 @@ use program::{Failure, Git};
 pub use fault::Error;
 pub use program::Said;
 pub use source::{Error as AddressError, Source, Spot};
-
-/// Whether a network may be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Network {
-    /// It may.
-    Allowed,
-    /// `--offline`.
-    Off,
-}
 
 /// Files of a repository, in a folder.
 #[derive(Debug)]

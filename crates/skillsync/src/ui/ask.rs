@@ -1,6 +1,6 @@
 //! Questions to the person at the terminal: who may be asked, and what counts as the answer where nobody is.
 
-use std::io;
+use std::io::{self, BufRead as _, Read as _};
 #[cfg(unix)]
 use std::os::fd::{AsRawFd, RawFd};
 
@@ -115,6 +115,35 @@ pub(crate) fn choose(
         .interact_on_opt(&terminal())
         .map_err(output)?
         .ok_or(Stop::Declined)
+}
+
+/// Asks for something that is not to be seen: typed without an echo by a person, else one line of standard input, at most
+/// so many bytes. `--yes` is no answer to it.
+#[expect(clippy::disallowed_methods, reason = "questions are a part of the one door to the streams")]
+pub(crate) fn secret(
+    audience: Audience,
+    stdin_is_terminal: bool,
+    question: &str,
+    most_bytes: u64,
+) -> Result<String, Stop> {
+    if audience == Audience::Person {
+        let terminal = terminal();
+        let asked = terminal.write_str(&format!("{}: ", text::clean(question)));
+        return match asked.and_then(|()| terminal.read_secure_line()) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(Stop::Declined),
+            Err(error) => Err(Stop::Output(error)),
+            Ok(line) => Ok(line),
+        };
+    }
+    if stdin_is_terminal {
+        return Err(Stop::usage(
+            format!("nobody is asked here: {question}"),
+            "give it on standard input, with `<FILE` or a pipe",
+        ));
+    }
+    let mut line = String::new();
+    io::stdin().lock().take(most_bytes).read_line(&mut line).map_err(Stop::Output)?;
+    Ok(line)
 }
 
 fn must_ask(consent: Consent, audience: Audience, question: &str) -> Result<bool, Stop> {

@@ -48,6 +48,7 @@ impl Ui {
             audience: Audience::NoTerminal,
             out: Box::new(AutoStream::never(Box::new(out.clone()) as Box<dyn Write>)),
             err: Box::new(AutoStream::never(Box::new(err.clone()) as Box<dyn Write>)),
+            stdin_is_terminal: false,
             stdout_is_terminal: false,
             stderr_is_terminal: false,
             columns: None,

@@ -28,8 +28,17 @@ impl Progress {
 
     /// Progress that appears on stderr once the work has lasted a second.
     pub(crate) fn on_stderr(what: &str, total: Option<u64>) -> Progress {
+        Self::styled(what, total, style(total))
+    }
+
+    /// Progress of a transfer of so many bytes.
+    pub(crate) fn of_bytes(what: &str, total_bytes: u64) -> Progress {
+        Self::styled(what, Some(total_bytes), style_of(BYTES))
+    }
+
+    fn styled(what: &str, total: Option<u64>, style: ProgressStyle) -> Progress {
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
-        bar.set_style(style(total));
+        bar.set_style(style);
         bar.set_prefix(text::one_line(what).into_owned());
         let (stop, stopped) = mpsc::channel();
         let late = bar.clone();
@@ -50,6 +59,11 @@ impl Progress {
     /// One more is done.
     pub fn step(&self) {
         self.bar.inc(1);
+    }
+
+    /// So many more are done.
+    pub fn add(&self, count: u64) {
+        self.bar.inc(count);
     }
 
     /// So many are done, of so many: for work that learns its size on the way.
@@ -79,10 +93,14 @@ impl Drop for Progress {
 }
 
 const COUNTED: &str = "{spinner} {prefix} {pos} of {len}, {eta} left {wide_msg}";
+const BYTES: &str = "{spinner} {prefix} {bytes} of {total_bytes}, {eta} left {wide_msg}";
 const UNCOUNTED: &str = "{spinner} {prefix} {pos}, {elapsed} {wide_msg}";
 
 fn style(total: Option<u64>) -> ProgressStyle {
-    let template = if total.is_some() { COUNTED } else { UNCOUNTED };
+    style_of(if total.is_some() { COUNTED } else { UNCOUNTED })
+}
+
+fn style_of(template: &str) -> ProgressStyle {
     // A test holds both templates well formed; if one were not, a bare spinner is better than a panic.
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
@@ -105,8 +123,8 @@ mod tests {
     }
 
     #[test]
-    fn both_lines_are_well_formed() {
-        for template in [COUNTED, UNCOUNTED] {
+    fn every_line_is_well_formed() {
+        for template in [COUNTED, BYTES, UNCOUNTED] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

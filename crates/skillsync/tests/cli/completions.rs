@@ -2,6 +2,7 @@
 
 use skillsync_testkit::Machine;
 
+use crate::hubs::ROOT;
 use crate::stocked::{commit, stocked};
 
 /// The words that are offered for the last of `words`.
@@ -17,9 +18,10 @@ fn offered(machine: &Machine, words: &[&str]) -> Vec<String> {
 fn what_can_be_typed_is_offered() {
     let machine = stocked();
     commit(&machine, "First", "Second");
-    let cases: [(&[&str], &[&str]); 12] = [
+    machine.run(&["source", "add", "https://hub.example", "--name", "team", "--root", ROOT]).ok();
+    let cases: [(&[&str], &[&str]); 17] = [
         (&["r"], &["remove", "rm", "rollback"]),
-        (&["l"], &["list", "log", "ls"]),
+        (&["l"], &["list", "log", "login", "logout", "ls"]),
         (&["target", "l"], &["list", "ls"]),
         (&["rm", "p"], &["pdf"]),
         (&["info", "p"], &["pdf"]),
@@ -29,6 +31,11 @@ fn what_can_be_typed_is_offered() {
         (&["show", "pdf", "--level", "3", "r"], &["references/forms.md"]),
         (&["config", "set", "skillsync."], &["skillsync.without"]),
         (&["target", "add", "--tool", "claude-c"], &["claude-code"]),
+        (&["source", "trust", "t"], &["team"]),
+        (&["source", "rm", "te"], &["team"]),
+        (&["login", "t"], &["team"]),
+        (&["publish", "pdf", "--source", "t"], &["team"]),
+        (&["config", "set", "sources.team.a"], &["sources.team.apply"]),
         (&["add", "x.md", "--type", ""], &["agent", "command"]),
     ];
     for (words, expected) in cases {

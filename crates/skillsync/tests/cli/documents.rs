@@ -1,52 +1,11 @@
 //! The JSON of every command has the keys that its page names, and no other.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
-
-use serde_json::Value;
+use skillsync_testkit::page::{documented, keys};
 use skillsync_testkit::{Machine, Output, SkillBuilder};
 
 use crate::holding::{holding, machine};
+use crate::hubs::{KEY, ROOT};
 use crate::stocked::only_plans;
-
-/// The top-level keys that the page names for a command: of its paragraph `JSON:`, or `JSON of FORM:`.
-fn documented(command: &str, form: &str) -> BTreeSet<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/commands.md");
-    let page = fs::read_to_string(&path).unwrap_or_default();
-    let section = page.split("\n### ").find(|section| section.lines().next() == Some(command));
-    let section = section.unwrap_or_else(|| panic!("the page has no section {command}"));
-    let head = if form.is_empty() { "\nJSON:".to_owned() } else { format!("\nJSON of {form}:") };
-    let text = section.split(&head).nth(1).unwrap_or_else(|| panic!("{command}: no `{}`", head.trim()));
-    let text = text.split("\n\n").next().unwrap_or_default();
-    first_names(text)
-}
-
-/// The words in backticks of the first sentence that stand in no brackets.
-fn first_names(text: &str) -> BTreeSet<String> {
-    let (mut depth, mut names) = (0, BTreeSet::new());
-    for (index, part) in text.split('`').enumerate() {
-        if index % 2 == 1 {
-            if depth == 0 {
-                names.insert(part.to_owned());
-            }
-            continue;
-        }
-        for c in part.chars() {
-            match c {
-                '(' => depth += 1,
-                ')' => depth -= 1,
-                '.' if depth == 0 => return names,
-                _ => {}
-            }
-        }
-    }
-    names
-}
-
-fn keys(document: &Value) -> BTreeSet<String> {
-    document.as_object().map(|object| object.keys().cloned().collect()).unwrap_or_default()
-}
 
 /// Runs the command and compares the keys of its document with the page.
 #[track_caller]
@@ -178,7 +137,19 @@ fn a_conflict_has_the_keys_of_its_page() {
 }
 
 #[test]
-fn a_page_is_read_to_the_end_of_its_first_sentence() {
-    let names = first_names(" `a`, `b` (`c`: `d`. `e`), `f`. `g` is a path.");
-    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["a", "b", "f"]);
+fn every_document_about_a_hub_has_the_keys_of_its_page() {
+    let m = holding(&["pdf"]);
+    let add = ["source", "add", "http://127.0.0.1:1", "--name", "team", "--root", ROOT];
+    changes(&m, "source", "`add`", &add);
+    for (form, args) in [("`list`", &["source", "list"][..]), ("`trust`", &["source", "trust", "team"])] {
+        check(&m, "source", form, args);
+    }
+    let login = m.command(&["login", "team", "--offline", "--json"]).stdin(KEY).run().ok();
+    assert_eq!(keys(&login.json()), documented("login", ""));
+    check(&m, "publish", "the plan", &["publish", "pdf", "-n"]);
+    m.run(&["source", "add", "http://127.0.0.1:2", "--name", "lab", "--root", ROOT]).ok();
+    let searched = m.run(&["search", "pdf", "--json"]).fails(7);
+    assert_eq!(keys(&searched.json()), documented("search", ""));
+    changes(&m, "logout", "", &["logout", "team"]);
+    changes(&m, "source", "`remove`", &["source", "remove", "team", "--yes"]);
 }

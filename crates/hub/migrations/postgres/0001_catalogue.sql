@@ -1,0 +1,132 @@
+-- Everything the hub knows, apart from blobs. The same tables and columns as in ../sqlite, which a test compares.
+-- Times are milliseconds since 1970 in UTC; digests are their 32 bytes; JSON is text. Texts compare by their bytes.
+
+create table accounts (
+    name text collate "C" not null primary key,
+    tier bigint not null, -- 0 free, 1 pro, 2 operator: an account may have what is of its tier or below
+    created_at bigint not null
+);
+
+create table keys (
+    id text collate "C" not null primary key,
+    account text collate "C" not null references accounts (name),
+    secret_sha256 bytea not null,
+    label text not null,
+    scopes text not null, -- separated by spaces
+    created_at bigint not null,
+    expires_at bigint,
+    revoked_at bigint,
+    last_used_at bigint
+);
+create index keys_by_account on keys (account, created_at desc, id);
+
+-- One row. `generation` grows with every change that can change what some caller may have, `warnings` with every
+-- change of what must not be used.
+create table catalogue (
+    id bigint not null primary key check (id = 1),
+    generation bigint not null,
+    warnings bigint not null
+);
+insert into catalogue (id, generation, warnings) values (1, 1, 1);
+
+create table skills (
+    id bigint not null generated always as identity primary key, -- for the search alone; everything else names a skill by its slug
+    slug text collate "C" not null unique,
+    owner text collate "C" not null references accounts (name),
+    title text not null,
+    description text not null,
+    category text not null,
+    visibility text not null check (visibility in ('public', 'private')),
+    tier bigint not null,
+    last_seq bigint not null, -- the newest release
+    head_seq bigint, -- the newest release that is not yanked
+    floor_seq bigint, -- no release below it may be used
+    deprecated text,
+    replaced_by text,
+    quality_score double precision not null default 0,
+    installs bigint not null default 0,
+    popularity double precision not null default 0, -- quality_score + ln(1 + installs)
+    verified_at bigint not null,
+    created_at bigint not null,
+    updated_at bigint not null
+);
+-- What one caller may have is found here, however much else there is: its own, and the public ones of each tier.
+create index skills_by_owner on skills (owner, slug) where head_seq is not null;
+create index skills_public on skills (tier, slug) where visibility = 'public' and head_seq is not null;
+create index skills_popular on skills (tier, popularity desc, updated_at desc, slug)
+    where visibility = 'public' and head_seq is not null;
+create index skills_floors on skills (slug) where floor_seq is not null;
+
+create table releases (
+    slug text collate "C" not null references skills (slug),
+    seq bigint not null,
+    version text not null,
+    content_hash bytea not null,
+    tarball_sha256 bytea not null,
+    size_bytes bigint not null,
+    unpacked_bytes bigint not null,
+    files bigint not null,
+    release_sha256 bytea not null unique,
+    release_size bigint not null,
+    signature text not null,
+    published_at bigint not null,
+    yanked_at bigint,
+    yank_reason text,
+    revoked boolean not null default false,
+    changelog text not null,
+    files_json text not null, -- last, since it may be long and is seldom read
+    primary key (slug, seq),
+    unique (slug, version)
+);
+create index releases_by_tarball on releases (tarball_sha256, slug);
+create index releases_revoked on releases (slug, seq) where revoked;
+
+create table installs (
+    key_id text collate "C" not null references keys (id),
+    slug text collate "C" not null references skills (slug),
+    installed_at bigint not null,
+    primary key (key_id, slug)
+);
+
+create table roots (
+    version bigint not null primary key,
+    envelope bytea not null
+);
+
+create table advisories (
+    version bigint not null primary key,
+    warnings bigint not null, -- the state of the catalogue's `warnings` that they say
+    expires_at bigint not null,
+    sha256 bytea not null,
+    envelope bytea not null
+);
+
+-- The newest manifest of each audience.
+create table manifests (
+    audience text collate "C" not null primary key,
+    epoch bigint not null,
+    version bigint not null,
+    generation bigint not null, -- the catalogue's generation that it is true of; 0 once it is out of date otherwise
+    issued_at bigint not null,
+    expires_at bigint not null,
+    sha256 bytea not null,
+    envelope bytea not null
+);
+
+create table states (
+    key_id text collate "C" not null primary key references keys (id),
+    reported_at bigint not null,
+    skills_json text not null
+);
+
+-- The words of each skill. Stems as in English and no word left out, which is what the SQLite side does.
+create text search dictionary skill_stem (template = snowball, language = english);
+create text search configuration skill_words (copy = simple);
+alter text search configuration skill_words
+    alter mapping for asciiword, word, numword, hword, numhword, asciihword, hword_part, hword_asciipart, hword_numpart
+    with skill_stem;
+create table skill_search (
+    id bigint not null primary key references skills (id),
+    words tsvector not null
+);
+create index skill_search_words on skill_search using gin (words);

@@ -1,0 +1,130 @@
+//! The newest manifest of each audience, so that several hubs give the same bytes for the same version.
+
+use jiff::Timestamp;
+use skillsync_core::digest::EnvelopeDigest;
+use skillsync_wire::text::Audience;
+
+use super::engine::{on, writing};
+use super::record::{self, int, ms};
+use super::{Db, Error};
+
+/// Which manifest a row is, and of which state of the catalogue it is known to be true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// The version of the manifest.
+    pub version: u64,
+    /// The generation of the catalogue; 0 once the key installed something since.
+    pub generation: u64,
+}
+
+/// A signed manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestRow {
+    /// To whom it speaks.
+    pub audience: Audience,
+    /// The epoch of the manifest role.
+    pub epoch: u64,
+    /// Which manifest, and of which generation it is true.
+    pub stamp: Stamp,
+    /// When it was made.
+    pub issued_at: Timestamp,
+    /// Until when it holds.
+    pub expires_at: Timestamp,
+    /// The digest of its envelope.
+    pub sha256: EnvelopeDigest,
+    /// Its envelope.
+    pub envelope: Vec<u8>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Raw {
+    epoch: i64,
+    version: i64,
+    generation: i64,
+    issued_at: i64,
+    expires_at: i64,
+    sha256: Vec<u8>,
+    envelope: Vec<u8>,
+}
+
+impl Db {
+    /// The newest manifest of an audience.
+    pub async fn manifest(&self, audience: &Audience) -> Result<Option<ManifestRow>, Error> {
+        let raw: Option<Raw> = on!(self, |conn| {
+            let row = sqlx::query_as(
+                "select epoch, version, generation, issued_at, expires_at, sha256, envelope from manifests \
+                 where audience = $1",
+            )
+            .bind(audience.as_str())
+            .fetch_optional(&mut *conn)
+            .await?;
+            Ok::<_, Error>(row)
+        })?;
+        let Some(raw) = raw else { return Ok(None) };
+        Ok(Some(ManifestRow {
+            audience: audience.clone(),
+            epoch: record::count("epoch", raw.epoch)?,
+            stamp: Stamp {
+                version: record::count("version", raw.version)?,
+                generation: record::count("generation", raw.generation)?,
+            },
+            issued_at: record::moment("issued_at", raw.issued_at)?,
+            expires_at: record::moment("expires_at", raw.expires_at)?,
+            sha256: record::envelope(raw.sha256)?,
+            envelope: raw.envelope,
+        }))
+    }
+
+    /// Stores a new manifest in the place of the one with the stamp `expected`, or as the first where none is. False, and
+    /// nothing done, when there is another one by now or the stamp moved: read again, what it is made of too.
+    pub async fn put_manifest(&self, expected: Option<Stamp>, row: &ManifestRow) -> Result<bool, Error> {
+        writing!(self, |conn| {
+            let query = match expected {
+                None => {
+                    "insert into manifests (audience, epoch, version, generation, issued_at, expires_at, sha256, envelope) \
+                     values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing"
+                }
+                Some(_) => {
+                    "update manifests set epoch = $2, version = $3, generation = $4, issued_at = $5, expires_at = $6, \
+                     sha256 = $7, envelope = $8 where audience = $1 and version = $9 and generation = $10"
+                }
+            };
+            let query = sqlx::query(query)
+                .bind(row.audience.as_str())
+                .bind(int(row.epoch))
+                .bind(int(row.stamp.version))
+                .bind(int(row.stamp.generation))
+                .bind(ms(row.issued_at))
+                .bind(ms(row.expires_at))
+                .bind(&row.sha256.as_bytes()[..])
+                .bind(&row.envelope[..]);
+            let query = match expected {
+                None => query,
+                Some(stamp) => query.bind(int(stamp.version)).bind(int(stamp.generation)),
+            };
+            Ok::<_, Error>(query.execute(&mut *conn).await?.rows_affected() == 1)
+        })
+    }
+
+    /// Notes that the manifest with the stamp `expected` is true of `generation`, too. False, and nothing done, when there is
+    /// another one by now or the stamp moved.
+    pub async fn restamp_manifest(
+        &self,
+        audience: &Audience,
+        expected: Stamp,
+        generation: u64,
+    ) -> Result<bool, Error> {
+        writing!(self, |conn| {
+            let done = sqlx::query(
+                "update manifests set generation = $4 where audience = $1 and version = $2 and generation = $3",
+            )
+            .bind(audience.as_str())
+            .bind(int(expected.version))
+            .bind(int(expected.generation))
+            .bind(int(generation))
+            .execute(&mut *conn)
+            .await?;
+            Ok::<_, Error>(done.rows_affected() == 1)
+        })
+    }
+}

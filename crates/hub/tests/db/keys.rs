@@ -1,0 +1,115 @@
+//! Accounts, keys, and the one query of a poll.
+
+use skillsync_hub::db::{By, Error, ManifestRow, Page, Stamp};
+
+use super::*;
+
+#[test]
+fn an_account_keeps_its_tier_until_it_is_set() {
+    on_both(|db| async move {
+        let acme = account("acme");
+        assert_eq!(db.account(&acme).await.unwrap(), None);
+        assert!(!db.set_tier(&acme, Tier::Pro).await.unwrap());
+        let made = db.ensure_account(&acme, Tier::Pro, at(1)).await.unwrap();
+        assert_eq!((made.name.as_str(), made.tier, made.created_at), ("acme", Tier::Pro, at(1)));
+        assert_eq!(db.ensure_account(&acme, Tier::Free, at(2)).await.unwrap(), made);
+        let before = db.generation().await.unwrap();
+        assert!(db.set_tier(&acme, Tier::Pro).await.unwrap());
+        assert_eq!(db.generation().await.unwrap(), before, "nothing changed");
+        assert!(db.set_tier(&acme, Tier::Operator).await.unwrap());
+        assert_eq!(db.account(&acme).await.unwrap().unwrap().tier, Tier::Operator);
+        assert_eq!(db.generation().await.unwrap(), before + 1);
+    });
+}
+
+#[test]
+fn a_key_reads_back_and_is_revoked_by_its_account_alone() {
+    on_both(|db| async move {
+        accounts(&db, &["acme", "other"]).await;
+        let row = KeyRow {
+            secret_sha256: [9; 32],
+            scopes: "read publish:pdf".to_owned(),
+            expires_at: Some(at(90)),
+            ..key("k1", "acme")
+        };
+        assert!(db.insert_key(&row).await.unwrap());
+        assert!(!db.insert_key(&key("k1", "other")).await.unwrap(), "an id is of one key");
+        let unknown = db.insert_key(&key("k2", "nobody")).await.unwrap_err();
+        assert!(matches!(unknown, Error::AccountUnknown { .. }), "{unknown:?}");
+        let caller = db.key("k1").await.unwrap().unwrap();
+        assert_eq!((&caller.key, caller.tier), (&row, Tier::Free));
+        assert_eq!(db.key("absent").await.unwrap(), None);
+        assert!(!format!("{caller:?}").contains("9, 9"), "{caller:?}");
+
+        assert!(!db.revoke_key(By::Account(&account("other")), "k1", at(5)).await.unwrap());
+        assert_eq!(db.key("k1").await.unwrap().unwrap().key.revoked_at, None);
+        assert!(db.revoke_key(By::Account(&account("acme")), "k1", at(6)).await.unwrap());
+        assert!(db.revoke_key(By::Admin, "k1", at(7)).await.unwrap());
+        assert_eq!(db.key("k1").await.unwrap().unwrap().key.revoked_at, Some(at(6)), "as of the first time");
+        assert!(!db.revoke_key(By::Admin, "absent", at(7)).await.unwrap());
+    });
+}
+
+#[test]
+fn keys_are_listed_newest_first_page_by_page() {
+    on_both(|db| async move {
+        accounts(&db, &["acme", "other"]).await;
+        for n in 0..5 {
+            let row = KeyRow { created_at: at(n), ..key(&format!("k{n}"), "acme") };
+            assert!(db.insert_key(&row).await.unwrap());
+        }
+        db.insert_key(&key("x", "other")).await.unwrap();
+        let mut ids = Vec::new();
+        for page in 1..=4 {
+            let keys = db.keys_of(&account("acme"), Page::of(page, 2)).await.unwrap();
+            ids.push(keys.into_iter().map(|k| k.id).collect::<Vec<_>>().join(" "));
+        }
+        assert_eq!(ids, ["k4 k3", "k2 k1", "k0", ""]);
+        assert_eq!((Page::of(0, 0), Page::of(1, 1_000_000)), (Page::of(1, 1), Page::of(1, 100)));
+    });
+}
+
+#[test]
+fn the_use_of_a_key_is_noted_at_most_once_a_minute() {
+    on_both(|db| async move {
+        accounts(&db, &["acme"]).await;
+        db.insert_key(&key("k1", "acme")).await.unwrap();
+        for (now, noted) in [(10, 10), (30, 10), (69, 10), (70, 70), (20, 70), (131, 131)] {
+            db.touch_key("k1", at(now)).await.unwrap();
+            let row = db.key("k1").await.unwrap().unwrap().key;
+            assert_eq!(row.last_used_at, Some(at(noted)), "touched at {now}");
+            assert!(row.is_touched(at(noted + 59)) && !row.is_touched(at(noted + 60)));
+        }
+        db.touch_key("absent", at(1)).await.unwrap();
+    });
+}
+
+#[test]
+fn one_query_tells_a_poll_all_it_needs() {
+    on_both(|db| async move {
+        accounts(&db, &["acme"]).await;
+        db.set_tier(&account("acme"), Tier::Pro).await.unwrap();
+        db.insert_key(&key("k1", "acme")).await.unwrap();
+        let aud = audience("k1");
+        assert_eq!(db.request_context("absent", &audience("absent")).await.unwrap(), None);
+        let context = db.request_context("k1", &aud).await.unwrap().unwrap();
+        assert_eq!((&*context.caller.key.id, context.caller.tier, context.manifest), ("k1", Tier::Pro, None));
+        assert_eq!(context.generation, db.generation().await.unwrap());
+        let stamp = Stamp { version: 4, generation: context.generation };
+        let row = ManifestRow {
+            audience: aud.clone(),
+            epoch: 1,
+            stamp,
+            issued_at: at(0),
+            expires_at: at(9),
+            sha256: EnvelopeDigest::of(b"m"),
+            envelope: b"m".to_vec(),
+        };
+        assert!(db.put_manifest(None, &row).await.unwrap());
+        done(db.publish(&release("pdf", "acme", 1)).await.unwrap());
+        db.revoke_key(By::Admin, "k1", at(3)).await.unwrap();
+        let context = db.request_context("k1", &aud).await.unwrap().unwrap();
+        assert_eq!((context.manifest, context.generation), (Some(stamp), stamp.generation + 1));
+        assert_eq!(context.caller.key.revoked_at, Some(at(3)), "in force at once");
+    });
+}
