@@ -24,8 +24,6 @@ pub const ANSWER_BYTES: u64 = 4 * 1024 * 1024;
 pub const ADDRESS_BYTES: usize = 2048;
 /// Requests at one time.
 pub const PARALLEL: usize = 8;
-/// Largest file with a key: a key has 72 characters.
-pub const KEY_FILE_BYTES: u64 = 1024;
 /// How often a source is asked where nobody says otherwise (checklist L6).
 pub const POLL_EVERY: Duration = Duration::from_secs(15 * 60);
 /// Longest pause that failures of a hub lead to.

@@ -33,6 +33,11 @@ impl Ask {
         }
     }
 
+    /// Whether this skill was named to be kept up again, though it was held.
+    pub(crate) fn releases(&self, slug: &SkillName) -> bool {
+        self.names(slug) && !matches!(self, Ask::Install(_, Some(_)))
+    }
+
     fn installs(&self, slug: &SkillName) -> bool {
         matches!(self, Ask::Install(name, _) if name == slug)
     }
@@ -159,9 +164,12 @@ impl About<'_> {
         {
             return None;
         }
+        let is_absent = here.local == Local::Absent;
         match here.installed {
+            // It was never here.
+            Some(installed) if is_absent && installed.state == Standing::Pending => self.unknown(here),
             Some(installed) if installed.source == self.config.name => self.known(here, installed),
-            Some(other) if other.state != Standing::Removed || here.local != Local::Absent => {
+            Some(other) if !is_absent || other.state != Standing::Removed => {
                 let is_wanted = is_named || (self.config.skills == Wanted::All && self.entry.is_some());
                 is_wanted.then(|| Step::Refuse(Refusal::Other(other.source.clone())))
             }
@@ -192,7 +200,7 @@ impl About<'_> {
 
     /// A skill that came from this source.
     fn known(&self, here: &Here<'_>, installed: &Installed) -> Option<Step> {
-        let was_removed = installed.state == Standing::Removed;
+        let was_removed = matches!(installed.state, Standing::Removed | Standing::Pending);
         let is_here = match here.local {
             Local::Present { source, state } => source == Source::Hub && state != State::PendingRemove,
             Local::Absent => false,
@@ -215,7 +223,7 @@ impl About<'_> {
         let Some(entry) = self.entry else {
             return Some(Step::Unlisted(self.why_removed.map(str::to_owned)));
         };
-        // The mark of `rm` was taken back: what is here is to be noted again.
+        // It came, or the mark of `rm` was taken back, and that was not noted.
         if was_removed && !self.only_names() {
             return Some(Step::Update);
         }

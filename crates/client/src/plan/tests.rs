@@ -52,7 +52,9 @@ fn installed(seq: u64) -> Installed {
         tree: TreeId::of(b""),
         tarball: ArchiveDigest::of(b""),
     };
-    Installed::new(SourceName::parse("team").unwrap(), release, "2026-11-20T09:30:00Z".to_owned())
+    let at = "2026-11-20T09:30:00Z".to_owned();
+    let installed = Installed::new(SourceName::parse("team").unwrap(), release, at);
+    Installed { state: Standing::Installed, ..installed }
 }
 
 fn config() -> SourceConfig {
@@ -168,9 +170,19 @@ fn what_was_removed_comes_back_by_install_alone() {
         case.held(|i| i.state = Standing::Removed)
             .check("removed", [None, None, None, refuse(), add(), add()]);
     }
+    let pending = |local, wanted| {
+        let case = Case::new().held(|i| i.state = Standing::Pending);
+        case.with(|c| (c.local, c.config.skills) = (local, wanted))
+    };
+    let killed = [None, None, None, refuse(), add(), add()];
+    pending(ABSENT, Wanted::Chosen).check("killed before it came", killed);
+    let (up, available) = (|| Some(Step::Update), || Some(Step::Available));
+    let killed = [add(), available(), add(), refuse(), add(), add()];
+    pending(ABSENT, Wanted::All).check("killed before it came, all wanted", killed);
+    let killed = [up(), available(), up(), up(), up(), up()];
+    pending(HUB, Wanted::Chosen).check("killed before it was noted", killed);
     let back = Case::new().held(|i| i.state = Standing::Removed);
-    let (up, available) = (|| Some(Step::Update), Some(Step::Available));
-    back.check("its mark was taken back", [up(), available, up(), up(), up(), up()]);
+    back.check("its mark was taken back", [up(), available(), up(), up(), up(), up()]);
 }
 
 #[test]
