@@ -17,7 +17,7 @@ pub enum Error {
     #[error(transparent)]
     Fetch(#[from] fetch::Error),
     /// The hub says no.
-    #[error("{host} says: {}", .problem.as_ref().map_or("nothing but a status", |p| &p.message))]
+    #[error("{host} says: {}", said(.problem.as_ref()))]
     Refused {
         /// The host.
         host: String,
@@ -37,6 +37,11 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+}
+
+/// The hub's words with its own code, by which a person finds more of them.
+fn said(problem: Option<&Problem>) -> String {
+    problem.map_or("nothing but a status".to_owned(), |p| format!("{} ({})", p.message, p.code))
 }
 
 impl Error {
@@ -102,10 +107,11 @@ impl Fault for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Error::Fetch(e) => e.hint(),
+            // The hub's own hint is for who writes a client.
+            Error::Refused { status: 401, .. } => Some("`skillsync login` stores a new key".to_owned()),
             Error::Refused { problem: Some(Problem { hint: Some(hint), .. }), .. } => {
                 Some(format!("the hub says: {hint}"))
             }
-            Error::Refused { status: 401, .. } => Some("`skillsync login` stores a new key".to_owned()),
             Error::Refused { retry_after_s: Some(seconds), .. } => {
                 Some(format!("try again in {seconds} seconds"))
             }
@@ -275,7 +281,7 @@ mod tests {
         }
         let body = r#"{"error":{"code":"gone","message":"a\u001b[31mb","hint":"do \u0007x"}}"#;
         let error = Error::refused("h", &reply(404, body));
-        assert_eq!(error.to_string(), "h says: a[31mb");
+        assert_eq!(error.to_string(), "h says: a[31mb (gone)");
         assert_eq!((error.hub_code(), error.hint().as_deref()), (Some("gone"), Some("the hub says: do x")));
     }
 }

@@ -17,3 +17,4 @@ pub mod delivery;
 pub mod pull;
 pub mod catalogue;
 pub mod publish;
+pub mod site;

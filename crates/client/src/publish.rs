@@ -124,6 +124,8 @@ pub struct Parcel {
     pub packed: Packed,
     /// Its files with their sizes, in bytes, sorted by path.
     pub files: Vec<(SkillPath, u64)>,
+    /// What was packed.
+    pub payload: Payload,
 }
 
 /// Packs the newest committed version of `name`. Fails where something in it looks like a secret: what is published
@@ -150,7 +152,7 @@ pub fn pack(store: &Store, name: &SkillName) -> Result<Parcel, Error> {
     let packed = archive::pack(payload.tree(), bytes_of)
         .map_err(|source| Error::Pack { name: name.clone(), source })?;
     let files = payload.tree().files().map(|(path, file)| (path.clone(), file.size_bytes)).collect();
-    Ok(Parcel { name: name.clone(), number: meta.head().number, packed, files })
+    Ok(Parcel { name: name.clone(), number: meta.head().number, packed, files, payload })
 }
 
 /// The upload of a parcel.

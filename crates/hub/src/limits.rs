@@ -38,3 +38,59 @@ pub const BUCKET_ANSWER: Duration = Duration::from_secs(30);
 pub const BUCKET_RETRIES: usize = 2;
 /// How long a request to a bucket is tried again.
 pub const BUCKET_RETRY: Duration = Duration::from_secs(10);
+
+/// Largest JSON body: five thousand installed skills with their hashes have 900 KiB.
+pub const JSON_BYTES: usize = 1024 * 1024;
+/// Largest announcement of an upload: a change log, and little else.
+pub const ANNOUNCEMENT_BYTES: usize = 64 * 1024;
+/// What the parts of an upload may cost in boundaries and headers beside what they hold.
+pub const MULTIPART_BYTES: usize = 16 * 1024;
+/// Largest request head, and the read buffer of a connection.
+pub const HEADER_BYTES: usize = 16 * 1024;
+/// Longest query of an address: a search, or a signature.
+pub const QUERY_BYTES: usize = 512;
+/// Deepest page of a search: beyond it nobody reads, and the database counts along.
+pub const PAGE_MOST: u32 = 1_000;
+/// Longest change log, in bytes.
+pub const CHANGELOG_BYTES: usize = 16 * 1024;
+/// Longest label of a key, category, or reason, in bytes.
+pub const LABEL_BYTES: usize = 128;
+/// Most scopes of one key.
+pub const SCOPES: usize = 32;
+/// Most keys of one account that are neither revoked nor expired.
+pub const KEYS: usize = 1_000;
+
+/// How long a request may take, its body included.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long an upload may take.
+pub const UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a body may pause: slower than this is somebody who holds a place.
+pub const BODY_PAUSE: Duration = Duration::from_secs(10);
+/// How long the head of a request may take, and how long a connection may idle.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a peer may take nothing of what it is sent.
+pub const WRITE_PAUSE: Duration = Duration::from_secs(30);
+/// How long requests in progress may take once the hub was told to stop.
+pub const DRAIN: Duration = Duration::from_secs(10);
+/// What somebody is told to wait who was turned away, in seconds.
+pub const RETRY_AFTER_S: u64 = 5;
+
+/// Most open connections: each costs a socket and two buffers.
+pub const CONNECTIONS: usize = 8_192;
+/// Most requests at work at once; more are turned away, not queued.
+pub const IN_FLIGHT: usize = 512;
+/// Most uploads at once: each may hold an archive and what is in it, 120 MiB.
+pub const UPLOADS: usize = 4;
+
+/// How long a signed address holds, in seconds.
+pub const SIGNED_URL_S: u64 = 10 * 60;
+/// How long a root holds, in seconds.
+pub const ROOT_TTL_S: u64 = 365 * 24 * 60 * 60;
+/// How long a key holds that may publish, if its maker does not say, in seconds.
+pub const PUBLISH_KEY_TTL_S: u64 = 90 * 24 * 60 * 60;
+/// Most signed manifests kept in memory: the largest has 4 MiB, most have a few KiB.
+pub const CACHED_MANIFESTS: usize = 10_000;
+/// Most bytes of signed manifests kept in memory.
+pub const CACHED_MANIFEST_BYTES: usize = 256 * 1024 * 1024;
+/// How often somebody tries again who lost a race in the database.
+pub const RACE_TRIES: usize = 8;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use semver::Version;
 use skillsync_core::digest::{ArchiveDigest, ContentHash, EnvelopeDigest};
 use skillsync_core::name::SkillName;
-use skillsync_hub::db::{Db, KeyRow, NewRelease, Published, Role};
+use skillsync_hub::db::{Db, KeyRow, NewRelease, Published, Role, Viewer};
 use skillsync_testkit::Postgres;
 use skillsync_wire::api::skill::{Tier, Visibility};
 use skillsync_wire::text::{Audience, Owner};
@@ -17,6 +17,18 @@ use skillsync_wire::text::{Audience, Owner};
 mod catalogue;
 #[path = "db/keys.rs"]
 mod keys;
+#[path = "db/listing.rs"]
+mod listing;
+#[path = "db/documents.rs"]
+mod documents;
+#[path = "db/search.rs"]
+mod search;
+#[path = "db/races.rs"]
+mod races;
+#[path = "db/tables.rs"]
+mod tables;
+#[path = "db/cut.rs"]
+mod cut;
 
 /// Runs a case on an empty database of each engine.
 fn on_both<F: Future<Output = ()>>(case: impl Fn(Db) -> F) {
@@ -27,7 +39,7 @@ fn on_both<F: Future<Output = ()>>(case: impl Fn(Db) -> F) {
     }
     if let Some(cluster) = Postgres::shared() {
         let _named = Named("PostgreSQL");
-        run(&cluster.database(), &case);
+        run(&cluster.database().url(), &case);
     }
 }
 
@@ -113,6 +125,11 @@ fn key(id: &str, owner: &str) -> KeyRow {
         revoked_at: None,
         last_used_at: None,
     }
+}
+
+/// One who looks: the key `key_id` of an account of this tier.
+fn viewer<'a>(account: &'a Owner, tier: Tier, key_id: &'a str) -> Viewer<'a> {
+    Viewer { account, tier, key_id }
 }
 
 async fn accounts(db: &Db, names: &[&str]) {

@@ -92,6 +92,10 @@ pub enum Error {
     #[error(transparent)]
     Git(#[from] git::Error),
     #[error(transparent)]
+    Site(#[from] skillsync_client::site::Error),
+    #[error(transparent)]
+    Index(#[from] skillsync_client::site::IndexError),
+    #[error(transparent)]
     Installed(#[from] installed::Error),
     #[error(transparent)]
     Source(#[from] sources::Error),
@@ -154,6 +158,8 @@ impl Error {
             Error::Fs(e) => e,
             Error::Name(e) => e,
             Error::Git(e) => e,
+            Error::Site(e) => e,
+            Error::Index(e) => e,
             Error::Installed(e) => e,
             Error::Source(e) => e,
             Error::Key(e) => e,

@@ -13,12 +13,16 @@ pub mod skill;
 pub mod outcome;
 pub mod machine;
 pub mod race;
+pub mod clock;
 pub mod web;
+pub mod hub;
 pub mod postgres;
+pub mod link;
 pub mod strace;
 pub mod durability;
 pub mod crash;
 
+pub use hub::Hub;
 pub use machine::Machine;
 pub use outcome::{Outcome, Output};
 pub use postgres::Postgres;

@@ -1,140 +1,155 @@
-//! A real PostgreSQL for tests, from the system's package: a cluster of its own in a temporary folder, reached by a socket
-//! there and by nothing else, gone with the last test of the process, even when that is killed.
+//! A real PostgreSQL for tests, from the system's package: one cluster for all test programs that run at the same time, in
+//! a temporary folder, reached by a socket there and by nothing else, gone when they are, even when they are killed.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-
-use tempfile::TempDir;
 
 use crate::say;
 
-/// A running cluster. It stops when it is dropped.
+/// The running cluster. It runs until the last of its users is gone.
 #[derive(Debug)]
 pub struct Postgres {
     bin: PathBuf,
-    as_postgres: Vec<String>,
-    // What keeps the cluster up: the shell that minds it ends it when this pipe closes, by a drop or by our death.
-    lifeline: Option<ChildStdin>,
-    minder: Child,
-    databases: AtomicU32,
-    folder: TempDir,
+    folder: PathBuf,
+    // Held by every user as one of many, and then by the minder alone.
+    _users: File,
 }
 
-/// Starts the server, says when it is ready, waits until nobody holds the other end of the pipe, and cleans up.
+/// A database of one test, dropped with this.
+#[derive(Debug)]
+pub struct Database<'c> {
+    cluster: &'c Postgres,
+    name: String,
+}
+
+/// Starts the server, says when it is ready, waits until nobody uses it, and a little for the next, and ends it. The lock is
+/// that of the users, opened here a second time.
 const MINDER: &str = r#"
 bin=$1 dir=$2; shift 2
-trap '' INT TERM HUP
 "$@" "$bin/initdb" --no-sync --auth=trust --username=postgres --locale=C --encoding=UTF8 -D "$dir/data" >"$dir/log" 2>&1 &&
-"$@" "$bin/pg_ctl" -w -t 60 -D "$dir/data" -l "$dir/server.log" -o "-c listen_addresses='' -c unix_socket_directories=$dir \
-  -c fsync=off -c full_page_writes=off -c max_connections=100" start >>"$dir/log" 2>&1 && echo ready || echo failed
-cat >/dev/null
+"$@" "$bin/pg_ctl" -w -t 60 -D "$dir/data" -l "$dir/server.log" -o "-c listen_addresses='' \
+  -c unix_socket_directories=$dir -c fsync=off -c full_page_writes=off -c wal_level=minimal -c max_wal_senders=0 -c max_connections=200" start >>"$dir/log" 2>&1 ||
+{ "$@" cat "$dir/server.log" >>"$dir/log" 2>/dev/null; echo failed; exit 1; }
+touch "$dir/ready"
+echo ready
+exec >/dev/null 9<"$dir/users"
+while flock -x 9; do
+  flock -u 9; sleep 2
+  flock -n -x 9 && break
+done
+rm -f "$dir/ready"
 "$@" "$bin/pg_ctl" -w -t 60 -D "$dir/data" -m immediate stop >>"$dir/log" 2>&1
-rm -rf "$dir"
+rm -rf "$dir/data" "$dir/server.log" "$dir/log"
 "#;
 
 impl Postgres {
-    /// The cluster of this process, started where there is none. Says `SKIPPED` and gives none where the package is absent.
+    /// The cluster, started where none runs. Says `SKIPPED` and gives none where the package is absent.
     #[must_use]
-    pub fn shared() -> Option<Arc<Self>> {
-        static SHARED: Mutex<Weak<Postgres>> = Mutex::new(Weak::new());
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(running) = shared.upgrade() {
-            return Some(running);
-        }
+    pub fn shared() -> Option<Self> {
         let Some(bin) = newest_bin() else {
             say("SKIPPED PostgreSQL: the package `postgresql` is not installed");
             return None;
         };
-        let started = Arc::new(Self::start(bin));
-        *shared = Arc::downgrade(&started);
-        Some(started)
+        let folder = PathBuf::from(format!("/tmp/skillsync-test-postgres-{}", user()));
+        // Others must not put a folder of theirs in our way; what is theirs we cannot open the files of.
+        let _ = fs::DirBuilder::new().mode(0o755).create(&folder);
+        let open = |name: &str| {
+            let file = File::options().create(true).truncate(false).write(true).open(folder.join(name));
+            file.expect("a file in the folder of the cluster")
+        };
+        let (users, starting) = (open("users"), open("starting"));
+        users.lock_shared().expect("a lock");
+        starting.lock().expect("a lock");
+        if !folder.join("ready").exists() {
+            start(&bin, &folder);
+        }
+        Some(Self { bin, folder, _users: users })
     }
 
-    fn start(bin: PathBuf) -> Self {
-        let folder = tempfile::Builder::new().prefix("pg").tempdir_in("/tmp").expect("a temporary folder");
-        // The server does not run as root, so root lets the user of the package do it.
-        let mut as_postgres = Vec::new();
-        if owner(folder.path()) == 0 {
-            as_postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
-                .map(String::from)
-                .to_vec();
-            fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("permissions");
-            let chown = Command::new("chown").arg("postgres").arg(folder.path()).status();
-            assert!(chown.is_ok_and(|s| s.success()), "the folder cannot be given to the user postgres");
-        }
-        let mut minder = Command::new("sh");
-        minder.args(["-c", MINDER, "minder"]).arg(&bin).arg(folder.path()).args(&as_postgres);
-        let mut minder = minder
-            .current_dir(folder.path())
-            // A group of its own: what ends the group of the test must not end the minder before its work.
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a shell");
-        let lifeline = minder.stdin.take();
-        let mut line = String::new();
-        let stdout = minder.stdout.take().expect("piped");
-        let _ = BufReader::new(stdout).read_line(&mut line);
-        if line.trim() != "ready" {
-            let log = fs::read_to_string(folder.path().join("log")).unwrap_or_default();
-            panic!("PostgreSQL did not start:\n{log}");
-        }
-        Self { bin, as_postgres, lifeline, minder, databases: AtomicU32::new(0), folder }
-    }
-
-    /// Makes an empty database and gives its URL.
+    /// Makes an empty database.
     #[must_use]
-    pub fn database(&self) -> String {
-        let name = format!("t{}", self.databases.fetch_add(1, Ordering::Relaxed));
+    pub fn database(&self) -> Database<'_> {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let name = format!("t{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        // A process of the same number may have been killed before it could drop its own.
+        self.sql("postgres", &format!("drop database if exists {name} with (force)"));
         self.sql("postgres", &format!("create database {name}"));
-        self.url(&name)
-    }
-
-    /// The URL of a database on the cluster's socket.
-    #[must_use]
-    pub fn url(&self, database: &str) -> String {
-        format!("postgres://postgres@localhost/{database}?host={}", encoded(self.folder.path()))
+        Database { cluster: self, name }
     }
 
     /// The cluster's socket.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
-        self.folder.path().join(".s.PGSQL.5432")
+        self.folder.join(".s.PGSQL.5432")
     }
 
     /// What `psql` says to a statement: rows as lines, columns with `|` between them. Panics where it fails.
     pub fn sql(&self, database: &str, statement: &str) -> String {
-        let socket = self.folder.path();
-        let mut words = self.as_postgres.iter().map(PathBuf::from).chain([self.bin.join("psql")]);
-        let mut psql = Command::new(words.next().expect("a program"));
-        psql.args(words).args([
-            "-U",
-            "postgres",
-            "-d",
-            database,
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-qAtXc",
-            statement,
-        ]);
-        let out = psql.arg("-h").arg(socket).current_dir(socket).output().expect("psql");
+        let mut psql = Command::new(self.bin.join("psql"));
+        psql.args(["-U", "postgres", "-d", database, "-v", "ON_ERROR_STOP=1", "-qAtXc", statement]);
+        let out = psql.arg("-h").arg(&self.folder).current_dir(&self.folder).output().expect("psql");
         assert!(out.status.success(), "{statement}: {}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8_lossy(&out.stdout).into_owned()
     }
 }
 
-impl Drop for Postgres {
+impl Database<'_> {
+    /// Its URL on the cluster's socket.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@localhost/{}?host={}", self.name, encoded(&self.cluster.folder))
+    }
+
+    /// Its URL through something that listens on this port of this machine.
+    #[must_use]
+    pub fn url_through(&self, port: u16) -> String {
+        format!("postgres://postgres@127.0.0.1:{port}/{}", self.name)
+    }
+
+    /// What `psql` says to a statement here.
+    pub fn sql(&self, statement: &str) -> String {
+        self.cluster.sql(&self.name, statement)
+    }
+}
+
+impl Drop for Database<'_> {
     fn drop(&mut self) {
-        drop(self.lifeline.take());
-        let _ = self.minder.wait();
+        if !std::thread::panicking() {
+            self.cluster.sql("postgres", &format!("drop database {} with (force)", self.name));
+        }
+    }
+}
+
+fn start(bin: &Path, folder: &Path) {
+    let _ = fs::remove_dir_all(folder.join("data"));
+    // The server does not run as root, so root lets the user of the package do it.
+    let mut as_postgres: &[&str] = &[];
+    if user() == 0 {
+        as_postgres = &["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"];
+        // The files of the locks stay ours; theirs are those that the server makes.
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o1777)).expect("permissions");
+    }
+    let mut minder = Command::new("sh");
+    minder.args(["-c", MINDER, "minder"]).arg(bin).arg(folder).args(as_postgres);
+    let minder = minder
+        .current_dir(folder)
+        // A group of its own: what ends the group of a test must not end the minder before its work.
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut line = String::new();
+    let stdout = minder.expect("a shell").stdout.take().expect("piped");
+    let _ = BufReader::new(stdout).read_line(&mut line);
+    if line.trim() != "ready" {
+        panic!("PostgreSQL did not start:\n{}", fs::read_to_string(folder.join("log")).unwrap_or_default());
     }
 }
 
@@ -146,10 +161,10 @@ fn newest_bin() -> Option<PathBuf> {
     bin.join("initdb").exists().then_some(bin)
 }
 
-/// Who owns what this process makes.
-fn owner(path: &Path) -> u32 {
+/// Who runs this process.
+fn user() -> u32 {
     use std::os::unix::fs::MetadataExt as _;
-    fs::metadata(path).expect("metadata").uid()
+    fs::metadata("/proc/self").map_or(u32::MAX, |process| process.uid())
 }
 
 /// A path as a value in a URL.

@@ -13,6 +13,7 @@ mod pack;
 mod unpack;
 
 pub use error::Error;
+pub use name::check as check_name;
 pub use pack::{Packed, pack};
 pub use unpack::{Entry, Promise, Reader, Unpacked};
 

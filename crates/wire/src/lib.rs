@@ -14,4 +14,5 @@ pub mod advisories;
 pub mod manifest;
 pub mod trust;
 pub mod archive;
+pub mod wellknown;
 pub mod api;

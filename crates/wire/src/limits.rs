@@ -46,3 +46,10 @@ pub const ARCHIVE_BYTES: u64 = 20 * 1024 * 1024;
 pub const RATIO: u64 = 200;
 /// From how many unpacked bytes on the ratio counts: a small skill may well be of blanks.
 pub const RATIO_FROM_BYTES: u64 = 1024 * 1024;
+
+/// Largest index of a site: room for the most skills with a dozen files each.
+pub const INDEX_BYTES: usize = 16 * 1024 * 1024;
+/// Most skills of an index.
+pub const INDEX_SKILLS: usize = 10_000;
+/// Longest address in an index: what every server takes as the line of a request.
+pub const INDEX_URL_BYTES: usize = 2048;

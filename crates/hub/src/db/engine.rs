@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, Post
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Executor as _};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use super::Error;
 use crate::limits;
@@ -55,26 +55,12 @@ impl Db {
     ///
     /// Fails when it cannot be reached, and when a newer hub made it. No error shows the URL, which may hold a password.
     pub async fn open(url: &str, role: Role) -> Result<Self, Error> {
-        let db = if let Some(path) = url.strip_prefix("sqlite://") {
+        Ok(if let Some(path) = url.strip_prefix("sqlite://") {
             Self::Lite(Lite::open(Path::new(path), role).await?)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             Self::Pg(Pg::open(url, role).await?)
         } else {
             return Err(Error::UrlInvalid);
-        };
-        db.migrate().await?;
-        Ok(db)
-    }
-
-    async fn migrate(&self) -> Result<(), Error> {
-        let done = match self {
-            Db::Lite(lite) => LITE.run(&lite.writer).await,
-            Db::Pg(pg) => PG.run(&pg.pool).await,
-        };
-        done.map_err(|error| match error {
-            MigrateError::VersionMissing(version) => Error::Newer { version },
-            MigrateError::Execute(error) => error.into(),
-            error => Error::Migration { source: error },
         })
     }
 
@@ -98,8 +84,17 @@ impl Db {
     }
 }
 
+fn migrated(error: MigrateError) -> Error {
+    match error {
+        MigrateError::VersionMissing(version) => Error::Newer { version },
+        MigrateError::Execute(error) => error.into(),
+        error => Error::Migration { source: error },
+    }
+}
+
 impl Lite {
     async fn open(path: &Path, role: Role) -> Result<Self, Error> {
+        make_private(path).map_err(sqlx::Error::Io)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .busy_timeout(limits::DB_BUSY)
@@ -107,14 +102,18 @@ impl Lite {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .disable_statement_logging();
-        // The writer comes first: it makes the file.
+        // The writer comes first: it makes the tables.
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(limits::DB_BUSY)
             .idle_timeout(None)
             .max_lifetime(None)
-            .connect_with(options.clone().create_if_missing(true))
+            .connect_with(options.clone())
             .await?;
+        // Where another process makes the tables of a new file at this moment, they are there at the second look.
+        if LITE.run(&writer).await.is_err() {
+            LITE.run(&writer).await.map_err(migrated)?;
+        }
         let readers = match role {
             Role::Server => limits::DB_READERS,
             Role::Tool => 1,
@@ -139,10 +138,16 @@ impl Pg {
     async fn open(url: &str, role: Role) -> Result<Self, Error> {
         // What the parser says may quote the URL.
         let options = PgConnectOptions::from_str(url).map_err(|_| Error::UrlInvalid)?;
+        let options = options.application_name("skillsync-hub").disable_statement_logging();
         let most = match role {
             Role::Server => limits::DB_CONNECTIONS,
             Role::Tool => 1,
         };
+        // On a connection of their own, migrations may take their time and wait for those of another hub.
+        let opened = tokio::time::timeout(limits::DB_CONNECT, options.connect()).await;
+        let mut conn = opened.map_err(|_| sqlx::Error::PoolTimedOut)??;
+        PG.run_direct(None, &mut conn, false).await.map_err(migrated)?;
+        conn.close().await?;
         let pool = PgPoolOptions::new()
             .max_connections(most)
             .acquire_timeout(limits::DB_CONNECT)
@@ -156,14 +161,21 @@ impl Pg {
                     conn.execute(sqlx::AssertSqlSafe(set)).await.map(drop)
                 })
             })
-            .connect_with(options.application_name("skillsync-hub").disable_statement_logging())
-            .await?;
+            .connect_lazy_with(options);
         Ok(Self { pool })
     }
 
     pub(super) async fn held(&self) -> Result<Held, Error> {
         Ok(Held { conn: Some(self.pool.acquire().await?) })
     }
+}
+
+/// Makes an empty file where there is none: digests of keys are nobody's but the hub's. SQLite gives the files that it puts
+/// beside it the same permissions.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
 }
 
 /// A connection to PostgreSQL in use. On its way back into the pool it is asked for a sign of life; here it has only so

@@ -54,6 +54,12 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A text cannot be stored: PostgreSQL has no zero bytes in texts, and so SQLite gets none either.
+    #[error("`{what}` has a zero byte in it")]
+    ZeroByte {
+        /// Which text.
+        what: &'static str,
+    },
     /// An account is not there.
     #[error("there is no account `{name}`")]
     AccountUnknown {
@@ -72,7 +78,7 @@ pub enum Error {
 impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
-            Error::UrlInvalid | Error::Newer { .. } => Kind::Invalid,
+            Error::UrlInvalid | Error::Newer { .. } | Error::ZeroByte { .. } => Kind::Invalid,
             Error::Offline { .. } | Error::Silent | Error::Busy { .. } => Kind::Offline,
             Error::AccountUnknown { .. } => Kind::NotFound,
             Error::Full { .. } | Error::Migration { .. } | Error::Damaged { .. } | Error::Failed { .. } => {
@@ -91,6 +97,7 @@ impl Fault for Error {
             Error::Newer { .. } => "database-newer",
             Error::Migration { .. } => "database-migration",
             Error::Damaged { .. } => "database-damaged",
+            Error::ZeroByte { .. } => "text-zero-byte",
             Error::AccountUnknown { .. } => "account-not-found",
             Error::Failed { .. } => "database-failed",
         }
@@ -114,6 +121,7 @@ impl From<sqlx::Error> for Error {
             Class::Offline => Error::Offline { source },
             Class::Busy => Error::Busy { source },
             Class::Full => Error::Full { source },
+            Class::ZeroByte => Error::ZeroByte { what: "a text" },
             Class::Failed => Error::Failed { source },
         }
     }
@@ -123,6 +131,7 @@ enum Class {
     Offline,
     Busy,
     Full,
+    ZeroByte,
     Failed,
 }
 
@@ -163,6 +172,8 @@ fn pg(code: &str) -> Class {
         _ if code.starts_with("08") => Class::Offline,
         "40001" | "40P01" | "55P03" | "57014" => Class::Busy,
         "53100" => Class::Full,
+        // What is looked for is not checked before.
+        "22021" => Class::ZeroByte,
         _ => Class::Failed,
     }
 }

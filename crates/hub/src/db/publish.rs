@@ -10,7 +10,7 @@ use semver::Version;
 
 use super::catalogue::{RawRelease, release_columns};
 use super::engine::writing;
-use super::record::{self, int, ms, rank};
+use super::record::{self, int, ms, rank, text};
 use super::{Db, Error, ReleaseRow};
 use crate::db::search;
 
@@ -112,9 +112,9 @@ impl Db {
             )
             .bind(slug)
             .bind(new.owner.as_str())
-            .bind(&new.title)
-            .bind(&new.description)
-            .bind(new.category.as_deref())
+            .bind(text("title", &new.title)?)
+            .bind(text("description", &new.description)?)
+            .bind(new.category.as_deref().map(|category| text("category", category)).transpose()?)
             .bind(new.visibility.map(Visibility::as_str))
             .bind(new.tier.map(rank))
             .bind(int(new.seq))
@@ -158,10 +158,10 @@ impl Db {
             .bind(int(new.files))
             .bind(&new.release_sha256.as_bytes()[..])
             .bind(int(new.release_size))
-            .bind(&new.signature)
+            .bind(text("signature", &new.signature)?)
             .bind(at)
-            .bind(&new.changelog)
-            .bind(&new.files_json)
+            .bind(text("changelog", &new.changelog)?)
+            .bind(text("files_json", &new.files_json)?)
             .execute(&mut *conn)
             .await?;
             search::Index::put(&mut *conn, skill, &document).await?;

@@ -66,6 +66,11 @@ pub(super) fn int(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
+/// A text of somebody's for a column.
+pub(super) fn text<'t>(what: &'static str, text: &'t str) -> Result<&'t str, Error> {
+    if text.contains('\0') { Err(Error::ZeroByte { what }) } else { Ok(text) }
+}
+
 /// A moment in a column.
 pub(super) fn ms(at: Timestamp) -> i64 {
     at.as_millisecond()

@@ -44,7 +44,7 @@ impl Db {
             )
             .bind(key_id)
             .bind(ms(reported_at))
-            .bind(skills_json)
+            .bind(record::text("skills_json", skills_json)?)
             .execute(&mut *conn)
             .await?;
             Ok::<_, Error>(())

@@ -5,7 +5,7 @@ use semver::Version;
 use skillsync_core::name::SkillName;
 
 use super::engine::writing;
-use super::record::{self, int, ms};
+use super::record::{self, int, ms, text};
 use super::{By, Db, Error};
 
 /// A release that is to be taken back.
@@ -62,7 +62,7 @@ impl Db {
             .bind(slug)
             .bind(&version)
             .bind(ms(now))
-            .bind(order.reason)
+            .bind(text("reason", order.reason)?)
             .bind(order.revoke)
             .execute(&mut *conn)
             .await?;
@@ -104,7 +104,7 @@ impl Db {
                 "update skills set deprecated = $2, replaced_by = $3 where slug = $1 and owner = coalesce($4, owner)",
             )
             .bind(slug.as_str())
-            .bind(reason)
+            .bind(reason.map(|reason| text("reason", reason)).transpose()?)
             .bind(replaced_by.filter(|_| reason.is_some()).map(SkillName::as_str))
             .bind(by.owner())
             .execute(&mut *conn)

@@ -26,7 +26,7 @@ pub(super) const TEMPLATE: &str = "\
   ls           List skills [also: list]
   info         Show what a skill is and its state
   show         Show what an agent loads of a skill, with token counts
-  export       Copy a skill to a folder
+  export       Copy a skill to a folder, or publish skills as a site
 
 \x1b[1mEditing:\x1b[0m
   edit         Take a working copy of a skill and print its path

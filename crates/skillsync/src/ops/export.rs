@@ -12,6 +12,9 @@ use skillsync_store::{fs, skills};
 
 use super::{Error, Refusal};
 
+mod mark;
+pub mod site;
+
 /// What was written, or would be.
 #[derive(Debug, Serialize)]
 pub struct Exported {
@@ -70,16 +73,7 @@ fn look(store: &Store, name: &SkillName, path: &Path) -> Result<(Exported, Tree)
     }
     let real = fs::real_path(above(path))?.filter(|real| real.is_dir());
     let Some(real) = real else { return Err(no_parent(path)) };
-    let root = store.layout().root();
-    let real_root = fs::real_path(root)?.unwrap_or_else(|| root.to_owned());
-    if real.starts_with(&real_root) {
-        return Err(refusal(
-            Kind::Invalid,
-            "export-into-store",
-            format!("`{}` is inside the store", path.display()),
-            "choose a folder outside the store".to_owned(),
-        ));
-    }
+    outside_store(store, &real)?;
     let tree = store.objects().tree(&head.tree)?;
     let report = Exported {
         name: name.clone(),
@@ -91,6 +85,22 @@ fn look(store: &Store, name: &SkillName, path: &Path) -> Result<(Exported, Tree)
         dry_run: true,
     };
     Ok((report, tree))
+}
+
+/// Fails when `folder`, which is there, is inside the store.
+fn outside_store(store: &Store, folder: &Path) -> Result<(), Error> {
+    let root = store.layout().root();
+    let real_root = fs::real_path(root)?.unwrap_or_else(|| root.to_owned());
+    let real = fs::real_path(folder)?.unwrap_or_else(|| folder.to_owned());
+    if real.starts_with(&real_root) {
+        return Err(refusal(
+            Kind::Invalid,
+            "export-into-store",
+            format!("`{}` is inside the store", folder.display()),
+            "choose a folder outside the store".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 fn above(path: &Path) -> &Path {

@@ -1,6 +1,7 @@
 //! `login` and `logout`: the key for a source, asked of its hub before it is stored.
 
 use serde::Serialize;
+use skillsync_client::api;
 use skillsync_client::catalogue;
 use skillsync_client::credentials::{self, ApiKey, Origin};
 use skillsync_client::fetch::Fetch;
@@ -80,8 +81,12 @@ pub fn check(config: &SourceConfig, key: &ApiKey, fetch: Option<&dyn Fetch>) -> 
     };
     let Some(fetch) = fetch else { return Ok(report) };
     let source = Source::new(config.clone(), Some((key.clone(), Origin::Typed)))?;
-    let list = catalogue::keys(source.api(fetch))?;
-    if let Some(info) = list.keys.into_iter().find(|info| info.id == key.id()) {
+    let listed = match catalogue::keys(source.api(fetch)) {
+        // The hub knows the key: one that may only read may not see the account's keys.
+        Err(api::Error::Refused { status: 403, .. }) => Vec::new(),
+        listed => listed?.keys,
+    };
+    if let Some(info) = listed.into_iter().find(|info| info.id == key.id()) {
         report.account = Some(info.account);
         report.scopes = info.scopes;
         report.expires_at = info.expires_at.map(|at| at.to_string());

@@ -50,6 +50,7 @@ fn every_document_has_the_keys_of_its_page() {
     changes(&m, "abort", "", &["abort", "pdf"]);
     changes(&m, "rollback", "", &["rollback", "pdf"]);
     changes(&m, "export", "", &["export", "pdf", "out"]);
+    changes(&m, "export", "`--site`", &["export", "--site", "web", "--skill", "pdf"]);
     m.write(".skillsync/skills/pdf/b.md", "by hand");
     changes(&m, "adopt", "", &["adopt", "pdf"]);
     changes(&m, "rm", "", &["rm", "fresh"]);

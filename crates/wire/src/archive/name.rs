@@ -8,7 +8,7 @@ use super::error::Error;
 /// Fails when a component means something to skillsync, git or an agent, in whatever case it is written; when it is no
 /// payload, since then the tree that is unpacked would not be the one that was packed; or when a shell takes the path for
 /// somebody's home.
-pub(super) fn check(path: &SkillPath) -> Result<(), Error> {
+pub fn check(path: &SkillPath) -> Result<(), Error> {
     if path.as_str().starts_with('~') {
         return Err(Error::Home { path: path.clone() });
     }

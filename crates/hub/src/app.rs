@@ -1,0 +1,119 @@
+//! The hub's use cases, a file each: they know nothing of HTTP. What a caller may not see is not there.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::blobs::Blobs;
+use crate::clock::Clock;
+use crate::db::Db;
+use crate::keys::KeyDir;
+use crate::metrics::Metrics;
+use crate::signer::Signer;
+
+mod advisories;
+mod documents;
+mod error;
+mod install;
+pub mod keys;
+mod manifest;
+mod open;
+mod publish;
+mod search;
+mod skills;
+mod state;
+mod yank;
+
+pub use documents::{Public, Sharing, SignedQuery};
+pub use error::Error;
+pub use manifest::Served;
+pub use open::{Founded, Opened, Parts};
+pub use publish::IsNew;
+pub use skills::SkillFile;
+
+/// What of the configuration the use cases need.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How long a manifest holds, in seconds.
+    pub manifest_ttl_s: u64,
+    /// Where clients reach the hub, without a slash at its end.
+    pub public_url: Option<String>,
+    /// What serves public documents in its place, without a slash at its end.
+    pub cdn_url: Option<String>,
+}
+
+/// A hub at work.
+#[derive(Debug)]
+pub struct App {
+    db: Db,
+    blobs: Blobs,
+    keys: KeyDir,
+    signer: RwLock<Arc<Signer>>,
+    clock: Clock,
+    settings: Settings,
+    metrics: Arc<Metrics>,
+    cache: manifest::Cache,
+}
+
+impl App {
+    /// What it counts.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Its time.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The keys in use.
+    pub fn signer(&self) -> Arc<Signer> {
+        self.signer.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The keys in use, after a look whether the root was replaced by another process. Fails when it was and the new keys
+    /// are not here yet: what the old ones would sign nobody would believe.
+    pub async fn current_signer(&self) -> Result<Arc<Signer>, Error> {
+        let (version, envelope) = self.db.last_root().await?.ok_or(Error::NotFounded)?;
+        let signer = self.signer();
+        if signer.root().version == version {
+            return Ok(signer);
+        }
+        let behind = |cause| Error::KeysBehind { version, cause: Box::new(cause) };
+        let signer = Arc::new(Signer::open(&envelope, &self.keys).map_err(behind)?);
+        tracing::info!(version, "the root was replaced");
+        self.use_signer(signer.clone());
+        Ok(signer)
+    }
+
+    /// Reads keys and root again.
+    pub async fn reload(&self) -> Result<(), Error> {
+        let (_, envelope) = self.db.last_root().await?.ok_or(Error::NotFounded)?;
+        self.use_signer(Arc::new(Signer::open(&envelope, &self.keys)?));
+        Ok(())
+    }
+
+    fn use_signer(&self, signer: Arc<Signer>) {
+        self.metrics.root_expires(signer.root().expires.timestamp().as_second());
+        let mut held = self.signer.write().unwrap_or_else(PoisonError::into_inner);
+        // Two that saw the same root replaced may end in any order.
+        if signer.root().version >= held.root().version {
+            *held = signer;
+        }
+    }
+
+    /// Fails unless database and blobs answer.
+    pub async fn ready(&self) -> Result<(), Error> {
+        let answered = async {
+            self.db.ping().await?;
+            self.blobs.ping().await?;
+            Ok::<_, Error>(())
+        };
+        let ready = answered.await;
+        self.metrics.ready(ready.is_ok());
+        ready
+    }
+
+    /// Closes the connections to the database.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+}

@@ -1,0 +1,59 @@
+//! Taking back: a version that nobody should install any more, one that nobody may use, a skill that is superseded.
+
+use skillsync_core::name::SkillName;
+use skillsync_wire::api::publish::{Deprecate, Yank};
+use skillsync_wire::text::Line;
+
+use super::keys::{Caller, Scope};
+use super::{App, Error};
+use crate::db::{YankOrder, Yanked};
+use crate::limits;
+
+impl App {
+    /// Takes a version back. With `revoke` machines that have it must stop using it, too: new advisories say so before
+    /// this returns.
+    pub async fn yank(&self, caller: &Caller, slug: &SkillName, order: &Yank) -> Result<(), Error> {
+        self.own(caller, slug).await?;
+        let reason = line("reason", &order.reason)?;
+        let (version, revoke) = (&order.version, order.revoke);
+        let order = YankOrder { slug, version, reason: reason.as_str(), revoke };
+        match self.db.yank(caller.by(), &order, self.clock.timestamp()).await? {
+            Yanked::Done { .. } | Yanked::Already => {}
+            Yanked::NotFound => {
+                return Err(Error::VersionNotFound { slug: slug.clone(), version: Some(version.clone()) });
+            }
+        }
+        if revoke {
+            self.current_advisories().await?;
+        }
+        Ok(())
+    }
+
+    /// Says that a skill should not be used any more, or takes that back.
+    pub async fn deprecate(&self, caller: &Caller, slug: &SkillName, said: &Deprecate) -> Result<(), Error> {
+        self.own(caller, slug).await?;
+        let reason = said.reason.as_deref().map(|reason| line("reason", reason)).transpose()?;
+        let reason = reason.as_ref().map(Line::as_str);
+        if self.db.deprecate(caller.by(), slug, reason, said.replaced_by.as_ref()).await? {
+            Ok(())
+        } else {
+            Err(Error::SkillNotFound { slug: slug.clone() })
+        }
+    }
+
+    /// Fails unless the caller may change the skill: what it cannot see is not there, what it sees may be another's.
+    async fn own(&self, caller: &Caller, slug: &SkillName) -> Result<(), Error> {
+        caller.require(&Scope::PublishOne(slug.clone()))?;
+        if caller.may(&Scope::Admin) {
+            return Ok(());
+        }
+        let skill = self.visible(Some(caller), slug).await?;
+        if skill.owner == *caller.account() { Ok(()) } else { Err(Error::SlugTaken { slug: slug.clone() }) }
+    }
+}
+
+fn line(field: &'static str, text: &str) -> Result<Line, Error> {
+    let rule =
+        || Error::Field { field, rule: format!("it is one line of at most {} bytes", limits::LABEL_BYTES) };
+    Line::parse(text).ok().filter(|line| line.as_str().len() <= limits::LABEL_BYTES).ok_or_else(rule)
+}

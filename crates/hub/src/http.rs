@@ -1,0 +1,84 @@
+//! The face of the hub for programs: routes to use cases, their results to answers. It decides nothing but what a request
+//! says and what an answer looks like.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::limits;
+
+mod answer;
+mod body;
+mod caller;
+mod cdn;
+mod guard;
+mod health;
+mod install;
+mod keys;
+mod manifest;
+mod openapi;
+mod problem;
+mod publish;
+mod rates;
+mod router;
+mod search;
+mod skills;
+mod state;
+mod trust;
+
+pub use caller::Peer;
+pub use openapi::document;
+pub use problem::Problem;
+pub use router::{Field, Needs, Reply, Route, Shape, Takes, router, routes};
+
+/// What the routes share.
+#[derive(Debug)]
+pub struct Http {
+    app: App,
+    gate: guard::Gate,
+    uploads: tokio::sync::Semaphore,
+    rates: rates::Rates,
+    trusted_proxies: Vec<IpAddr>,
+    openapi: bytes::Bytes,
+}
+
+/// How the routes behave.
+#[derive(Debug, Clone)]
+pub struct Behaviour {
+    /// Whether callers are limited in how often they ask.
+    pub limited: bool,
+    /// Proxies whose word on who asks is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Most requests at work at once.
+    pub in_flight: usize,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self { limited: true, trusted_proxies: Vec::new(), in_flight: limits::IN_FLIGHT }
+    }
+}
+
+impl Http {
+    /// The face of `app`. `prefix` tells the ids of its requests from those of other processes.
+    pub fn new(app: App, behaviour: Behaviour, prefix: u32) -> Arc<Self> {
+        Arc::new(Self {
+            app,
+            gate: guard::Gate::new(behaviour.in_flight, prefix),
+            uploads: tokio::sync::Semaphore::new(limits::UPLOADS),
+            rates: rates::Rates::new(behaviour.limited),
+            trusted_proxies: behaviour.trusted_proxies,
+            openapi: openapi::document().into(),
+        })
+    }
+
+    /// The hub behind it.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Forgets what it counted of callers that have not asked for long.
+    pub fn tidy(&self) {
+        self.rates.tidy();
+    }
+}

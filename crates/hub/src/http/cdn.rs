@@ -1,0 +1,74 @@
+//! `GET /cdn/...`: archives and release statements by their digest, for whoever may have them.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
+use serde::Deserialize;
+use skillsync_core::digest::{ArchiveDigest, EnvelopeDigest};
+
+use super::Http;
+use super::answer::{Document, IMMUTABLE, IMMUTABLE_PRIVATE};
+use super::body::Query;
+use super::caller::Visitor;
+use super::problem::Problem;
+use crate::app::{Error, Sharing, SignedQuery};
+use crate::blobs::BlobKey;
+
+#[derive(Deserialize)]
+pub(super) struct Signature {
+    exp: Option<i64>,
+    key: Option<String>,
+    sig: Option<String>,
+}
+
+impl Signature {
+    fn whole(self) -> Option<SignedQuery> {
+        Some(SignedQuery { expires_s: self.exp?, key_id: self.key?, signature: self.sig? })
+    }
+}
+
+pub(super) async fn tarball(
+    State(http): State<Arc<Http>>,
+    visitor: Visitor,
+    Path(hex): Path<String>,
+    Query(signature): Query<Signature>,
+    uri: Uri,
+    asked: HeaderMap,
+) -> Result<Response, Problem> {
+    let digest = ArchiveDigest::from_hex(&hex).map_err(|_| Error::DocumentNotFound)?;
+    answer(&http, &visitor, signature, &uri, &asked, BlobKey::Tarball(digest), hex).await
+}
+
+pub(super) async fn release(
+    State(http): State<Arc<Http>>,
+    visitor: Visitor,
+    Path(hex): Path<String>,
+    Query(signature): Query<Signature>,
+    uri: Uri,
+    asked: HeaderMap,
+) -> Result<Response, Problem> {
+    let digest = EnvelopeDigest::from_hex(&hex).map_err(|_| Error::DocumentNotFound)?;
+    answer(&http, &visitor, signature, &uri, &asked, BlobKey::Release(digest), hex).await
+}
+
+async fn answer(
+    http: &Http,
+    visitor: &Visitor,
+    signature: Signature,
+    uri: &Uri,
+    asked: &HeaderMap,
+    key: BlobKey,
+    hex: String,
+) -> Result<Response, Problem> {
+    let caller = visitor.caller.as_ref();
+    let (sharing, stream) = http.app.document(caller, signature.whole().as_ref(), uri.path(), &key).await?;
+    let cache = match sharing {
+        Sharing::Public => IMMUTABLE,
+        Sharing::Private => IMMUTABLE_PRIVATE,
+    };
+    let document = Document { content_type: key.content_type(), cache, hex };
+    Ok(document.answer_with(asked, stream.size_bytes, || Body::from_stream(stream.pieces)))
+}

@@ -1,0 +1,40 @@
+//! `GET` and `POST /api/state`
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
+use skillsync_wire::api::state::StateReport;
+
+use super::Http;
+use super::answer::{done, ok};
+use super::body::{Json, Query};
+use super::caller::take;
+use super::problem::Problem;
+use super::rates::Class;
+use crate::app::keys::Caller;
+
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    after: Option<String>,
+}
+
+pub(super) async fn list(
+    State(http): State<Arc<Http>>,
+    caller: Caller,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    take(&http, Class::Other, &caller)?;
+    Ok(ok(http.app.states(&caller, asked.after.as_deref()).await?).into_response())
+}
+
+pub(super) async fn put(
+    State(http): State<Arc<Http>>,
+    caller: Caller,
+    Json(report): Json<StateReport>,
+) -> Result<Response, Problem> {
+    take(&http, Class::Other, &caller)?;
+    http.app.put_state(&caller, &report).await?;
+    Ok(done())
+}

@@ -1,0 +1,59 @@
+//! `GET /trust/...`: roots and advisories, which everybody may have.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use super::Http;
+use super::answer::{DSSE, Document, IMMUTABLE, REVALIDATED_PUBLIC};
+use super::caller::Visitor;
+use super::problem::Problem;
+use super::rates::Class;
+use crate::app::{Error, Public};
+
+pub(super) async fn root(
+    State(http): State<Arc<Http>>,
+    visitor: Visitor,
+    Path(file): Path<String>,
+    asked: HeaderMap,
+) -> Result<Response, Problem> {
+    visitor.take(&http, Class::Other)?;
+    let root = http.app.root(number(&file)?).await?;
+    Ok(answer(root, IMMUTABLE, &asked))
+}
+
+pub(super) async fn newest_advisories(
+    State(http): State<Arc<Http>>,
+    visitor: Visitor,
+    asked: HeaderMap,
+) -> Result<Response, Problem> {
+    visitor.take(&http, Class::Other)?;
+    Ok(answer(http.app.advisories(None).await?, REVALIDATED_PUBLIC, &asked))
+}
+
+pub(super) async fn advisories(
+    State(http): State<Arc<Http>>,
+    visitor: Visitor,
+    Path(file): Path<String>,
+    asked: HeaderMap,
+) -> Result<Response, Problem> {
+    visitor.take(&http, Class::Other)?;
+    let advisories = http.app.advisories(Some(number(&file)?)).await?;
+    Ok(answer(advisories, IMMUTABLE, &asked))
+}
+
+fn answer(public: Public, cache: &'static str, asked: &HeaderMap) -> Response {
+    let document = Document { content_type: DSSE, cache, hex: public.digest.hex() };
+    document.answer(asked, public.envelope)
+}
+
+/// `7.json`, in its one spelling.
+fn number(file: &str) -> Result<u64, Problem> {
+    let number = file.strip_suffix(".json").and_then(|text| Some((text, text.parse::<u64>().ok()?)));
+    match number {
+        Some((text, number)) if number.to_string() == text => Ok(number),
+        _ => Err(Error::DocumentNotFound.into()),
+    }
+}

@@ -1,0 +1,154 @@
+//! Signs what the hub says: roots, releases, advisories, manifests, addresses. What they say is left to `app`, who may
+//! have them too.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use skillsync_core::digest::EnvelopeDigest;
+use skillsync_core::fault::{Fault, Kind};
+use skillsync_wire::advisories::Advisories;
+use skillsync_wire::envelope::{self, Document, Signed};
+use skillsync_wire::json::Time;
+use skillsync_wire::manifest::Manifest;
+use skillsync_wire::release::Release;
+use skillsync_wire::root::{self, Root};
+use skillsync_wire::text::Hub;
+
+use crate::keys::{self, KeyDir, Serving};
+
+pub mod roots;
+
+/// Why something cannot be signed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Keys are not there.
+    #[error(transparent)]
+    Keys(#[from] keys::Error),
+    /// A document is not one that a client would read.
+    #[error("the hub made a document that nobody would read")]
+    Document(#[from] envelope::Error),
+}
+
+impl Fault for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Error::Keys(e) => e.kind(),
+            // Somebody sent what cannot be put into a document; or a bound of documents was reached.
+            Error::Document(_) => Kind::Limit,
+        }
+    }
+    fn code(&self) -> &'static str {
+        match self {
+            Error::Keys(e) => e.code(),
+            Error::Document(_) => "hub-document-refused",
+        }
+    }
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Keys(e) => e.hint(),
+            Error::Document(_) => None,
+        }
+    }
+}
+
+/// A signed document as it travels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issued {
+    /// The envelope.
+    pub envelope: Vec<u8>,
+    /// Its digest.
+    pub digest: EnvelopeDigest,
+}
+
+impl Issued {
+    fn of(envelope: Vec<u8>) -> Self {
+        Self { digest: EnvelopeDigest::of(&envelope), envelope }
+    }
+}
+
+/// The keys of the hub, bound to the root that says what they may sign.
+#[derive(Debug)]
+pub struct Signer {
+    root: Signed<Root>,
+    keys: Serving,
+}
+
+impl Signer {
+    /// The signer under the root in `envelope`, which the caller trusts as its own. Fails when its keys are not in `dir`.
+    pub fn open(envelope: &[u8], dir: &KeyDir) -> Result<Self, Error> {
+        let root = read_own_root(envelope)?;
+        let keys = dir.serving(&root)?;
+        Ok(Self { root, keys })
+    }
+
+    /// The root in force.
+    pub fn root(&self) -> &Signed<Root> {
+        &self.root
+    }
+
+    /// The hub.
+    pub fn hub(&self) -> &Hub {
+        &self.root.hub
+    }
+
+    /// Signs a release statement.
+    pub fn release(&self, release: &Release) -> Result<Issued, Error> {
+        Ok(Issued::of(envelope::sign(release, &[&self.keys.release])?))
+    }
+
+    /// Signs advisories.
+    pub fn advisories(&self, advisories: &Advisories) -> Result<Issued, Error> {
+        Ok(Issued::of(envelope::sign(advisories, &[&self.keys.release])?))
+    }
+
+    /// Signs a manifest.
+    pub fn manifest(&self, manifest: &Manifest) -> Result<Issued, Error> {
+        Ok(Issued::of(envelope::sign(manifest, &[&self.keys.manifest])?))
+    }
+
+    /// `path` with a query that lets whoever has it fetch it until `expires`, on behalf of a key.
+    pub fn sign_path(&self, path: &str, key_id: &str, expires: Time) -> String {
+        let expires_s = expires.timestamp().as_second();
+        let sum = hex::encode(self.mac(path, key_id, expires_s).finalize().into_bytes());
+        format!("{path}?exp={expires_s}&key={key_id}&sig={sum}")
+    }
+
+    /// Whether `sum`, in hex, is what [`Signer::sign_path`] puts for these. Whether it has expired is another question.
+    pub fn is_signed(&self, path: &str, key_id: &str, expires_s: i64, sum: &str) -> bool {
+        hex::decode(sum).is_ok_and(|sum| self.mac(path, key_id, expires_s).verify_slice(&sum).is_ok())
+    }
+
+    fn mac(&self, path: &str, key_id: &str, expires_s: i64) -> Hmac<Sha256> {
+        // Neither a path nor a key's id can hold a line break, so no two of these read alike.
+        let said = format!("skillsync-url-v1\n{path}\n{key_id}\n{expires_s}\n");
+        let Ok(mac) = Hmac::<Sha256>::new_from_slice(self.keys.url.expose()) else {
+            unreachable!("a key of any length makes an HMAC (RFC 2104)")
+        };
+        mac.chain_update(said.as_bytes())
+    }
+}
+
+/// The root in `envelope`, which comes from the hub's own database and is trusted for that. Its own keys must have
+/// signed it.
+pub fn read_own_root(envelope: &[u8]) -> Result<Signed<Root>, Error> {
+    Ok(root::verify_pinned(envelope, EnvelopeDigest::of(envelope))?)
+}
+
+/// Reads a document of the hub's own, signed by a role of its root.
+pub fn read_own<T: Document>(envelope: &[u8], signers: &envelope::Signers) -> Result<Signed<T>, Error> {
+    Ok(envelope::verify(envelope, signers)?)
+}
+
+/// The first signature of an envelope that this room made, in base64.
+pub fn signature_of(envelope: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    struct Envelope {
+        signatures: Vec<Signature>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Signature {
+        sig: String,
+    }
+    let read = serde_json::from_slice::<Envelope>(envelope).ok();
+    read.and_then(|envelope| envelope.signatures.into_iter().next())
+        .map_or_else(String::new, |first| first.sig)
+}

@@ -1,0 +1,99 @@
+//! Roots, advisories, manifests, and what machines told.
+
+use skillsync_hub::db::{AdvisoriesRow, By, Error, ManifestRow, Stamp};
+
+use super::*;
+
+#[test]
+fn roots_follow_each_other_and_never_change() {
+    on_both(|db| async move {
+        assert_eq!(db.last_root().await.unwrap(), None);
+        let before = db.generation().await.unwrap();
+        assert!(!db.put_root(2, b"two").await.unwrap());
+        assert!(db.put_root(1, b"one").await.unwrap());
+        assert!(!db.put_root(1, b"other").await.unwrap());
+        assert!(db.put_root(2, b"two").await.unwrap());
+        assert_eq!(db.root(1).await.unwrap().as_deref(), Some(&b"one"[..]));
+        assert_eq!(db.root(3).await.unwrap(), None);
+        assert_eq!(db.last_root().await.unwrap(), Some((2, b"two".to_vec())));
+        assert_eq!(db.generation().await.unwrap(), before + 2);
+    });
+}
+
+#[test]
+fn advisories_follow_each_other_and_tell_nothing_older() {
+    on_both(|db| async move {
+        let row = |version, warnings| AdvisoriesRow {
+            version,
+            warnings,
+            expires_at: at(60),
+            sha256: EnvelopeDigest::of(&[1]),
+            envelope: vec![0, 1, 255],
+        };
+        assert_eq!(
+            (db.last_advisories().await.unwrap(), db.restrictions().await.unwrap().last_version),
+            (None, 0)
+        );
+        let before = db.generation().await.unwrap();
+        assert!(!db.put_advisories(&row(2, 1)).await.unwrap());
+        assert!(db.put_advisories(&row(1, 3)).await.unwrap());
+        assert!(!db.put_advisories(&row(1, 4)).await.unwrap(), "the number is taken");
+        assert!(!db.put_advisories(&row(2, 2)).await.unwrap(), "they tell an older state");
+        assert!(db.put_advisories(&row(2, 3)).await.unwrap());
+        assert_eq!(db.advisories(1).await.unwrap(), Some(row(1, 3)));
+        assert_eq!(db.advisories(3).await.unwrap(), None);
+        assert_eq!(db.last_advisories().await.unwrap(), Some(row(2, 3)));
+        assert_eq!(db.restrictions().await.unwrap().last_version, 2);
+        assert_eq!(db.generation().await.unwrap(), before + 2, "manifests name the newest advisories");
+    });
+}
+
+#[test]
+fn a_manifest_is_replaced_by_who_saw_it_alone() {
+    on_both(|db| async move {
+        let aud = audience("k1");
+        let row = |version, generation| ManifestRow {
+            audience: audience("k1"),
+            epoch: 2,
+            stamp: Stamp { version, generation },
+            issued_at: at(1),
+            expires_at: at(2),
+            sha256: EnvelopeDigest::of(&[version as u8]),
+            envelope: vec![version as u8; 3],
+        };
+        let stamp = |version, generation| Some(Stamp { version, generation });
+        assert_eq!(db.manifest(&aud).await.unwrap(), None);
+        assert!(!db.put_manifest(stamp(1, 1), &row(2, 1)).await.unwrap());
+        assert!(db.put_manifest(None, &row(1, 7)).await.unwrap());
+        assert!(!db.put_manifest(None, &row(1, 8)).await.unwrap());
+        assert!(!db.put_manifest(stamp(1, 6), &row(2, 8)).await.unwrap(), "its stamp moved since");
+        assert_eq!(db.manifest(&aud).await.unwrap(), Some(row(1, 7)));
+        assert!(db.restamp_manifest(&aud, Stamp { version: 1, generation: 7 }, 8).await.unwrap());
+        assert!(!db.restamp_manifest(&aud, Stamp { version: 1, generation: 7 }, 9).await.unwrap());
+        assert!(db.put_manifest(stamp(1, 8), &row(2, 9)).await.unwrap());
+        assert_eq!(db.manifest(&aud).await.unwrap(), Some(row(2, 9)));
+        assert_eq!(db.manifest(&audience("k2")).await.unwrap(), None);
+    });
+}
+
+#[test]
+fn what_a_machine_tells_replaces_what_it_told() {
+    on_both(|db| async move {
+        accounts(&db, &["acme", "other"]).await;
+        for (id, owner) in [("b", "acme"), ("a", "acme"), ("c", "acme"), ("x", "other")] {
+            db.insert_key(&key(id, owner)).await.unwrap();
+            db.put_state(id, at(1), "[]").await.unwrap();
+        }
+        db.put_state("a", at(2), "[{\"slug\":\"pdf\"}]").await.unwrap();
+        db.revoke_key(By::Admin, "c", at(3)).await.unwrap();
+        let states = db.states_of(&account("acme"), None).await.unwrap();
+        let told: Vec<_> =
+            states.iter().map(|s| (&*s.key_id, &*s.label, s.reported_at, &*s.skills_json)).collect();
+        let expected = [("a", "machine a", at(2), "[{\"slug\":\"pdf\"}]"), ("b", "machine b", at(1), "[]")];
+        assert_eq!(told, expected);
+        let rest = db.states_of(&account("acme"), Some("a")).await.unwrap();
+        assert_eq!(rest.iter().map(|s| &*s.key_id).collect::<Vec<_>>(), ["b"]);
+        let zero = db.put_state("a", at(3), "a\0b").await.unwrap_err();
+        assert!(matches!(zero, Error::ZeroByte { .. }), "{zero:?}");
+    });
+}

@@ -1,0 +1,4 @@
+//! Open indexes: `export --site`, read back over real web servers.
+
+mod publishing;
+mod server;

@@ -1,0 +1,6 @@
+//! The real program against the real hub, a process each. What a row of the mission promises has a test that names it.
+
+mod publish;
+mod scene;
+mod search;
+mod source;

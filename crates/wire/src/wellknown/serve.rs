@@ -1,0 +1,57 @@
+//! What a server says of what it serves: its type, what names this edition, how long it may be kept.
+
+use skillsync_core::digest::FileDigest;
+use skillsync_core::path::fold;
+
+use super::site::Resource;
+
+/// The headers of an answer, for `GET` and `HEAD` alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// `Content-Type`.
+    pub content_type: &'static str,
+    /// `ETag`, with its quotes: it is made of the bytes, so that every server gives the same.
+    pub etag: String,
+    /// `Cache-Control`. An address outlives what is there, so that even a file is asked for again after a while.
+    pub cache_control: &'static str,
+}
+
+/// Beside those of [`Head`], for every answer: any page may read what is public, and no browser may take a text of a
+/// skill for a page of the site.
+pub const HEADERS: [(&str, &str); 2] =
+    [("access-control-allow-origin", "*"), ("x-content-type-options", "nosniff")];
+
+impl Head {
+    /// Of `resource`; `index` gives the bytes if it is an index.
+    pub fn of(resource: &Resource<'_>, index: &[u8]) -> Self {
+        let (content_type, hex) = match resource {
+            Resource::Index(_) => ("application/json", FileDigest::of(index).hex()),
+            Resource::File { path, file, .. } => (content_type(path.as_str()), file.digest.hex()),
+            Resource::Archive { digest, .. } => ("application/gzip", digest.hex()),
+        };
+        Self { content_type, etag: format!("\"{hex}\""), cache_control: "public, max-age=300" }
+    }
+}
+
+/// The type of a file of a skill, by its name. Nothing that a browser would run: a skill may come from anybody, and is
+/// served beside pages that people are signed in to.
+pub fn content_type(path: &str) -> &'static str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let extension = name.rsplit_once('.').map(|(_, extension)| fold(extension)).unwrap_or_default();
+    match &*extension {
+        "md" | "markdown" => "text/markdown; charset=utf-8",
+        "json" => "application/json",
+        "gz" | "tgz" => "application/gzip",
+        "zip" => "application/zip",
+        "pdf" => "application/pdf",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "gif" => "image/gif",
+        "webp" => "image/webp",
+        "csv" => "text/csv; charset=utf-8",
+        "txt" | "sh" | "bash" | "zsh" | "py" | "rb" | "js" | "mjs" | "cjs" | "ts" | "tsx" | "jsx" | "rs"
+        | "go" | "c" | "h" | "java" | "toml" | "yaml" | "yml" | "html" | "htm" | "xml" | "svg" | "css"
+        | "sql" | "ini" | "cfg" | "ps1" | "xsd" => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
