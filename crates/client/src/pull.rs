@@ -126,6 +126,14 @@ pub fn pull(store: &Store, fetch: &dyn Fetch, source: &Source, wish: &Wish<'_>) 
     Pulled { source, status, error, manifest, warnings, rows }
 }
 
+/// How a source that was not asked stands: none where what is known of it holds.
+pub fn standing(store: &Store, name: &SourceName) -> Option<Pulled> {
+    let Ok(Freshness::Stale { since }) = trust::seen(store, name) else { return None };
+    let error = Some(Refusal::Stale { expires: since }.into());
+    let (warnings, rows) = (Vec::new(), Vec::new());
+    Some(Pulled { source: name.clone(), status: Status::Stale, error, manifest: None, warnings, rows })
+}
+
 /// Whether something else is installed now.
 fn has_changed(row: &Row) -> bool {
     matches!(row.done, Done::Added | Done::Updated | Done::Merged | Done::Removed | Done::Quarantined)
@@ -166,7 +174,10 @@ impl Pull<'_> {
             match self.follow(&believed, ticket.as_ref()) {
                 // Another program was ahead: what it knows is looked at first.
                 Err(Error::Trust(trust::Error::Refused(refusal)))
-                    if matches!(*refusal, Refusal::Rollback { .. } | Refusal::Fork { .. } | Refusal::Epoch { .. }) =>
+                    if matches!(
+                        *refusal,
+                        Refusal::Rollback { .. } | Refusal::Fork { .. } | Refusal::Epoch { .. }
+                    ) =>
                 {
                     last = Some((Some(advised), Err(refusal_error(refusal))));
                 }

@@ -46,6 +46,7 @@ pub mod undeploy;
 pub mod deployments;
 pub mod pull;
 pub mod sync;
+pub mod refresh;
 pub mod gc;
 pub mod verify;
 pub mod setup;
@@ -108,7 +109,15 @@ pub enum Error {
     #[error(transparent)]
     Publish(#[from] publishing::Error),
     #[error(transparent)]
+    Pull(Box<skillsync_client::delivery::Error>),
+    #[error(transparent)]
     Refused(#[from] Refusal),
+}
+
+impl From<skillsync_client::delivery::Error> for Error {
+    fn from(error: skillsync_client::delivery::Error) -> Self {
+        Error::Pull(Box::new(error))
+    }
 }
 
 /// Something that an op itself refuses.
@@ -166,6 +175,7 @@ impl Error {
             Error::Anchor(e) => e,
             Error::Hub(e) => e,
             Error::Publish(e) => e,
+            Error::Pull(e) => &**e,
             Error::Refused(e) => e,
         }
     }

@@ -72,8 +72,10 @@ impl Row {
 
     /// The row of an error: refused where trust does not hold or a rule forbids it, else failed.
     pub fn failed(slug: &SkillName, error: Error) -> Self {
+        let is_rule = matches!(error, Error::Planned { .. } | Error::Unmet { .. });
         let done = match error.kind() {
-            Kind::Untrusted | Kind::Denied | Kind::Exists => Done::Refused,
+            _ if is_rule => Done::Refused,
+            Kind::Untrusted | Kind::Denied => Done::Refused,
             Kind::Locked | Kind::Conflict => Done::Held,
             _ => Done::Failed,
         };
@@ -206,9 +208,9 @@ impl Fault for Error {
             }
             Error::Unmet { .. } => None,
             Error::Planned { slug, why } => Some(match why {
-                plan::Refusal::Local => format!(
-                    "`skillsync rm {slug}` and `skillsync sync` take yours away; then install again"
-                ),
+                plan::Refusal::Local => {
+                    format!("`skillsync rm {slug}` and `skillsync sync` take yours away; then install again")
+                }
                 plan::Refusal::Other(_) => format!("`skillsync rm {slug}` first, to have it from here"),
                 plan::Refusal::NotInstalled => format!("`skillsync install {slug}` installs it"),
                 plan::Refusal::NotListed => "`skillsync search` shows what there is".to_owned(),
