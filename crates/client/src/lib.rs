@@ -18,3 +18,4 @@ pub mod pull;
 pub mod catalogue;
 pub mod publish;
 pub mod site;
+pub mod mirror;

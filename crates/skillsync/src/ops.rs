@@ -47,6 +47,7 @@ pub mod deployments;
 pub mod pull;
 pub mod sync;
 pub mod refresh;
+pub mod hook;
 pub mod gc;
 pub mod verify;
 pub mod setup;
@@ -92,6 +93,8 @@ pub enum Error {
     Name(#[from] name::Error),
     #[error(transparent)]
     Git(#[from] git::Error),
+    #[error(transparent)]
+    Hook(#[from] hook::Error),
     #[error(transparent)]
     Site(#[from] skillsync_client::site::Error),
     #[error(transparent)]
@@ -167,6 +170,7 @@ impl Error {
             Error::Fs(e) => e,
             Error::Name(e) => e,
             Error::Git(e) => e,
+            Error::Hook(e) => e,
             Error::Site(e) => e,
             Error::Index(e) => e,
             Error::Installed(e) => e,
