@@ -321,6 +321,7 @@ mod tests {
                 Agents:
                   target       Choose the agent folders that sync links skills into
                   sync         Bring every target up to date; check, preview, pull a project
+                  hook         Begin every session of an agent with its skills up to date
 
                 Hubs:
                   source       Choose the hubs that skills come from
