@@ -66,6 +66,8 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 pub const UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a body may pause: slower than this is somebody who holds a place.
 pub const BODY_PAUSE: Duration = Duration::from_secs(10);
+/// How many bytes of a body have to come in a second, once it has had [`BODY_PAUSE`]: whoever holds a place shall pay for it.
+pub const BODY_RATE: u64 = 16 * 1024;
 /// How long the head of a request may take, and how long a connection may idle.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a peer may take nothing of what it is sent.
@@ -79,6 +81,11 @@ pub const RETRY_AFTER_S: u64 = 5;
 pub const CONNECTIONS: usize = 8_192;
 /// Most requests at work at once; more are turned away, not queued.
 pub const IN_FLIGHT: usize = 512;
+/// Most requests at once whose body is still on its way: bodies that do not come leave the other half of the places to those
+/// who only ask.
+pub const BODIES: usize = IN_FLIGHT / 2;
+/// Most archives at once out of which a file is read.
+pub const UNPACKED: usize = 4;
 /// Most uploads at once: each may hold an archive and what is in it, 120 MiB.
 pub const UPLOADS: usize = 4;
 
@@ -93,5 +100,9 @@ pub const CACHED_MANIFESTS: usize = 10_000;
 /// Most bytes of signed manifests kept in memory: enough for keys that fetch the same one again. Whoever has the newest is
 /// told so without it.
 pub const CACHED_MANIFEST_BYTES: usize = 32 * 1024 * 1024;
+/// How old a file must be that a killed hub left half written before it is cleared: none is written for so long.
+pub const LEFTOVER_AGE_S: u64 = 60 * 60;
+/// Most of them that one start clears.
+pub const LEFTOVERS: u64 = 10_000;
 /// How often somebody tries again who lost a race in the database.
 pub const RACE_TRIES: usize = 8;

@@ -168,6 +168,12 @@ impl Hub {
         let _ = child.wait();
     }
 
+    /// The number of its process. Panics where it does not run.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap_or_else(|| panic!("the hub does not run")).id()
+    }
+
     /// Its address: `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn url(&self) -> String {
