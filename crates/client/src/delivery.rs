@@ -28,7 +28,7 @@ mod change;
 mod row;
 mod unpack;
 
-use change::Prepared;
+pub(crate) use change::{Prepared, prepare, stage};
 pub use row::{Done, Error, Row};
 
 /// A release whose archive is in the cache: its signed statement.
@@ -61,7 +61,8 @@ impl Survey {
                 return Ok(((*name).clone(), local));
             }
             let found = skills::find(store, name)?;
-            let local = found.map_or(Local::Absent, |meta| Local::Present { source: meta.source, state: meta.state });
+            let local =
+                found.map_or(Local::Absent, |meta| Local::Present { source: meta.source, state: meta.state });
             Ok::<_, Error>(((*name).clone(), local))
         };
         let local = parallel::map(&names, look).into_iter().collect::<Result<_, _>>()?;
@@ -237,7 +238,8 @@ impl<'a, 'w> Work<'a, 'w> {
                 (installed.state, installed.reason) = (Standing::Quarantined, Some(reason));
             }
         }
-        let quarantined = self.state.iter().filter(|(_, i)| i.source == *name && i.state == Standing::Quarantined);
+        let quarantined =
+            self.state.iter().filter(|(_, i)| i.source == *name && i.state == Standing::Quarantined);
         let rows: Vec<Row> = quarantined
             .map(|(slug, i)| Row { why: i.reason.clone(), to: None, ..self.listed(slug, Done::Quarantined) })
             .collect();

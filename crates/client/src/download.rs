@@ -70,7 +70,9 @@ impl Fault for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Error::Api(e) => e.hint(),
-            Error::Mismatch { .. } => Some("it was thrown away; what is installed goes on working".to_owned()),
+            Error::Mismatch { .. } => {
+                Some("it was thrown away; what is installed goes on working".to_owned())
+            }
             Error::Struck { .. } => Some("what is installed goes on working; try again later".to_owned()),
             Error::Fs(e) => e.hint(),
         }

@@ -166,7 +166,10 @@ impl Pull<'_> {
             match self.follow(&believed, ticket.as_ref()) {
                 // Another program was ahead: what it knows is looked at first.
                 Err(Error::Trust(trust::Error::Refused(refusal)))
-                    if matches!(*refusal, Refusal::Rollback { .. } | Refusal::Fork { .. } | Refusal::Epoch { .. }) =>
+                    if matches!(
+                        *refusal,
+                        Refusal::Rollback { .. } | Refusal::Fork { .. } | Refusal::Epoch { .. }
+                    ) =>
                 {
                     last = Some((Some(advised), Err(refusal_error(refusal))));
                 }

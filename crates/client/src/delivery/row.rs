@@ -10,7 +10,7 @@ use skillsync_store::{edit, fs, installed, lease, objects, skills, store};
 use skillsync_wire::archive;
 use skillsync_wire::trust::Refusal;
 
-use crate::{api, download, plan, source, trust};
+use crate::{api, discovery, download, plan, source, trust};
 
 words!(
     /// What became of one skill.
@@ -96,6 +96,9 @@ pub enum Error {
     /// A file is not to be had.
     #[error(transparent)]
     Download(#[from] download::Error),
+    /// An open index, or a skill of it, is not to be had.
+    #[error(transparent)]
+    Discovery(#[from] discovery::Error),
     /// An archive does not hold.
     #[error("the archive of `{slug}` does not hold")]
     Archive {
@@ -166,6 +169,7 @@ impl Fault for Error {
             Error::Source(e) => e.kind(),
             Error::Api(e) => e.kind(),
             Error::Download(e) => e.kind(),
+            Error::Discovery(e) => e.kind(),
             Error::Archive { .. } | Error::Written { .. } => Kind::Untrusted,
             Error::Unmet { .. } => Kind::Invalid,
             Error::Planned { why: plan::Refusal::Local | plan::Refusal::Other(_), .. } => Kind::Exists,
@@ -182,6 +186,7 @@ impl Fault for Error {
             Error::Source(e) => e.code(),
             Error::Api(e) => e.code(),
             Error::Download(e) => e.code(),
+            Error::Discovery(e) => e.code(),
             Error::Archive { source, .. } => source.code(),
             Error::Written { .. } => "trust-mismatch",
             Error::Unmet { .. } => "requirements-unmet",
@@ -201,14 +206,15 @@ impl Fault for Error {
             Error::Source(e) => e.hint(),
             Error::Api(e) => e.hint(),
             Error::Download(e) => e.hint(),
+            Error::Discovery(e) => e.hint(),
             Error::Archive { .. } | Error::Written { .. } => {
                 Some("nothing of it was used; what is installed goes on working".to_owned())
             }
             Error::Unmet { .. } => None,
             Error::Planned { slug, why } => Some(match why {
-                plan::Refusal::Local => format!(
-                    "`skillsync rm {slug}` and `skillsync sync` take yours away; then install again"
-                ),
+                plan::Refusal::Local => {
+                    format!("`skillsync rm {slug}` and `skillsync sync` take yours away; then install again")
+                }
                 plan::Refusal::Other(_) => format!("`skillsync rm {slug}` first, to have it from here"),
                 plan::Refusal::NotInstalled => format!("`skillsync install {slug}` installs it"),
                 plan::Refusal::NotListed => "`skillsync search` shows what there is".to_owned(),
