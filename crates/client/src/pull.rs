@@ -126,6 +126,14 @@ pub fn pull(store: &Store, fetch: &dyn Fetch, source: &Source, wish: &Wish<'_>) 
     Pulled { source, status, error, manifest, warnings, rows }
 }
 
+/// How a source that was not asked stands: none where what is known of it holds.
+pub fn standing(store: &Store, name: &SourceName) -> Option<Pulled> {
+    let Ok(Freshness::Stale { since }) = trust::seen(store, name) else { return None };
+    let error = Some(Refusal::Stale { expires: since }.into());
+    let (warnings, rows) = (Vec::new(), Vec::new());
+    Some(Pulled { source: name.clone(), status: Status::Stale, error, manifest: None, warnings, rows })
+}
+
 /// Whether something else is installed now.
 fn has_changed(row: &Row) -> bool {
     matches!(row.done, Done::Added | Done::Updated | Done::Merged | Done::Removed | Done::Quarantined)

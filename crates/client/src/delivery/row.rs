@@ -72,8 +72,10 @@ impl Row {
 
     /// The row of an error: refused where trust does not hold or a rule forbids it, else failed.
     pub fn failed(slug: &SkillName, error: Error) -> Self {
+        let is_rule = matches!(error, Error::Planned { .. } | Error::Unmet { .. });
         let done = match error.kind() {
-            Kind::Untrusted | Kind::Denied | Kind::Exists => Done::Refused,
+            _ if is_rule => Done::Refused,
+            Kind::Untrusted | Kind::Denied => Done::Refused,
             Kind::Locked | Kind::Conflict => Done::Held,
             _ => Done::Failed,
         };

@@ -32,5 +32,5 @@ pub(super) fn payload(layout: &Layout, release: &Release) -> Result<Payload, Err
         files.insert(path, PayloadFile { bytes, executable });
     }
     reader.finish().map_err(archived)?;
-    Ok(Payload::new(files).map_err(archive::Error::from).map_err(archived)?)
+    Payload::new(files).map_err(archive::Error::from).map_err(archived)
 }
