@@ -38,7 +38,7 @@ pub const UNVERIFIED: &str = "unverified";
 pub const GUARDED: &str = "mass-removal";
 
 /// What is wished of an index beside what is wished of every source.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Bounds {
     /// What may happen to what is not listed any more.
     pub pruning: Pruning,
@@ -117,7 +117,13 @@ struct Follow<'a> {
 /// What is to be done about one skill of the index.
 enum Step {
     Fetch(Why),
-    Row(Row),
+    Row(Box<Row>),
+}
+
+impl Step {
+    fn row(row: Row) -> Self {
+        Step::Row(Box::new(row))
+    }
 }
 
 /// What is held here, and what else there is.
@@ -146,7 +152,7 @@ impl Follow<'_> {
         for (name, step) in self.steps(&found, &here, &plan) {
             match step {
                 Step::Fetch(why) => due.push_back((name, why)),
-                Step::Row(row) => drop(rows.insert(name, row)),
+                Step::Row(row) => drop(rows.insert(name, *row)),
             }
         }
         if self.wish.mode == Mode::Plan || self.wish.ask == Ask::Look {
@@ -227,7 +233,7 @@ impl Follow<'_> {
         let mut steps = BTreeMap::new();
         let row = |name: &SkillName, done, why: Option<&str>| {
             let from = self.version_here(here, name);
-            Step::Row(Row { why: why.map(str::to_owned), from, ..Row::new(name, done) })
+            Step::row(Row { why: why.map(str::to_owned), from, ..Row::new(name, done) })
         };
         for name in &plan.unchanged {
             steps.insert(name.clone(), row(name, Done::Current, None));
@@ -249,7 +255,7 @@ impl Follow<'_> {
             if is_named(name) || self.source.config().skills == Wanted::All {
                 steps.insert(
                     name.clone(),
-                    Step::Row(Row::failed(name, Error::Planned { slug: name.clone(), why })),
+                    Step::row(Row::failed(name, Error::Planned { slug: name.clone(), why })),
                 );
             }
         }
@@ -259,7 +265,7 @@ impl Follow<'_> {
                 if found.index.entry(name).is_none() {
                     let why = Refusal::NotListed;
                     let row = Row::failed(name, Error::Planned { slug: name.clone(), why });
-                    steps.insert(name.clone(), Step::Row(row));
+                    steps.insert(name.clone(), Step::row(row));
                 } else if !plan.taken.contains(name) && !plan.unchanged.contains(name) {
                     steps.insert(name.clone(), Step::Fetch(Why::New));
                 }
@@ -278,7 +284,7 @@ impl Follow<'_> {
         let conflict = known.and_then(|installed| installed.conflict);
         let from = self.version_here(here, name);
         let word = |done, word: &str| {
-            Some(Step::Row(Row { why: Some(word.to_owned()), from: from.clone(), ..Row::new(name, done) }))
+            Some(Step::row(Row { why: Some(word.to_owned()), from: from.clone(), ..Row::new(name, done) }))
         };
         if conflict.is_some() && conflict == found.index.entry(name).and_then(edition_digest) && !to_update {
             return word(Done::Held, "conflict");

@@ -41,9 +41,10 @@ pub enum Choice {
 }
 
 /// What may happen to what an index does not list any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Pruning {
     /// It is removed, unless the index lost more than half of what is held: that is more likely a mistake.
+    #[default]
     Guarded,
     /// It is removed, however much it is: the user said so.
     Allowed,
