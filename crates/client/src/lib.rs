@@ -11,3 +11,4 @@ pub mod anchor;
 pub mod catalogue;
 pub mod publish;
 pub mod site;
+pub mod mirror;

@@ -20,3 +20,4 @@ pub mod artifact;
 pub mod diff;
 pub mod merge;
 pub mod drift;
+pub mod settings;

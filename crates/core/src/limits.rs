@@ -58,3 +58,6 @@ pub const PAST_COMMITS: usize = 1_000;
 /// How much of a project's past is held in memory at once: two neighbours of the largest size, as most of their files
 /// are the same.
 pub const PAST_BYTES: u64 = 2 * SKILL_BYTES;
+/// How long an agent waits for our session hook before it goes on without it: the budget of the hook and its start, with
+/// room for a machine that is busy.
+pub const HOOK_TIMEOUT_S: u64 = 10;

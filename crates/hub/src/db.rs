@@ -16,6 +16,7 @@ mod manifest;
 mod publish;
 mod record;
 mod search;
+mod sharing;
 mod state;
 mod yank;
 
@@ -31,5 +32,6 @@ pub use manifest::{ManifestRow, Stamp};
 pub use publish::{NewRelease, Published};
 pub use record::{By, Page};
 pub use search::{Found, Hit};
+pub use sharing::NewSharing;
 pub use state::StateRow;
 pub use yank::{YankOrder, Yanked};

@@ -27,19 +27,26 @@ mod search;
 mod races;
 #[path = "db/tables.rs"]
 mod tables;
+#[path = "db/full_disk.rs"]
+mod full_disk;
 #[path = "db/cut.rs"]
 mod cut;
 
 /// Runs a case on an empty database of each engine.
 fn on_both<F: Future<Output = ()>>(case: impl Fn(Db) -> F) {
+    at_both(|url| run(url, &case));
+}
+
+/// Runs a case with the URL of an empty database of each engine.
+fn at_both(case: impl Fn(&str)) {
     let folder = tempfile::tempdir().unwrap();
     {
         let _named = Named("SQLite");
-        run(&format!("sqlite://{}", folder.path().join("hub.db").display()), &case);
+        case(&format!("sqlite://{}", folder.path().join("hub.db").display()));
     }
     if let Some(cluster) = Postgres::shared() {
         let _named = Named("PostgreSQL");
-        run(&cluster.database().url(), &case);
+        case(&cluster.database().url());
     }
 }
 

@@ -22,6 +22,7 @@ mod edit;
 mod export;
 mod gc;
 mod history;
+mod hook;
 mod info;
 mod init;
 mod log;
@@ -163,6 +164,7 @@ enum Command {
     Deployments(deployments::DeploymentsArgs),
     Target(target::TargetArgs),
     Sync(sync::SyncArgs),
+    Hook(hook::HookArgs),
     Source(source::SourceArgs),
     Login(login::LoginArgs),
     Logout(logout::LogoutArgs),
@@ -204,6 +206,7 @@ impl Command {
             Command::Deployments(args) => deployments::run(cx, args),
             Command::Target(args) => target::run(cx, args),
             Command::Sync(args) => sync::run(cx, args),
+            Command::Hook(args) => hook::run(cx, args),
             Command::Source(args) => source::run(cx, args),
             Command::Login(args) => login::run(cx, args),
             Command::Logout(args) => logout::run(cx, args),

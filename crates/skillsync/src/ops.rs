@@ -46,6 +46,7 @@ pub mod undeploy;
 pub mod deployments;
 pub mod pull;
 pub mod sync;
+pub mod hook;
 pub mod gc;
 pub mod verify;
 pub mod setup;
@@ -91,6 +92,8 @@ pub enum Error {
     Name(#[from] name::Error),
     #[error(transparent)]
     Git(#[from] git::Error),
+    #[error(transparent)]
+    Hook(#[from] hook::Error),
     #[error(transparent)]
     Site(#[from] skillsync_client::site::Error),
     #[error(transparent)]
@@ -158,6 +161,7 @@ impl Error {
             Error::Fs(e) => e,
             Error::Name(e) => e,
             Error::Git(e) => e,
+            Error::Hook(e) => e,
             Error::Site(e) => e,
             Error::Index(e) => e,
             Error::Installed(e) => e,

@@ -92,6 +92,8 @@ pub struct World {
     pub pid: u32,
     /// What the three streams are.
     pub terminal: Terminal,
+    /// The program that runs; none where the system does not say.
+    pub program: Option<PathBuf>,
     vars: BTreeMap<OsString, OsString>,
 }
 
@@ -117,6 +119,7 @@ impl World {
             now: Timestamp::now(),
             pid: std::process::id(),
             terminal: Terminal { columns, ..terminal },
+            program: std::env::current_exe().ok(),
             home,
             store,
             cwd,
@@ -140,6 +143,7 @@ impl World {
             host: "testhost".to_owned(),
             pid: 1,
             terminal: Terminal::default(),
+            program: None,
             vars: BTreeMap::new(),
         }
     }

@@ -18,8 +18,8 @@ mod temporary;
 
 pub use lock::{Mutex, MutexError};
 pub use look::{
-    Folder, entries, is_executable, lstat, open, open_own, open_regular, read, read_link, real_path,
-    resolved, stat,
+    Folder, entries, is_executable, is_private, lstat, open, open_own, open_regular, read, read_link,
+    real_path, resolved, stat,
 };
 use place::discard_file;
 pub use place::{

@@ -289,7 +289,7 @@ impl Writing<'_> {
         let layout = &self.store.layout;
         // Single files that were being replaced: under their own name stands the old one.
         let mut folders = vec![layout.root().to_owned(), layout.state(), layout.projects(), layout.locks()];
-        folders.push(layout.cache());
+        folders.extend([layout.cache(), layout.sources()]);
         for source in fs::optional(fs::entries(&layout.sources()))?.flatten().unwrap_or_default() {
             folders.push(layout.sources().join(source));
         }

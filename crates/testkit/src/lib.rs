@@ -18,6 +18,7 @@ pub mod web;
 pub mod hub;
 pub mod postgres;
 pub mod link;
+pub mod small_disk;
 pub mod strace;
 pub mod durability;
 pub mod crash;

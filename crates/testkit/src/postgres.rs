@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -66,10 +67,12 @@ impl Postgres {
         let (users, starting) = (open("users"), open("starting"));
         users.lock_shared().expect("a lock");
         starting.lock().expect("a lock");
-        if !folder.join("ready").exists() {
-            start(&bin, &folder);
+        let cluster = Self { bin, folder, _users: users };
+        // What is left of a machine that was switched off says that it is ready, too.
+        if !cluster.folder.join("ready").exists() || UnixStream::connect(cluster.socket()).is_err() {
+            start(&cluster.bin, &cluster.folder);
         }
-        Some(Self { bin, folder, _users: users })
+        Some(cluster)
     }
 
     /// Makes an empty database.

@@ -14,5 +14,6 @@ pub mod advisories;
 pub mod manifest;
 pub mod trust;
 pub mod archive;
+pub mod foreign;
 pub mod wellknown;
 pub mod api;

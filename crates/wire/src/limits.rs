@@ -53,3 +53,5 @@ pub const INDEX_BYTES: usize = 16 * 1024 * 1024;
 pub const INDEX_SKILLS: usize = 10_000;
 /// Longest address in an index: what every server takes as the line of a request.
 pub const INDEX_URL_BYTES: usize = 2048;
+/// Largest archive of an open index as it travels: what the most used client of such indexes takes.
+pub const FOREIGN_ARCHIVE_BYTES: u64 = 50 * 1024 * 1024;

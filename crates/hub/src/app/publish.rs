@@ -14,7 +14,7 @@ use skillsync_wire::text::Line;
 use super::keys::{Caller, Scope};
 use super::{App, Error};
 use crate::blobs::BlobKey;
-use crate::db::{NewRelease, Published, ReleaseRow};
+use crate::db::{By, NewRelease, NewSharing, Published, ReleaseRow};
 use crate::gate::{self, Passed};
 use crate::limits;
 use crate::signer::{Issued, Signer, signature_of};
@@ -64,6 +64,7 @@ impl App {
         let slug = &said.slug;
         let last = self.db.last(slug).await?;
         if let Some(before) = self.same(said, passed, last.as_ref()).await? {
+            self.share(caller, said).await?;
             return Ok(Some(reply(slug, &before, false, passed)));
         }
         let version = next_version(slug, said.version.as_ref(), last.as_ref())?;
@@ -86,6 +87,14 @@ impl App {
             }
             Published::VersionExists(_) | Published::SeqTaken { .. } => Ok(None),
         }
+    }
+
+    /// Changes who a skill is for, as far as the announcement says it, where there is no new release to carry it.
+    async fn share(&self, caller: &Caller, said: &Announcement) -> Result<(), Error> {
+        let (visibility, tier) = (said.visibility, said.tier);
+        let new = NewSharing { visibility, tier, category: said.category.as_deref() };
+        self.db.share(By::Account(caller.account()), &said.slug, &new).await?;
+        Ok(())
     }
 
     /// The release that these very files have already: of the version that was said, or the newest where none was.
@@ -122,7 +131,16 @@ fn is_same(release: &ReleaseRow, passed: &Passed) -> bool {
     release.tarball_sha256 == passed.packed.tarball.sha256 && release.content_hash == passed.packed.tree
 }
 
+/// Names that are paths of the interface beside the skills.
+const RESERVED: [&str; 5] = ["access", "install", "manifest", "publish", "search"];
+
 fn check(said: &Announcement) -> Result<(), Error> {
+    if RESERVED.contains(&said.slug.as_str()) {
+        return Err(Error::Field {
+            field: "slug",
+            rule: format!("`{}` has a meaning of its own here", said.slug),
+        });
+    }
     if said.changelog.len() > limits::CHANGELOG_BYTES {
         let rule = format!("it has at most {} bytes", limits::CHANGELOG_BYTES);
         return Err(Error::Field { field: "changelog", rule });

@@ -116,7 +116,7 @@ impl Blobs {
         let (backend, prefix) = match place {
             Place::Memory => (Backend::Memory(Arc::default()), Path::default()),
             Place::Folder(root) => {
-                std::fs::create_dir_all(root).map_err(|source| Error::Folder { source })?;
+                made(root).map_err(|source| Error::Folder { source })?;
                 // Files and the folders that name them are synced before a blob counts as stored.
                 let store = LocalFileSystem::new_with_prefix(root).map_err(failed)?.with_fsync(true);
                 (Backend::Folder { store: Arc::new(store), root: root.clone() }, Path::default())
@@ -136,6 +136,7 @@ impl Blobs {
         if self.size(key).await? == Some(bytes.len() as u64)
             && (key.is_named_by_content() || self.get(key).await?.is_some_and(|there| there == bytes))
         {
+            self.settle(key).await?;
             return Ok(Put::Kept);
         }
         let mut options = PutOptions::default();
@@ -230,6 +231,15 @@ impl Blobs {
         }
     }
 
+    /// Makes sure that a blob which is there stays there: who put it may have been killed before the folder was synced.
+    async fn settle(&self, key: &BlobKey) -> Result<(), Error> {
+        let Backend::Folder { root, .. } = &self.backend else { return Ok(()) };
+        let path = root.join(key.path());
+        let Some(folder) = path.parent() else { return Ok(()) };
+        let synced = async { tokio::fs::File::open(folder).await?.sync_all().await };
+        synced.await.map_err(|source| Error::Folder { source })
+    }
+
     async fn found(&self, key: &BlobKey) -> Result<Option<object_store::GetResult>, Error> {
         match self.store().get(&self.location(key)).await {
             Ok(found) if found.meta.size > key.limit_bytes() => {
@@ -290,6 +300,18 @@ impl Bucket {
         }
         builder.build().map_err(|error| Error::Place { reason: error.to_string() })
     }
+}
+
+/// Makes a folder and those above it where there is none, and syncs what names them.
+fn made(folder: &std::path::Path) -> std::io::Result<()> {
+    let missing: Vec<_> = folder.ancestors().take_while(|above| !above.exists()).collect();
+    std::fs::create_dir_all(folder)?;
+    for new in missing {
+        if let Some(above) = new.parent().filter(|above| !above.as_os_str().is_empty()) {
+            std::fs::File::open(above)?.sync_all()?;
+        }
+    }
+    Ok(())
 }
 
 /// Staging files of writes that were killed: the name of the blob, `#` and a number.

@@ -103,9 +103,8 @@ impl Lite {
             .synchronous(SqliteSynchronous::Full)
             .disable_statement_logging();
         // The writer comes first: it makes the tables.
-        let writer = SqlitePoolOptions::new()
+        let writer = Self::pool()
             .max_connections(1)
-            .acquire_timeout(limits::DB_BUSY)
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_with(options.clone())
@@ -118,11 +117,18 @@ impl Lite {
             Role::Server => limits::DB_READERS,
             Role::Tool => 1,
         };
-        let readers = SqlitePoolOptions::new()
-            .max_connections(readers)
-            .acquire_timeout(limits::DB_BUSY)
-            .connect_lazy_with(options.pragma("query_only", "on"));
+        let readers =
+            Self::pool().max_connections(readers).connect_lazy_with(options.pragma("query_only", "on"));
         Ok(Self { readers, writer })
+    }
+
+    fn pool() -> SqlitePoolOptions {
+        SqlitePoolOptions::new().acquire_timeout(limits::DB_BUSY).before_acquire(|conn, _| {
+            // On a full disk and the like SQLite itself rolls back, the driver's own rollback then fails, and it would believe
+            // for ever that the transaction goes on: a connection that nobody can begin anything on.
+            let is_sound = !conn.is_in_transaction();
+            Box::pin(async move { Ok(is_sound) })
+        })
     }
 
     pub(super) async fn reader(&self) -> Result<PoolConnection<sqlx::Sqlite>, Error> {

@@ -7,6 +7,7 @@ use semver::Version;
 use skillsync_core::digest::{ArchiveDigest, EnvelopeDigest};
 use skillsync_core::name::SkillName;
 use skillsync_wire::api::skill::{Tier, Visibility};
+use skillsync_wire::limits::MANIFEST_SKILLS;
 use skillsync_wire::text::Owner;
 
 use super::engine::reading;
@@ -147,34 +148,36 @@ macro_rules! columns {
     };
 }
 
-/// The queries, which a test has explained by both engines.
-pub(super) const OWN: &str = concat!(
+/// The queries, which a test has explained by both engines. `cross join` tells SQLite to begin with the installs of the key,
+/// which are few, and not with all that is public.
+const OWN: &str = concat!(
     "select ",
     columns!(),
     " from skills s join releases r on r.slug = s.slug and r.seq = s.head_seq \
      where s.owner = $1 and s.head_seq is not null order by s.slug limit $2"
 );
-pub(super) const INSTALLED: &str = concat!(
+const INSTALLED: &str = concat!(
     "select ",
     columns!(),
-    " from installs i join skills s on s.slug = i.slug join releases r on r.slug = s.slug and r.seq = s.head_seq \
-     where i.key_id = $1 and s.visibility = 'public' and s.tier <= $2 order by s.slug limit $3"
+    " from installs i cross join skills s join releases r on r.slug = s.slug and r.seq = s.head_seq \
+     where i.key_id = $1 and s.slug = i.slug and s.visibility = 'public' and s.tier <= $2 order by i.slug limit $3"
 );
-pub(super) const PUBLIC: &str = concat!(
+const PUBLIC: &str = concat!(
     "select ",
     columns!(),
     " from skills s join releases r on r.slug = s.slug and r.seq = s.head_seq \
      where s.visibility = 'public' and s.tier = $1 and s.head_seq is not null order by s.slug limit $2"
 );
 const LOST: &str = "select s.slug, s.owner, s.visibility, s.tier, r.revoked \
-     from installs i join skills s on s.slug = i.slug join releases r on r.slug = s.slug and r.seq = s.last_seq \
-     where i.key_id = $1 and (s.head_seq is null or not (s.owner = $2 or (s.visibility = 'public' and s.tier <= $3))) \
-     order by s.slug limit $4";
+     from installs i cross join skills s join releases r on r.slug = s.slug and r.seq = s.last_seq \
+     where i.key_id = $1 and s.slug = i.slug and (s.head_seq is null or not (s.owner = $2 or (s.visibility = 'public' and s.tier <= $3))) \
+     order by i.slug limit $4";
 
 impl Db {
     /// What `viewer` may have: at most `limit` skills, its own first, then those that this key installed, then the other
-    /// public ones of its tier and below; and at most `limit` that are lost.
+    /// public ones of its tier and below; and at most `limit` that are lost. No manifest holds more than [`MANIFEST_SKILLS`].
     pub async fn listing(&self, viewer: &Viewer<'_>, limit: u32) -> Result<Listing, Error> {
+        let limit = limit.min(u32::try_from(MANIFEST_SKILLS).unwrap_or(u32::MAX));
         // One more, to see whether there was more.
         let most = int(u64::from(limit) + 1);
         let tiers: Vec<i64> = TIERS.into_iter().filter(|tier| *tier <= viewer.tier).map(rank).collect();
@@ -226,3 +229,6 @@ fn chosen(listed: impl Iterator<Item = Listed>, limit: usize) -> (Vec<Listed>, b
     }
     (skills.into_values().collect(), false)
 }
+
+#[cfg(test)]
+mod tests;

@@ -128,6 +128,10 @@ fn responses(route: &Route, schemas: &mut SchemaGenerator) -> Value {
     if let (Some(content), Value::Object(fields)) = (content, &mut good) {
         fields.insert("content".to_owned(), content);
     }
+    // An upload of what is there already is as good as one that made it.
+    if let Takes::Upload(_) = route.takes {
+        responses.insert("200".to_owned(), good.clone());
+    }
     responses.insert(status.to_string(), good);
     let problem = json!({"$ref": "#/components/responses/Problem"});
     let with_key: &[u16] = if matches!(route.needs, Needs::Key(_)) { &[401, 403] } else { &[] };

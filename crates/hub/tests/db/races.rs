@@ -20,43 +20,63 @@ async fn all(mut tasks: JoinSet<()>) {
 
 #[test]
 fn releases_of_one_skill_have_every_number_once() {
-    on_both(|db| async move {
-        accounts(&db, &["acme"]).await;
-        let before = db.generation().await.unwrap();
-        let mut tasks = JoinSet::new();
-        for racer in 0..RACERS {
-            let db = db.clone();
-            tasks.spawn(async move {
-                for n in 0..EACH {
-                    let mut seq = 1;
-                    loop {
-                        let mine = version(&format!("{}.{n}.0", racer + 1));
-                        match db
-                            .publish(&NewRelease { version: mine, ..release("pdf", "acme", seq) })
-                            .await
-                            .unwrap()
-                        {
-                            Published::Done { .. } => break,
-                            Published::SeqTaken { last_seq } => seq = last_seq + 1,
-                            other => panic!("{other:?}"),
-                        }
+    on_both(|db| async move { publish_at_once(&vec![db; RACERS as usize]).await });
+}
+
+#[test]
+fn several_hubs_on_one_database_do_not_get_in_each_others_way() {
+    at_both(|url| {
+        run(url, |db| async move {
+            let mut hubs = vec![db];
+            for role in [Role::Server, Role::Tool] {
+                hubs.push(Db::open(url, role).await.unwrap());
+            }
+            publish_at_once(&hubs).await;
+            for hub in &hubs[1..] {
+                hub.close().await;
+            }
+        });
+    });
+}
+
+/// Each of these publishes versions of one skill, whenever the others let it.
+async fn publish_at_once(hubs: &[Db]) {
+    let db = &hubs[0];
+    accounts(db, &["acme"]).await;
+    let before = db.generation().await.unwrap();
+    let mut tasks = JoinSet::new();
+    for (racer, db) in hubs.iter().enumerate() {
+        let db = db.clone();
+        tasks.spawn(async move {
+            for n in 0..EACH {
+                let mut seq = 1;
+                loop {
+                    let mine = version(&format!("{}.{n}.0", racer + 1));
+                    match db
+                        .publish(&NewRelease { version: mine, ..release("pdf", "acme", seq) })
+                        .await
+                        .unwrap()
+                    {
+                        Published::Done { .. } => break,
+                        Published::SeqTaken { last_seq } => seq = last_seq + 1,
+                        other => panic!("{other:?}"),
                     }
                 }
-            });
-        }
-        all(tasks).await;
-        let total = RACERS * EACH;
-        let releases = db.releases(&name("pdf"), 100).await.unwrap();
-        let seqs: Vec<u64> = releases.iter().rev().map(|r| r.seq).collect();
-        assert_eq!(seqs, (1..=total).collect::<Vec<_>>());
-        let mut versions: Vec<_> = releases.iter().map(|r| r.version.clone()).collect();
-        versions.sort();
-        versions.dedup();
-        assert_eq!(versions.len() as u64, total);
-        let skill = db.skill(&name("pdf")).await.unwrap().unwrap();
-        assert_eq!((skill.last_seq, skill.head_seq), (total, Some(total)));
-        assert_eq!(db.generation().await.unwrap(), before + total);
-    });
+            }
+        });
+    }
+    all(tasks).await;
+    let total = hubs.len() as u64 * EACH;
+    let releases = db.releases(&name("pdf"), 100).await.unwrap();
+    let seqs: Vec<u64> = releases.iter().rev().map(|r| r.seq).collect();
+    assert_eq!(seqs, (1..=total).collect::<Vec<_>>());
+    let mut versions: Vec<_> = releases.iter().map(|r| r.version.clone()).collect();
+    versions.sort();
+    versions.dedup();
+    assert_eq!(versions.len() as u64, total);
+    let skill = db.skill(&name("pdf")).await.unwrap().unwrap();
+    assert_eq!((skill.last_seq, skill.head_seq), (total, Some(total)));
+    assert_eq!(db.generation().await.unwrap(), before + total);
 }
 
 #[test]

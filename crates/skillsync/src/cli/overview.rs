@@ -50,6 +50,7 @@ pub(super) const TEMPLATE: &str = "\
 \x1b[1mAgents:\x1b[0m
   target       Choose the agent folders that sync links skills into
   sync         Bring every target up to date; check, preview, pull a project
+  hook         Begin every session of an agent with its skills up to date
 
 \x1b[1mHubs:\x1b[0m
   source       Choose the hubs that skills come from

@@ -7,6 +7,7 @@ mod finding;
 mod house;
 mod mend;
 mod places;
+mod sources;
 
 use serde::Serialize;
 use skillsync_core::fault::Fault;
@@ -94,6 +95,8 @@ fn look(world: &World, store: &Store, diagnosis: &mut Diagnosis, findings: &mut 
         }
     };
     let checked = house::check(store, &names, findings);
+    run(findings, checked);
+    let checked = sources::check(world, store, findings);
     run(findings, checked);
     match contents::check(store, &names, findings) {
         Ok(count) => diagnosis.skills = Some(count.skills),

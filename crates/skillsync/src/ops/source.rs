@@ -228,7 +228,7 @@ pub(super) fn make_folder(layout: &Layout, name: &SourceName) -> Result<(), Erro
 }
 
 /// Moves what an `add` or `remove` that was killed has left to trash, its key excepted, which goes.
-fn clear(store: &Store, name: &SourceName) -> Result<Option<PathBuf>, Error> {
+pub(super) fn clear(store: &Store, name: &SourceName) -> Result<Option<PathBuf>, Error> {
     let layout = store.layout();
     credentials::forget(layout, name)?;
     let folder = layout.source(name);

@@ -313,7 +313,7 @@ fn project_candidates(
 }
 
 /// The nearest folder upward with a `.git`, else `dir` itself.
-fn project_root(dir: &Path) -> Result<PathBuf, Error> {
+pub(super) fn project_root(dir: &Path) -> Result<PathBuf, Error> {
     if !fs::stat(dir)?.is_some_and(|m| m.is_dir()) {
         let message = format!("project folder `{}` does not exist", dir.display());
         return Err(refuse(Kind::NotFound, "project-not-found", message).into());

@@ -75,6 +75,8 @@ fn every_document_has_the_keys_of_its_page() {
         check(&m, command, form, args);
     }
     changes(&m, "sync", "", &["sync"]);
+    changes(&m, "hook", "`install` and `remove`", &["hook", "install", "--yes"]);
+    changes(&m, "hook", "`install` and `remove`", &["hook", "remove", "--yes"]);
     changes(&m, "doctor", "", &["doctor", "--fix"]);
     changes(&m, "config", "`set` and `unset`", &["config", "set", "observation.mode", "off"]);
     changes(&m, "config", "`set` and `unset`", &["config", "unset", "observation.mode"]);

@@ -289,3 +289,29 @@ fn a_plan_to_publish_shows_what_would_go_and_secrets_never_do() {
     machine.run(&["source", "add", "http://127.0.0.1:2", "--name", "lab", "--root", ROOT]).ok();
     refuses(&machine, &["publish", "pdf"], 1, "source-several");
 }
+
+#[test]
+fn doctor_finds_what_is_wrong_with_a_source() {
+    let machine = with_source("team", "https://hub.example");
+    machine.command(&["login", "team", "--offline"]).stdin(KEY).run().ok();
+    let codes = |args: &[&str], exit: i32| -> Vec<String> {
+        let found = machine.run(&[&["doctor", "--json"], args].concat()).one_of(&[exit]).json();
+        let findings = found["findings"].as_array().cloned().unwrap_or_default();
+        let codes = findings.iter().filter_map(|finding| finding["code"].as_str());
+        codes
+            .filter(|code| code.contains("source") || code.contains("root") || code.contains("key"))
+            .map(str::to_owned)
+            .collect()
+    };
+    assert_eq!(codes(&[], 0), Vec::<String>::new());
+    let key = machine.store("sources/team/key");
+    let shared = std::fs::Permissions::from_mode(0o644);
+    assert!(std::fs::set_permissions(&key, shared).is_ok());
+    assert_eq!(codes(&[], 1), ["api-key-shared"]);
+    let config = machine.read(".skillsync/config.toml");
+    machine.write(".skillsync/config.toml", config.replace("\"team\"", "\"other\""));
+    assert_eq!(codes(&[], 1), ["root-missing", "source-leftover"]);
+    codes(&["--fix"], 1);
+    assert!(!key.exists() && !machine.store("sources/team").exists());
+    assert_eq!(codes(&[], 1), ["root-missing"]);
+}

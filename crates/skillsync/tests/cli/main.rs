@@ -15,6 +15,7 @@ mod export;
 mod gc;
 mod history;
 mod holding;
+mod hook;
 mod indexes;
 mod hubs;
 mod projects;

@@ -11,3 +11,4 @@ mod invariant;
 mod projects;
 mod races;
 mod shop;
+mod sources;

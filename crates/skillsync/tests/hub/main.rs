@@ -1,6 +1,8 @@
 //! The real program against the real hub, a process each. What a row of the mission promises has a test that names it.
 
+mod interface;
 mod publish;
 mod scene;
 mod search;
+mod secrecy;
 mod source;

@@ -168,3 +168,8 @@ pub fn resolved(path: &Path) -> Result<PathBuf> {
 pub fn is_executable(metadata: &Metadata) -> bool {
     metadata.permissions().mode() & 0o100 != 0
 }
+
+/// Whether nobody but its owner may read what `metadata` describes.
+pub fn is_private(metadata: &Metadata) -> bool {
+    metadata.permissions().mode() & 0o077 == 0
+}

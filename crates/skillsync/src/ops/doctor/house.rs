@@ -201,7 +201,12 @@ fn logs(layout: &Layout, names: &[SkillName], findings: &mut Findings) -> Result
 /// Temporaries of ours whose makers are dead. What only begins like one is the user's.
 pub(super) fn litter(layout: &Layout) -> Result<Vec<PathBuf>, Error> {
     let mut folders = vec![layout.root().to_owned(), layout.state(), layout.locks(), layout.skills()];
+    folders.extend([layout.cache(), layout.sources()]);
     folders.extend(entries(&layout.rendered())?.iter().map(|target| layout.rendered().join(target)));
+    for source in entries(&layout.sources())? {
+        let folder = layout.sources().join(source);
+        folders.extend(folder.is_dir().then_some(folder));
+    }
     let mut litter = Vec::new();
     for folder in folders {
         for entry in entries(&folder)? {

@@ -17,9 +17,10 @@ use skillsync_store::{fs, scan, skills};
 
 use super::finding::Finding;
 use super::house::{is_open_to_others, litter, missing_folders};
+use super::sources::leftovers;
 use super::{Diagnosis, Error, diagnose};
-use crate::ops::sync;
 use crate::ops::{open, write};
+use crate::ops::{source, sync};
 use crate::world::World;
 
 /// Mends what can be mended and looks again.
@@ -58,6 +59,9 @@ fn mend(world: &World, diagnosis: &Diagnosis) -> Result<(), Error> {
             if is_lease && is_open_to_others(&path)? {
                 fs::set_mode(&path, fs::Mode::Private)?;
             }
+        }
+        for (name, _) in leftovers(writing.store())? {
+            source::clear(writing.store(), &name)?;
         }
         objects(writing, diagnosis)?;
         sync(world, writing, index, diagnosis)

@@ -1,0 +1,131 @@
+//! Bounds: each reached once, and what is said then.
+
+use axum::body::Body;
+use axum::http::Method;
+use axum::http::header::CONTENT_TYPE;
+use skillsync_hub::http::{Behaviour, Peer};
+use skillsync_wire::api::path;
+
+use super::house::{asking, said};
+use super::*;
+
+#[test]
+fn what_no_route_takes_is_a_problem_in_the_one_form() {
+    on_lite(|house| async move {
+        let key = house.key("acme", &["read"]).await.key;
+        let json = |body: Vec<u8>| {
+            let request =
+                asking(Method::POST, path::STATE, Some(&key)).header(CONTENT_TYPE, "application/json");
+            house.send(request.body(Body::from(body)).unwrap())
+        };
+        assert_eq!(house.ask(Method::GET, "/", None).await.problem(404), "route-not-found");
+        assert_eq!(house.ask(Method::GET, "/api/skills", None).await.problem(404), "route-not-found");
+        assert_eq!(house.ask(Method::PUT, path::STATE, Some(&key)).await.problem(405), "method-not-allowed");
+        assert_eq!(
+            house.ask(Method::GET, path::PUBLISH, Some(&key)).await.problem(405),
+            "method-not-allowed"
+        );
+        let long = format!("{}?q={}", path::SEARCH, "a".repeat(511));
+        assert_eq!(house.get(&long, &key).await.problem(414), "query-too-long");
+        assert_eq!(json(b"{\"skills\":".to_vec()).await.problem(400), "request-invalid");
+        assert_eq!(json(b"[]".to_vec()).await.problem(400), "request-invalid");
+        assert_eq!(json(b"{\"skills\":[{}]}".to_vec()).await.problem(400), "request-invalid");
+        assert_eq!(
+            json([b"{\"skills\":[]}".to_vec(), vec![b' '; 1024 * 1024]].concat()).await.problem(413),
+            "body-too-large"
+        );
+        let text = asking(Method::POST, path::STATE, Some(&key)).header(CONTENT_TYPE, "text/plain");
+        assert_eq!(
+            house.send(text.body(Body::from("{\"skills\":[]}")).unwrap()).await.problem(415),
+            "body-type-wrong"
+        );
+        let packed = asking(Method::POST, path::STATE, Some(&key)).header("content-encoding", "gzip");
+        assert_eq!(house.send(packed.body(Body::empty()).unwrap()).await.problem(415), "body-encoded");
+        let hostile = format!("{{\"skills\":\"{}\"}}", "\u{1b}[31m".escape_default());
+        let answer = json(hostile.into_bytes()).await;
+        assert!(!String::from_utf8_lossy(&answer.body).contains('\u{1b}'), "{answer:?}");
+        assert_eq!(json(b"{\"skills\":[]}".to_vec()).await.status, StatusCode::NO_CONTENT);
+    });
+}
+
+#[test]
+fn who_asks_too_often_waits_and_others_do_not() {
+    on_lite(|house| async move {
+        let house = house.twin_with(Behaviour::default(), |_| {}).await;
+        let (one, other) = (house.key("acme", &["read"]).await.key, house.key("acme", &["read"]).await.key);
+        for _ in 0..60 {
+            assert_eq!(house.get(path::MANIFEST, &one).await.status, StatusCode::OK);
+        }
+        let answer = house.get(path::MANIFEST, &one).await;
+        assert_eq!(answer.problem(429), "rate-limited");
+        assert!((1..=60).contains(&answer.header("retry-after").parse::<u64>().unwrap()));
+        assert_eq!(house.get(path::MANIFEST, &other).await.status, StatusCode::OK);
+        assert_eq!(house.get(path::SEARCH, &one).await.status, StatusCode::OK, "each kind has its own");
+
+        let publisher = house.key("acme", &["publish"]).await.key;
+        for number in 0..5 {
+            let slug = format!("skill-{number}");
+            let answer = house.upload(&publisher, &said(&slug), &skill(&slug, "x")).await;
+            assert_eq!(answer.status, StatusCode::CREATED);
+        }
+        assert_eq!(
+            house.upload(&publisher, &said("more"), &skill("more", "x")).await.problem(429),
+            "rate-limited"
+        );
+        let update = house.upload(&publisher, &said("skill-0"), &skill("skill-0", "y")).await;
+        assert_eq!(update.status, StatusCode::CREATED, "what is there can be mended");
+    });
+}
+
+#[test]
+fn who_guesses_keys_is_slowed_down_by_address() {
+    on_lite(|house| async move {
+        let proxy = "10.0.0.9".parse().unwrap();
+        let behaviour = Behaviour { trusted_proxies: vec![proxy], ..Behaviour::default() };
+        let house = house.twin_with(behaviour, |_| {}).await;
+        let from = async |peer: &str, forwarded: &str| {
+            let request = asking(Method::GET, path::MANIFEST, Some("rec_live_guess"));
+            let request = request.header("x-forwarded-for", forwarded);
+            let mut request = request.body(Body::empty()).unwrap();
+            request.extensions_mut().insert(Peer(format!("{peer}:1000").parse().unwrap()));
+            house.send(request).await.status.as_u16()
+        };
+        for n in 0..10 {
+            assert_eq!(
+                from("192.0.2.1", &format!("198.51.100.{n}")).await,
+                401,
+                "what it says of itself is nothing"
+            );
+        }
+        assert_eq!(from("192.0.2.1", "198.51.100.99").await, 429);
+        assert_eq!(from("192.0.2.2", "").await, 401);
+        assert_eq!(from("10.0.0.9", "192.0.2.1").await, 429, "a proxy is believed");
+        assert_eq!(from("10.0.0.9", "192.0.2.1, 192.0.2.3").await, 401, "as far as it says it itself");
+        let good = house.get(path::MANIFEST, &house.admin).await;
+        assert_eq!(good.status, StatusCode::OK);
+    });
+}
+
+#[test]
+fn a_hub_with_too_much_to_do_says_so_and_lives() {
+    on_lite(|house| async move {
+        let house = house.twin_with(Behaviour { in_flight: 0, ..Behaviour::default() }, |_| {}).await;
+        let answer = house.get(path::MANIFEST, &house.admin).await;
+        assert_eq!(answer.problem(503), "hub-busy");
+        assert_eq!(answer.header("retry-after"), "5");
+        assert_eq!(house.ask(Method::GET, "/healthz", None).await.status, StatusCode::OK);
+    });
+}
+
+#[test]
+fn without_its_database_it_says_that_it_cannot_now() {
+    on_both(|house| async move {
+        assert_eq!(house.ask(Method::GET, "/readyz", None).await.status, StatusCode::OK);
+        house.http.app().close().await;
+        let answer = house.get(path::MANIFEST, &house.admin).await;
+        assert_eq!(answer.problem(503), "database-offline");
+        assert_eq!(answer.header("retry-after"), "5");
+        assert_eq!(house.ask(Method::GET, "/readyz", None).await.problem(503), "hub-not-ready");
+        assert_eq!(house.ask(Method::GET, "/healthz", None).await.status, StatusCode::OK);
+    });
+}
