@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use skillsync_core::digest::EnvelopeDigest;
 use skillsync_core::fault::{Fault, Kind};
-use skillsync_core::name::SourceName;
+use skillsync_core::name::{SkillName, SourceName};
 use skillsync_store::fs;
+use skillsync_store::installed::Release;
 use skillsync_store::layout::Layout;
 use skillsync_wire::advisories::Advisories;
 use skillsync_wire::api::path;
@@ -246,6 +247,18 @@ impl Anchored {
     /// Until when the newest advisories hold, if they are here.
     pub fn advisories_expire(&self) -> Option<Time> {
         self.advisories.as_ref().map(|advisories| advisories.expires)
+    }
+
+    /// Why a release that came here must not be used any more, if it must not: by the newest advisories that are here,
+    /// however old they are.
+    pub fn barred(&self, slug: &SkillName, release: &Release) -> Option<String> {
+        let advisories = self.advisories.as_ref()?;
+        if let Some(revocation) = advisories.revocation(release.release) {
+            return Some(format!("it was revoked: {}", revocation.reason));
+        }
+        let floor = advisories.floor(slug);
+        (release.seq < floor)
+            .then(|| format!("it is release {}, and {floor} is the lowest that may be used", release.seq))
     }
 
     /// The keys of each role.

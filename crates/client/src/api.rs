@@ -17,14 +17,14 @@ pub enum Error {
     #[error(transparent)]
     Fetch(#[from] fetch::Error),
     /// The hub says no.
-    #[error("{host} says: {}", said(.problem.as_ref()))]
+    #[error("{host} says: {}", said(.problem.as_deref()))]
     Refused {
         /// The host.
         host: String,
         /// The HTTP status.
         status: u16,
         /// What the hub says, if it says it as hubs do. For people: nothing in it is believed.
-        problem: Option<Problem>,
+        problem: Option<Box<Problem>>,
         /// How long the hub asks to be left alone, in seconds.
         retry_after_s: Option<u64>,
     },
@@ -48,10 +48,12 @@ impl Error {
     /// The error of a reply that is no success.
     pub fn refused(host: &str, reply: &Reply) -> Self {
         let body = serde_json::from_slice::<ErrorBody>(&reply.problem).ok();
-        let problem = body.map(|body| Problem {
-            code: printable(&body.error.code, 100),
-            message: printable(&body.error.message, 500),
-            hint: body.error.hint.map(|hint| printable(&hint, 500)),
+        let problem = body.map(|body| {
+            Box::new(Problem {
+                code: printable(&body.error.code, 100),
+                message: printable(&body.error.message, 500),
+                hint: body.error.hint.map(|hint| printable(&hint, 500)),
+            })
         });
         let (status, retry_after_s) = (reply.status, reply.retry_after_s);
         Error::Refused { host: host.to_owned(), status, problem, retry_after_s }
@@ -109,7 +111,8 @@ impl Fault for Error {
             Error::Fetch(e) => e.hint(),
             // The hub's own hint is for who writes a client.
             Error::Refused { status: 401, .. } => Some("`skillsync login` stores a new key".to_owned()),
-            Error::Refused { problem: Some(Problem { hint: Some(hint), .. }), .. } => {
+            Error::Refused { problem: Some(problem), .. } if problem.hint.is_some() => {
+                let hint = problem.hint.as_deref().unwrap_or_default();
                 Some(format!("the hub says: {hint}"))
             }
             Error::Refused { retry_after_s: Some(seconds), .. } => {

@@ -24,5 +24,24 @@ pub const ANSWER_BYTES: u64 = 4 * 1024 * 1024;
 pub const ADDRESS_BYTES: usize = 2048;
 /// Requests at one time.
 pub const PARALLEL: usize = 8;
+/// How often a source is asked where nobody says otherwise (checklist L6).
+pub const POLL_EVERY: Duration = Duration::from_secs(15 * 60);
+/// Longest pause that failures of a hub lead to.
+pub const BACK_OFF_MOST: Duration = Duration::from_secs(6 * 60 * 60);
+/// Longest time without asking for a newer root, though the manifest did not change: nothing but a newer root replaces
+/// keys that were stolen.
+pub const ROOTS_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Largest record of polls.
+pub const POLLS_BYTES: u64 = 64 * 1024;
+/// How often a file is tried at each place before it is given up (checklist L8).
+pub const ROUNDS: usize = 3;
+/// After so many failures in a row a place is not tried again in this run.
+pub const STRIKES: usize = 8;
+/// Most bytes of files that are held in memory at one time while they are installed.
+pub const BATCH_BYTES: u64 = 128 * 1024 * 1024;
+/// Most skills of one batch.
+pub const BATCH_SKILLS: usize = 500;
+/// How often a run begins anew because another program was ahead of it.
+pub const BEGINNINGS: usize = 3;
 /// Most that is read where a key is expected: one has 72 characters.
 pub const KEY_BYTES: u64 = 1024;

@@ -178,7 +178,14 @@ impl KeyDir {
     }
 
     /// Waits until nobody else makes keys here.
-    pub fn hold(&self) -> Result<Held, Error> {
+    pub async fn hold(&self) -> Result<Held, Error> {
+        let keys = self.clone();
+        // In a thread of its own: who holds the folder may be another task of this one.
+        let held = tokio::task::spawn_blocking(move || keys.lock()).await;
+        held.unwrap_or_else(|gone| Err(failed(&self.dir, "locked")(io::Error::other(gone))))
+    }
+
+    fn lock(&self) -> Result<Held, Error> {
         let path = self.dir.join(".lock");
         let open = OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(&path);
         let file = open.map_err(failed(&path, "opened"))?;
@@ -186,10 +193,15 @@ impl KeyDir {
         Ok(Held { _file: file })
     }
 
+    /// The file of the key of this name.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("{name}.{ENDING}"))
+    }
+
     /// Makes a key file. One of that name that is there already is an error.
     pub fn make(&self, role: Role, name: &str) -> Result<SecretKey, Error> {
         let seed = secret::random::<32>()?;
-        let path = self.dir.join(format!("{name}.{ENDING}"));
+        let path = self.file(name);
         // Written whole under another name first: whoever is killed here leaves no half of a key.
         let staged = self.dir.join(format!(".{name}.new"));
         let open = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&staged);
@@ -205,7 +217,7 @@ impl KeyDir {
 
     /// The key in the file of this name, made where there is none. Only for who holds the folder ([`KeyDir::hold`]).
     pub fn ensure(&self, role: Role, name: &str) -> Result<SecretKey, Error> {
-        let path = self.dir.join(format!("{name}.{ENDING}"));
+        let path = self.file(name);
         if !path.exists() {
             return self.make(role, name);
         }

@@ -90,7 +90,8 @@ pub const ROOT_TTL_S: u64 = 365 * 24 * 60 * 60;
 pub const PUBLISH_KEY_TTL_S: u64 = 90 * 24 * 60 * 60;
 /// Most signed manifests kept in memory: the largest has 4 MiB, most have a few KiB.
 pub const CACHED_MANIFESTS: usize = 10_000;
-/// Most bytes of signed manifests kept in memory.
-pub const CACHED_MANIFEST_BYTES: usize = 256 * 1024 * 1024;
+/// Most bytes of signed manifests kept in memory: enough for keys that fetch the same one again. Whoever has the newest is
+/// told so without it.
+pub const CACHED_MANIFEST_BYTES: usize = 32 * 1024 * 1024;
 /// How often somebody tries again who lost a race in the database.
 pub const RACE_TRIES: usize = 8;

@@ -101,7 +101,7 @@ impl Metrics {
         self.turned_away.get_or_create(&Reason { reason }).inc();
     }
 
-    /// Counts a manifest by how it came about: `cached`, `stored`, `signed`.
+    /// Counts a manifest by how it came about: `unchanged`, `cached`, `stored`, `stamped`, `signed`.
     pub fn manifest(&self, reason: &'static str) {
         self.manifests.get_or_create(&Reason { reason }).inc();
     }

@@ -25,6 +25,8 @@ mod cdn;
 mod limits;
 #[path = "api/openapi.rs"]
 mod openapi;
+#[path = "api/rotation.rs"]
+mod rotation;
 #[path = "api/start.rs"]
 mod start;
 #[path = "api/serve.rs"]

@@ -25,6 +25,7 @@ mod history;
 mod hook;
 mod info;
 mod init;
+mod install;
 mod log;
 mod login;
 mod logout;
@@ -32,7 +33,10 @@ mod ls;
 mod man;
 mod new;
 mod observe;
+mod outdated;
+mod poll;
 mod publish;
+mod refresh;
 mod rm;
 mod rollback;
 mod search;
@@ -52,6 +56,7 @@ mod target_add;
 mod target_list;
 mod target_remove;
 mod undeploy;
+mod update;
 mod validate;
 mod verify;
 mod version;
@@ -169,6 +174,10 @@ enum Command {
     Login(login::LoginArgs),
     Logout(logout::LogoutArgs),
     Search(search::SearchArgs),
+    Install(install::InstallArgs),
+    Outdated(outdated::OutdatedArgs),
+    Update(update::UpdateArgs),
+    Poll(poll::PollArgs),
     Publish(publish::PublishArgs),
     Config(config::ConfigArgs),
     Verify(verify::VerifyArgs),
@@ -211,6 +220,10 @@ impl Command {
             Command::Login(args) => login::run(cx, args),
             Command::Logout(args) => logout::run(cx, args),
             Command::Search(args) => search::run(cx, args),
+            Command::Install(args) => install::run(cx, args),
+            Command::Outdated(args) => outdated::run(cx, args),
+            Command::Update(args) => update::run(cx, args),
+            Command::Poll(args) => poll::run(cx, args),
             Command::Publish(args) => publish::run(cx, args),
             Command::Config(args) => config::run(cx, args),
             Command::Verify(args) => verify::run(cx, args),
@@ -352,6 +365,11 @@ mod tests {
             "skillsync sync pull . --artifacts pdf,xlsx --strategy overwrite --prefer collection --json",
             "skillsync sync pull ~/app --rollback --yes",
             "skillsync -q sync --offline",
+            "skillsync install pdf@1.4.2 --source team",
+            "skillsync outdated --json",
+            "skillsync update pdf xlsx -n",
+            "skillsync poll --every 15m --json",
+            "skillsync poll --once --source team",
             "skillsync source add https://hub.example --name team --policy pin --apply notify --all -n",
             "skillsync source add http://127.0.0.1:8080 --root-sha256 00 --mirror https://cdn.example --key-stdin",
             "skillsync source rm team -y",
@@ -385,6 +403,10 @@ mod tests {
             "skillsync -q -v ls",
             "skillsync adopt pdf --discard --reason x",
             "skillsync deploy",
+            "skillsync install",
+            "skillsync install pdf@newest",
+            "skillsync poll --every often",
+            "skillsync poll --once --every 15m",
             "skillsync source add",
             "skillsync source add https://hub.example --apply never",
             "skillsync source add https://hub.example --root a --root-sha256 b",

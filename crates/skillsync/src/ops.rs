@@ -46,6 +46,7 @@ pub mod undeploy;
 pub mod deployments;
 pub mod pull;
 pub mod sync;
+pub mod refresh;
 pub mod hook;
 pub mod gc;
 pub mod verify;
@@ -111,7 +112,15 @@ pub enum Error {
     #[error(transparent)]
     Publish(#[from] publishing::Error),
     #[error(transparent)]
+    Pull(Box<skillsync_client::delivery::Error>),
+    #[error(transparent)]
     Refused(#[from] Refusal),
+}
+
+impl From<skillsync_client::delivery::Error> for Error {
+    fn from(error: skillsync_client::delivery::Error) -> Self {
+        Error::Pull(Box::new(error))
+    }
 }
 
 /// Something that an op itself refuses.
@@ -170,6 +179,7 @@ impl Error {
             Error::Anchor(e) => e,
             Error::Hub(e) => e,
             Error::Publish(e) => e,
+            Error::Pull(e) => &**e,
             Error::Refused(e) => e,
         }
     }

@@ -148,6 +148,14 @@ impl Ui {
         writeln!(self.out, "{}", text::clean_json(text)).and_then(|()| self.out.flush()).map_err(Stop::Output)
     }
 
+    /// Prints a JSON document on stdout as one line whatever the format and wherever it goes: one of many, for a program
+    /// that reads them as they come.
+    pub fn event<R: Serialize + ?Sized>(&mut self, event: &R) -> Result<(), Stop> {
+        let text = serde_json::to_string(event).map_err(|error| Stop::Output(error.into()))?;
+        self.has_document = true;
+        writeln!(self.out, "{}", text::clean_json(text)).and_then(|()| self.out.flush()).map_err(Stop::Output)
+    }
+
     /// Prints a file's bytes on stdout: as they are on a pipe, harmless on a terminal. Not for `--json`.
     pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Stop> {
         let written = if self.stdout_is_terminal {

@@ -127,6 +127,14 @@ impl World {
         })
     }
 
+    /// The same world at the present time: for who works on and on.
+    #[must_use]
+    pub fn at_present(&self) -> World {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+        let now = Timestamp::now();
+        World { now, ..self.clone() }
+    }
+
     /// A world for tests: no variables, no terminal, user `tester` on `testhost`, process 1.
     pub fn by_hand(
         home: impl Into<PathBuf>,

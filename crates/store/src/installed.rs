@@ -74,7 +74,9 @@ impl Fault for Error {
 
 words!(
     /// Whether an installed skill is in use.
-    Standing, "state of an installed skill", "installed, removed, quarantined", {
+    Standing, "state of an installed skill", "pending, installed, removed, quarantined", {
+        /// It was to be installed. Whether it was, its canonical folder says.
+        Pending = "pending",
         /// It is here.
         Installed = "installed",
         /// The user removed it: no poll brings it back.
@@ -138,10 +140,10 @@ pub struct Installed {
 }
 
 impl Installed {
-    /// A skill whose release `current` came from `source` at the time `at`.
+    /// A skill whose release `current` came from `source` at the time `at`, and is about to be installed.
     pub fn new(source: SourceName, current: Release, at: String) -> Self {
         let releases = vec![current.clone()];
-        let (state, reason, held, conflict) = (Standing::Installed, None, None, None);
+        let (state, reason, held, conflict) = (Standing::Pending, None, None, None);
         Self { source, current, installed_at: at, state, reason, held, conflict, releases }
     }
 
@@ -233,6 +235,11 @@ impl InstallState {
             serde_json::to_string_pretty(&record).map_err(|e| fs::Error::new("write", &path, e.into()))?;
         text.push('\n');
         Ok(fs::replace(&path, text.as_bytes(), fs::Mode::Private)?)
+    }
+
+    /// Writes it where it is not what is written. The caller holds the store's mutex.
+    pub fn save_if_changed(&self, layout: &Layout) -> Result<(), Error> {
+        if Self::load(layout)? == *self { Ok(()) } else { self.save(layout) }
     }
 
     /// Reads it, lets `change` change it, and writes it where it changed. The caller holds the store's mutex.
@@ -354,7 +361,7 @@ mod tests {
         let text = String::from_utf8(fs::read(&layout.install_state(), BYTES).unwrap()).unwrap();
         for (from, to, code) in [
             ("\"format\": 1", "\"format\": 2", "store-newer"),
-            ("\"installed\"", "\"lost\"", "installed-damaged"),
+            ("\"pending\"", "\"lost\"", "installed-damaged"),
             ("{", "", "installed-damaged"),
             (&*text, "", "installed-damaged"),
         ] {

@@ -29,7 +29,7 @@ impl App {
             }
             let row = next(&signer, &restrictions, self.clock.now())?;
             self.store_advisories(&row).await?;
-            if self.db.put_advisories(&row).await? {
+            if self.db.put_advisories(&row, signer.root().version).await? {
                 return Ok(row);
             }
         }

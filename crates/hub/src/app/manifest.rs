@@ -15,22 +15,21 @@ use skillsync_wire::text::{Audience, Line};
 use super::keys::{Caller, Scope};
 use super::{App, Error};
 use crate::clock::after;
-use crate::db::{AdvisoriesRow, Listing, ManifestRow, Stamp};
+use crate::db::{AdvisoriesRow, Listing, ManifestHead, ManifestRow, RequestContext, Stamp};
 use crate::limits;
 use crate::signer::{Signer, read_own};
 
 /// A manifest as it is served.
 #[derive(Debug, Clone)]
 pub struct Served {
-    stamp: Stamp,
-    refresh_at: Timestamp,
     /// The digest of its envelope.
     pub digest: EnvelopeDigest,
     /// Its envelope.
     pub envelope: Bytes,
 }
 
-/// The newest manifests that this process served. What is in it counts only with the stamp that the database has.
+/// The newest manifests that this process served. What is in it counts only while its digest is the one that the database
+/// has.
 #[derive(Debug, Default)]
 pub(super) struct Cache(Mutex<Kept>);
 
@@ -64,25 +63,30 @@ impl Cache {
 }
 
 impl App {
+    /// The digest of the manifest of `caller`, where the last one still holds. It costs nothing but what is known of the
+    /// caller already: whoever has that manifest needs no other answer, and neither memory nor the database is asked for it.
+    pub fn standing_manifest(&self, caller: &Caller) -> Result<Option<EnvelopeDigest>, Error> {
+        caller.require(&Scope::Read)?;
+        let head = standing(&caller.context, self.clock.timestamp());
+        Ok(head.map(|head| head.sha256))
+    }
+
     /// The manifest of `caller`.
     pub async fn manifest(&self, caller: &Caller) -> Result<Arc<Served>, Error> {
         caller.require(&Scope::Read)?;
-        let (stamp, generation) = (caller.context.manifest, caller.context.generation);
-        let now = self.clock.timestamp();
-        let is_current = |served: &Served| {
-            Some(served.stamp) == stamp && served.stamp.generation == generation && now < served.refresh_at
-        };
-        if let Some(served) = self.cache.get(&caller.audience).filter(|served| is_current(served)) {
+        let (context, now) = (&caller.context, self.clock.timestamp());
+        let in_force = standing(context, now);
+        let cached = self.cache.get(&caller.audience);
+        if let Some(served) =
+            cached.filter(|served| in_force.is_some_and(|head| head.sha256 == served.digest))
+        {
             self.metrics.manifest("cached");
             return Ok(served);
         }
         let mut row = self.db.manifest(&caller.audience).await?;
-        if let Some(row) = &row {
-            let served = self.served(row);
-            if is_current(&served) {
-                self.metrics.manifest("stored");
-                return Ok(self.keep(caller, served));
-            }
+        if let Some(row) = row.as_ref().filter(|row| holds(&row.head(), context.generation, now)) {
+            self.metrics.manifest("stored");
+            return Ok(self.keep(caller, served(row)));
         }
         for _ in 0..limits::RACE_TRIES {
             if let Some(served) = self.issue(caller, row.as_ref()).await? {
@@ -97,15 +101,6 @@ impl App {
         let served = Arc::new(served);
         self.cache.put(&caller.audience, &served);
         served
-    }
-
-    fn served(&self, row: &ManifestRow) -> Served {
-        Served {
-            stamp: row.stamp,
-            refresh_at: half(row.issued_at, row.expires_at),
-            digest: row.sha256,
-            envelope: Bytes::copy_from_slice(&row.envelope),
-        }
     }
 
     /// Makes the manifest that follows `row`, or notes that `row` is still true. None when somebody else was faster.
@@ -129,7 +124,7 @@ impl App {
                 return Ok(None);
             }
             self.metrics.manifest("stamped");
-            return Ok(Some(self.served(&ManifestRow { stamp, ..row.clone() })));
+            return Ok(Some(served(row)));
         }
         next.version = row.map_or(1, |row| row.stamp.version + 1);
         let issued = signer.manifest(&next)?;
@@ -146,8 +141,23 @@ impl App {
             return Ok(None);
         }
         self.metrics.manifest("signed");
-        Ok(Some(self.served(&made)))
+        Ok(Some(served(&made)))
     }
+}
+
+fn served(row: &ManifestRow) -> Served {
+    Served { digest: row.sha256, envelope: Bytes::copy_from_slice(&row.envelope) }
+}
+
+/// The newest manifest of who asks, where it holds.
+fn standing(context: &RequestContext, now: Timestamp) -> Option<ManifestHead> {
+    context.manifest.filter(|head| holds(head, context.generation, now))
+}
+
+/// Whether a manifest may be given once more: it is true of the catalogue as it is, which a new root and new advisories
+/// change too, and it is not half through its life.
+fn holds(head: &ManifestHead, generation: u64, now: Timestamp) -> bool {
+    head.stamp.generation == generation && now < half(head.issued_at, head.expires_at)
 }
 
 /// When half of the time is over.
@@ -211,4 +221,34 @@ fn content(
         skills: listing.skills.iter().map(entry).collect(),
         removed: listing.lost.iter().map(removed).collect::<Result<_, Error>>()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_holds_for_one_state_of_the_catalogue_and_half_of_its_life() {
+        let at = |second| Timestamp::from_second(1_790_000_000_i64 + second).unwrap();
+        let head = ManifestHead {
+            stamp: Stamp { version: 3, generation: 7 },
+            issued_at: at(0),
+            expires_at: at(100),
+            sha256: EnvelopeDigest::of(b""),
+        };
+        let installed = ManifestHead { stamp: Stamp { generation: 0, ..head.stamp }, ..head };
+        for (head, generation, now, expected) in [
+            (head, 7, at(0), true),
+            (head, 7, at(49), true),
+            (head, 7, at(50), false),
+            (head, 7, at(1_000), false),
+            // A change of the catalogue, of the root, or of the advisories.
+            (head, 8, at(0), false),
+            // A database that was put back to an older state.
+            (head, 6, at(0), false),
+            (installed, 7, at(0), false),
+        ] {
+            assert_eq!(holds(&head, generation, now), expected, "{head:?} at {now} of {generation}");
+        }
+    }
 }

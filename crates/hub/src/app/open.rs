@@ -67,11 +67,7 @@ impl App {
         let is_first = match db.last_root().await? {
             Some(_) => false,
             None => {
-                let _held = {
-                    // Waits in a thread of its own: who holds the folder may be another task of this one.
-                    let keys = keys.clone();
-                    tokio::task::spawn_blocking(move || keys.hold()).await.map_err(|_| Error::CutOff)??
-                };
+                let _held = keys.hold().await?;
                 let hub = match name.clone().or(default_name) {
                     Some(hub) => hub,
                     None => made_up_name()?,

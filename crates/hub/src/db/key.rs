@@ -7,7 +7,7 @@ use skillsync_wire::api::skill::Tier;
 use skillsync_wire::text::{Audience, Owner};
 
 use super::engine::{on, writing};
-use super::manifest::Stamp;
+use super::manifest::{ManifestHead, Stamp};
 use super::record::{self, ms};
 use super::{By, Db, Error, Page};
 use crate::limits;
@@ -64,7 +64,7 @@ pub struct RequestContext {
     /// The state of the catalogue: it grows with every change of what some caller may have.
     pub generation: u64,
     /// The newest manifest of the key's audience.
-    pub manifest: Option<Stamp>,
+    pub manifest: Option<ManifestHead>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -94,6 +94,33 @@ struct RawContext {
     generation: i64,
     manifest_version: Option<i64>,
     manifest_generation: Option<i64>,
+    manifest_issued_at: Option<i64>,
+    manifest_expires_at: Option<i64>,
+    manifest_sha256: Option<Vec<u8>>,
+}
+
+impl RawContext {
+    fn manifest(&mut self) -> Result<Option<ManifestHead>, Error> {
+        // A left join: all of them are there, or none.
+        let (Some(version), Some(generation), Some(issued_at), Some(expires_at), Some(sha256)) = (
+            self.manifest_version,
+            self.manifest_generation,
+            self.manifest_issued_at,
+            self.manifest_expires_at,
+            self.manifest_sha256.take(),
+        ) else {
+            return Ok(None);
+        };
+        Ok(Some(ManifestHead {
+            stamp: Stamp {
+                version: record::count("version", version)?,
+                generation: record::count("generation", generation)?,
+            },
+            issued_at: record::moment("issued_at", issued_at)?,
+            expires_at: record::moment("expires_at", expires_at)?,
+            sha256: record::envelope(sha256)?,
+        }))
+    }
 }
 
 impl TryFrom<Raw> for KeyRow {
@@ -122,18 +149,11 @@ impl TryFrom<RawCaller> for Caller {
 
 impl TryFrom<RawContext> for RequestContext {
     type Error = Error;
-    fn try_from(raw: RawContext) -> Result<Self, Error> {
-        let manifest = match (raw.manifest_version, raw.manifest_generation) {
-            (Some(version), Some(generation)) => Some(Stamp {
-                version: record::count("version", version)?,
-                generation: record::count("generation", generation)?,
-            }),
-            _ => None,
-        };
+    fn try_from(mut raw: RawContext) -> Result<Self, Error> {
         Ok(Self {
+            manifest: raw.manifest()?,
             caller: raw.caller.try_into()?,
             generation: record::count("generation", raw.generation)?,
-            manifest,
         })
     }
 }
@@ -200,7 +220,8 @@ impl Db {
             let row = sqlx::query_as(concat!(
                 "select ",
                 columns!(),
-                ", a.tier, c.generation, m.version as manifest_version, m.generation as manifest_generation \
+                ", a.tier, c.generation, m.version as manifest_version, m.generation as manifest_generation, \
+                 m.issued_at as manifest_issued_at, m.expires_at as manifest_expires_at, m.sha256 as manifest_sha256 \
                  from keys k join accounts a on a.name = k.account cross join catalogue c \
                  left join manifests m on m.audience = $2 where k.id = $1"
             ))

@@ -17,6 +17,19 @@ pub struct Stamp {
     pub generation: u64,
 }
 
+/// All that is known of a manifest but what it says: enough to tell somebody that it is the one they have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ManifestHead {
+    /// Which manifest, and of which generation it is true.
+    pub stamp: Stamp,
+    /// When it was made.
+    pub issued_at: Timestamp,
+    /// Until when it holds.
+    pub expires_at: Timestamp,
+    /// The digest of its envelope.
+    pub sha256: EnvelopeDigest,
+}
+
 /// A signed manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestRow {
@@ -34,6 +47,14 @@ pub struct ManifestRow {
     pub sha256: EnvelopeDigest,
     /// Its envelope.
     pub envelope: Vec<u8>,
+}
+
+impl ManifestRow {
+    /// Its head.
+    pub fn head(&self) -> ManifestHead {
+        let Self { stamp, issued_at, expires_at, sha256, .. } = *self;
+        ManifestHead { stamp, issued_at, expires_at, sha256 }
+    }
 }
 
 #[derive(sqlx::FromRow)]

@@ -74,17 +74,27 @@ impl Document {
         size_bytes: u64,
         content: impl FnOnce() -> Body,
     ) -> Response {
-        let etag = format!("\"{}\"", self.hex);
-        let mut response = if has(asked, &etag) {
-            StatusCode::NOT_MODIFIED.into_response()
-        } else {
+        self.unchanged(asked).unwrap_or_else(|| {
             let mut response = Response::new(content());
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
             response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(size_bytes));
-            response
-        };
+            self.labelled(response)
+        })
+    }
+
+    /// 304, for who has it already.
+    pub(super) fn unchanged(&self, asked: &HeaderMap) -> Option<Response> {
+        has(asked, &self.etag()).then(|| self.labelled(StatusCode::NOT_MODIFIED.into_response()))
+    }
+
+    fn etag(&self) -> String {
+        format!("\"{}\"", self.hex)
+    }
+
+    /// With what a cache needs to know.
+    fn labelled(&self, mut response: Response) -> Response {
         let headers = response.headers_mut();
-        if let Ok(etag) = HeaderValue::from_str(&etag) {
+        if let Ok(etag) = HeaderValue::from_str(&self.etag()) {
             headers.insert(ETAG, etag);
         }
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(self.cache));

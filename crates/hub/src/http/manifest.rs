@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use skillsync_core::digest::EnvelopeDigest;
 
 use super::Http;
 use super::answer::{DSSE, Document, REVALIDATED};
@@ -19,7 +20,14 @@ pub(super) async fn get(
     asked: HeaderMap,
 ) -> Result<Response, Problem> {
     take(&http, Class::Manifest, &caller)?;
+    let document =
+        |digest: EnvelopeDigest| Document { content_type: DSSE, cache: REVALIDATED, hex: digest.hex() };
+    if let Some(digest) = http.app.standing_manifest(&caller)?
+        && let Some(unchanged) = document(digest).unchanged(&asked)
+    {
+        http.app.metrics().manifest("unchanged");
+        return Ok(unchanged);
+    }
     let served = http.app.manifest(&caller).await?;
-    let document = Document { content_type: DSSE, cache: REVALIDATED, hex: served.digest.hex() };
-    Ok(document.answer(&asked, served.envelope.clone()))
+    Ok(document(served.digest).answer(&asked, served.envelope.clone()))
 }

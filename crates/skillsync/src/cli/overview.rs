@@ -57,6 +57,10 @@ pub(super) const TEMPLATE: &str = "\
   login        Store your key for a hub
   logout       Delete your key for a hub
   search       Search the hubs for skills
+  install      Install a skill from a hub
+  outdated     Show which installed skills have a newer release
+  update       Bring installed skills up to date
+  poll         Ask the hubs for news and install what is new
   publish      Publish a skill on a hub
 
 \x1b[1mStore:\x1b[0m

@@ -4,16 +4,18 @@ use std::io::{self, Write};
 
 use skillsync_core::name::SkillName;
 
+use crate::cli::refresh::{line as line_of, network, say, watched};
 use crate::cli::{Cx, sync_check, sync_preview, sync_pull};
 use crate::ops;
 use crate::ops::builtin;
-use crate::ops::sync::{Status, Synced, TargetOutcome, preview, sync};
+use crate::ops::refresh::{KeptUp, keep_up};
+use crate::ops::sync::{Status, Synced, TargetOutcome, preview};
 use crate::ui::{Exit, Screen, Show, Stop, Tone};
 
 /// Bring every target up to date; check, preview, pull a project
 ///
-/// Renders every skill, links it into every target, takes away what was removed, and reports one line a
-/// target. One target's failure does not stop the others: the run then ends with exit code 3.
+/// Asks the sources that are due for news, renders every skill, links it into every target, takes away what was
+/// removed, and reports one line a target. One target's failure does not stop the others: the run then ends with exit code 3.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SyncArgs {
     // Without one it is plain `sync`. Keep `sync` itself free of options of its own, or they need
@@ -40,17 +42,36 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &SyncArgs) -> Result<Exit, Stop> {
 
 fn all(cx: &mut Cx<'_>) -> Result<Exit, Stop> {
     let store = ops::open(cx.world)?;
-    let report = if cx.globals.dry_run { preview(cx.world, &store)? } else { sync(cx.world, &store)? };
+    let report = if cx.globals.dry_run {
+        KeptUp { synced: preview(cx.world, &store)?, sources: Vec::new() }
+    } else {
+        let network = network(cx);
+        let progress = cx.ui.transfer("downloading", 0);
+        let watch = watched(&progress);
+        keep_up(cx.world, &store, network, &watch)?
+    };
     cx.ui.show(&report)?;
-    if report.targets.is_empty() {
+    if report.synced.targets.is_empty() {
         cx.ui.hint("there are no targets yet: `skillsync target add --detected`");
     }
-    warn(cx, &report);
+    say(cx, &report.sources);
+    warn(cx, &report.synced);
     Ok(report.exit())
 }
 
+impl Show for KeptUp {
+    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        for (_, skill) in self.sources.iter().flat_map(|s| s.skills.iter().map(move |skill| (s, skill))) {
+            if skill.has_changed() {
+                line_of(skill, false, out)?;
+            }
+        }
+        self.synced.human(out)
+    }
+}
+
 /// What a person should know beside the result.
-fn warn(cx: &mut Cx<'_>, report: &Synced) {
+pub(super) fn warn(cx: &mut Cx<'_>, report: &Synced) {
     for target in &report.targets {
         for blocked in &target.blocked {
             cx.ui.warn(format_args!(

@@ -321,12 +321,17 @@ mod tests {
                 Agents:
                   target       Choose the agent folders that sync links skills into
                   sync         Bring every target up to date; check, preview, pull a project
+                  hook         Begin every session of an agent with its skills up to date
 
                 Hubs:
                   source       Choose the hubs that skills come from
                   login        Store your key for a hub
                   logout       Delete your key for a hub
                   search       Search the hubs for skills
+                  install      Install a skill from a hub
+                  outdated     Show which installed skills have a newer release
+                  update       Bring installed skills up to date
+                  poll         Ask the hubs for news and install what is new
                   publish      Publish a skill on a hub
 
                 Store:

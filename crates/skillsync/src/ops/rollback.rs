@@ -1,11 +1,13 @@
 //! `rollback`: makes a new version with the content of an earlier one, and takes back the mark of `rm`.
 
 use serde::Serialize;
+use skillsync_client::anchor::Anchored;
 use skillsync_core::digest::ContentHash;
 use skillsync_core::fault::Kind;
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::{ArtifactType, Origin, State, Version};
 use skillsync_store::index::Index;
+use skillsync_store::installed::{Hold, InstallState, Installed, Release, Standing};
 use skillsync_store::meta::Meta;
 use skillsync_store::objects::Batch;
 use skillsync_store::skills::{self, Change};
@@ -30,10 +32,15 @@ pub struct RolledBack {
     pub back_to: u32,
     /// Content hash of its files now.
     pub content_hash: ContentHash,
-    /// Whether it was marked for removal and is in use again.
+    /// Whether it was marked for removal or in quarantine and is in use again.
     pub revived: bool,
+    /// Whether it came from a source, which brings nothing newer until `update` names it.
+    pub held: bool,
     /// Whether this is a plan and nothing was changed.
     pub dry_run: bool,
+    /// What it was before: for a person.
+    #[serde(skip)]
+    pub was: State,
 }
 
 /// What is to be done.
@@ -41,11 +48,21 @@ struct Decision {
     meta: Meta,
     /// The version to go back to; none when only the mark for removal is taken back.
     content: Option<Version>,
+    /// What it is made of, where it came from a source.
+    basis: Option<Release>,
+}
+
+impl Decision {
+    fn revives(&self) -> bool {
+        self.meta.state != State::Active
+    }
 }
 
 /// What [`apply`] would do. Changes nothing.
 pub fn plan(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledBack, Error> {
-    let Decision { meta, content } = decide(store, &Index::load(store.layout()), name, to)?;
+    let decision = decide(store, &Index::load(store.layout()), name, to)?;
+    let (revived, held) = (decision.revives(), decision.basis.is_some() && decision.content.is_some());
+    let Decision { meta, content, .. } = decision;
     let head = meta.head();
     let next = head.number + u32::from(content.is_some());
     let target = content.as_ref().unwrap_or(head);
@@ -56,7 +73,9 @@ pub fn plan(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledBa
         previous_version: head.number,
         back_to: target.number,
         content_hash: target.content_hash,
-        revived: meta.state == State::PendingRemove,
+        revived,
+        held,
+        was: meta.state,
         dry_run: true,
     })
 }
@@ -69,7 +88,9 @@ pub fn plan(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledBa
 /// was edited by hand.
 pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledBack, Error> {
     super::write(store, |writing, index| {
-        let Decision { meta, content } = decide(store, index, name, to)?;
+        let decision = decide(store, index, name, to)?;
+        let (revived, held) = (decision.revives(), decision.basis.is_some() && decision.content.is_some());
+        let Decision { meta, content, basis } = decision;
         let head = meta.head();
         let done = |version: u32, back_to: &Version| RolledBack {
             name: name.clone(),
@@ -78,9 +99,13 @@ pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledB
             previous_version: head.number,
             back_to: back_to.number,
             content_hash: back_to.content_hash,
-            revived: meta.state == State::PendingRemove,
+            revived,
+            held,
+            was: meta.state,
             dry_run: false,
         };
+        // First: a kill in between leaves it held, which is what was asked for, and the same command goes on.
+        InstallState::amend(store.layout(), |state| note(state, name, basis.as_ref(), content.is_some()))?;
         let Some(target) = content else {
             skills::set_state(store, name, State::Active)?;
             return Ok(done(head.number, head));
@@ -103,9 +128,19 @@ pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledB
 fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Result<Decision, Error> {
     let meta = skills::load(store, name)?;
     let head = meta.head();
-    let revives = meta.state == State::PendingRemove;
+    let revives = meta.state != State::Active;
+    let bars = Bars::of(store, name)?;
     let number = match to {
         Some(number) => number,
+        None if meta.state == State::Quarantined => match bars.newest_usable(name, &meta) {
+            Some(number) => number,
+            None => {
+                return Err(nothing(
+                    format!("what every version of `{name}` is made of was revoked"),
+                    format!("`skillsync rm {name}` removes it"),
+                ));
+            }
+        },
         None if revives => head.number,
         None => head.number - 1,
     };
@@ -116,12 +151,22 @@ fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Re
         ));
     }
     let target = skills::version(name, &meta, number)?.clone();
+    if let Some(why) = bars.why_not(name, &meta, number) {
+        return Err(Refusal {
+            kind: Kind::Untrusted,
+            code: "version-revoked",
+            message: format!("version {number} of `{name}` must not be used: {why}"),
+            hint: Some(format!("`skillsync history {name}` shows its versions; name another with `--to`")),
+        }
+        .into());
+    }
+    let basis = bars.basis(&meta, number).cloned();
     if target.tree != head.tree {
         skills::require_pristine(store, index, name, &meta)?;
-        return Ok(Decision { meta, content: Some(target) });
+        return Ok(Decision { meta, content: Some(target), basis });
     }
     if revives {
-        return Ok(Decision { meta, content: None });
+        return Ok(Decision { meta, content: None, basis });
     }
     let message = if number == head.number {
         format!("`{name}` is at version {number} already")
@@ -132,6 +177,50 @@ fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Re
         )
     };
     Err(nothing(message, format!("`skillsync history {name}` shows its versions; name one with `--to`")))
+}
+
+/// What is known of the releases that a skill's versions are made of.
+struct Bars {
+    installed: Option<Installed>,
+    anchored: Option<Anchored>,
+}
+
+impl Bars {
+    fn of(store: &Store, name: &SkillName) -> Result<Self, Error> {
+        let installed = InstallState::load(store.layout())?.get(name).cloned();
+        let source = installed.as_ref().map(|installed| &installed.source);
+        // Where nothing can be read, what was revoked before is still known.
+        let anchored = source.and_then(|source| Anchored::load(store.layout(), source).ok());
+        Ok(Self { installed, anchored })
+    }
+
+    fn basis(&self, meta: &Meta, number: u32) -> Option<&Release> {
+        self.installed.as_ref()?.basis(meta.versions(), number)
+    }
+
+    /// Why a version must not be used.
+    fn why_not(&self, name: &SkillName, meta: &Meta, number: u32) -> Option<String> {
+        let (installed, basis) = (self.installed.as_ref()?, self.basis(meta, number)?);
+        let barred = self.anchored.as_ref().and_then(|anchored| anchored.barred(name, basis));
+        let is_quarantined =
+            installed.state == Standing::Quarantined && installed.current.release == basis.release;
+        barred.or_else(|| is_quarantined.then(|| "it was revoked".to_owned()))
+    }
+
+    fn newest_usable(&self, name: &SkillName, meta: &Meta) -> Option<u32> {
+        let newest_first = meta.versions().iter().rev();
+        newest_first.map(|version| version.number).find(|number| self.why_not(name, meta, *number).is_none())
+    }
+}
+
+/// Notes what a skill from a source is made of now, and that no poll is to undo that.
+fn note(state: &mut InstallState, name: &SkillName, basis: Option<&Release>, goes_back: bool) {
+    let (Some(installed), Some(basis)) = (state.get_mut(name), basis) else { return };
+    installed.current = basis.clone();
+    (installed.state, installed.reason, installed.conflict) = (Standing::Installed, None, None);
+    if goes_back {
+        installed.held = Some(Hold::Rollback);
+    }
 }
 
 fn nothing(message: String, hint: String) -> Error {

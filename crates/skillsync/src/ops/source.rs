@@ -122,7 +122,8 @@ pub fn task(config: &Config, layout: &Layout, wish: &Wish) -> Result<Task, Error
         ));
     }
     let Wish { url, policy, apply, skills, mirrors, insecure, .. } = wish.clone();
-    Ok(Task::Add(SourceConfig { name, url, kind: SourceKind::Hub, policy, apply, skills, mirrors, insecure }))
+    let default = SourceConfig::new(name, url);
+    Ok(Task::Add(SourceConfig { policy, apply, skills, mirrors, insecure, ..default }))
 }
 
 /// `hub.example` makes `hub-example`.

@@ -61,6 +61,11 @@ impl Progress {
         self.bar.inc(1);
     }
 
+    /// So many are to be done, known only now.
+    pub fn expect(&self, total: u64) {
+        self.bar.set_length(total);
+    }
+
     /// So many more are done.
     pub fn add(&self, count: u64) {
         self.bar.inc(count);

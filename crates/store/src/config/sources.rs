@@ -174,6 +174,8 @@ pub struct SourceConfig {
     pub mirrors: Vec<BaseUrl>,
     /// Whether `http://` is allowed to another machine.
     pub insecure: bool,
+    /// Whether it is told, after a change, what is installed from it.
+    pub report_state: bool,
 }
 
 impl SourceConfig {
@@ -188,13 +190,14 @@ impl SourceConfig {
             skills: Wanted::Chosen,
             mirrors: Vec::new(),
             insecure: false,
+            report_state: true,
         }
     }
 }
 
 /// The fields of a source that `config get|set|unset` knows, as `sources.NAME.FIELD`. Its name and address are the
 /// identity that its folder belongs to: they change by `source remove` and `source add`.
-pub const SOURCE_FIELDS: [&str; 5] = ["policy", "apply", "skills", "mirrors", "insecure"];
+pub const SOURCE_FIELDS: [&str; 6] = ["policy", "apply", "skills", "mirrors", "insecure", "report_state"];
 
 /// `sources.NAME.FIELD` in its parts.
 fn setting(key: &str) -> Option<(&str, &str)> {
@@ -282,7 +285,9 @@ pub(super) fn written(field: &str, text: &str) -> toml_edit::Value {
             let urls = text.split(',').map(str::trim).filter(|url| !url.is_empty());
             toml_edit::Value::Array(urls.collect())
         }
-        "insecure" => text.parse::<bool>().map(toml_edit::Value::from).unwrap_or_else(|_| text.into()),
+        "insecure" | "report_state" => {
+            text.parse::<bool>().map(toml_edit::Value::from).unwrap_or_else(|_| text.into())
+        }
         _ => text.into(),
     }
 }
@@ -295,6 +300,7 @@ impl SourceConfig {
             "apply" => self.apply.to_string(),
             "skills" => self.skills.to_string(),
             "insecure" => self.insecure.to_string(),
+            "report_state" => self.report_state.to_string(),
             _ => self.mirrors.iter().map(BaseUrl::as_str).collect::<Vec<_>>().join(","),
         }
     }
@@ -367,10 +373,14 @@ impl Reader<'_> {
                 source.mirrors.push(url("mirrors", mirror.as_str().ok_or_else(wrong)?)?);
             }
         }
-        if let Some(item) = table.get("insecure") {
-            source.insecure =
-                item.as_bool().ok_or_else(|| self.wrong(&key("insecure"), "is not true or false"))?;
-        }
+        let truth = |field: &str| match table.get(field) {
+            None => Ok(None),
+            Some(item) => {
+                item.as_bool().map(Some).ok_or_else(|| self.wrong(&key(field), "is not true or false"))
+            }
+        };
+        source.insecure = truth("insecure")?.unwrap_or(source.insecure);
+        source.report_state = truth("report_state")?.unwrap_or(source.report_state);
         Ok(source)
     }
 }

@@ -166,6 +166,37 @@ impl Advised {
         if let Some(mark) = mark {
             check_seq(&what, &release, mark, pin_seq)?;
         }
+        self.check_usable(slug, &release)?;
+        let seq = release.seq;
+        let pin_seq = mark.map_or(0, |mark| mark.pin_seq).max(pin_seq);
+        let mark = SkillMark { seq, pin_seq, release: release.digest() };
+        Ok(Accepted { release, mark })
+    }
+
+    /// Believes a release of `slug` that the user named by its version, whatever the manifest lists: a genuine one that is
+    /// neither withdrawn nor revoked. It may be older than what was installed before, for that was asked for; what is
+    /// remembered does not go back for it.
+    pub fn chosen(&self, slug: &SkillName, envelope: &[u8]) -> Result<Accepted, Refusal> {
+        let release = self.listed.rooted.statement(envelope)?;
+        let what = format!("release of `{slug}`");
+        if release.slug != *slug {
+            return Err(Refusal::Mismatch { what, field: "slug" });
+        }
+        let mut mark = SkillMark { seq: release.seq, pin_seq: 0, release: release.digest() };
+        if let Some(known) = self.state().skills.get(slug) {
+            if release.seq >= known.seq {
+                check_seq(&what, &release, known, 0)?;
+                mark.pin_seq = known.pin_seq;
+            } else {
+                mark = known.clone();
+            }
+        }
+        self.check_usable(slug, &release)?;
+        Ok(Accepted { release, mark })
+    }
+
+    /// Fails when the release is below the lowest that may be used, or revoked.
+    fn check_usable(&self, slug: &SkillName, release: &Signed<Release>) -> Result<(), Refusal> {
         let (seq, floor) = (release.seq, self.advisories.floor(slug));
         if seq < floor {
             return Err(Refusal::Floor { slug: slug.clone(), seq, floor });
@@ -174,9 +205,7 @@ impl Advised {
             let (slug, reason) = (slug.clone(), reason.clone());
             return Err(Refusal::Revoked { slug, release: *release, reason });
         }
-        let pin_seq = mark.map_or(0, |mark| mark.pin_seq).max(pin_seq);
-        let mark = SkillMark { seq, pin_seq, release: release.digest() };
-        Ok(Accepted { release, mark })
+        Ok(())
     }
 
     /// Remembers that a release is installed: its archive was verified, unpacked, and has the tree that it promises.

@@ -4,6 +4,7 @@ use skillsync_core::digest::{ArchiveDigest, EnvelopeDigest};
 use skillsync_wire::advisories::Revocation;
 use skillsync_wire::envelope::sign_unchecked;
 use skillsync_wire::manifest::{Entry, Manifest};
+use skillsync_wire::text::Owner;
 use skillsync_wire::trust::{State, Walk};
 
 use super::hub::{
@@ -299,4 +300,40 @@ fn what_is_not_listed_is_not_installed() {
     assert_eq!(code(unknown), "trust-not-listed");
     let known: &State = advised.state();
     assert!(known.skills.is_empty(), "nothing is installed by being believed");
+}
+
+#[test]
+fn t07_a_version_that_the_user_named_may_be_older_and_nothing_is_forgotten_for_it() {
+    let mut house = House::new();
+    let older = signed(&house.releases[&slug("pdf")], &[house.release_by]);
+    house.publish("pdf");
+    let state = house.serve().first_sync().unwrap();
+    let advised = |house: &House| {
+        let served = house.serve();
+        let walk = Walk::resumed(state.clone(), &served.roots[0]).unwrap();
+        let listed = walk.end(now()).unwrap().manifest(&served.manifest, &caller(), now()).unwrap();
+        listed.advisories(&served.advisories).unwrap()
+    };
+    let believed = advised(&house);
+    assert_eq!(code(believed.release(&slug("pdf"), &older)), "trust-mismatch", "only where it was named");
+    let chosen = believed.chosen(&slug("pdf"), &older).unwrap();
+    assert_eq!(chosen.release().seq, 17);
+    let mut after = believed.clone();
+    after.installed(&chosen);
+    assert_eq!(after.state().skills, state.skills, "what counts does not go back");
+    assert_eq!(code(believed.chosen(&slug("docx"), &older)), "trust-mismatch", "of another skill");
+    let forged = signed(&house.releases[&slug("pdf")], &[MANIFEST]);
+    assert_eq!(code(believed.chosen(&slug("pdf"), &forged)), "trust-sig");
+    // The same number, and other content: the hub says two things.
+    let mut other = house.releases[&slug("pdf")].clone();
+    other.owner = Owner::parse("mallory").unwrap();
+    assert_eq!(code(believed.chosen(&slug("pdf"), &signed(&other, &[house.release_by]))), "trust-fork");
+    let mut warned = house.clone();
+    (warned.advisories.version, warned.manifest.version) = (10, warned.manifest.version + 1);
+    warned.advisories.floors.insert(slug("pdf"), 18);
+    assert_eq!(code(advised(&warned).chosen(&slug("pdf"), &older)), "trust-floor");
+    warned.advisories.floors.clear();
+    let release = EnvelopeDigest::of(&older);
+    warned.advisories.revoked.push(Revocation { slug: slug("pdf"), release, reason: line("malware") });
+    assert_eq!(code(advised(&warned).chosen(&slug("pdf"), &older)), "trust-revoked");
 }

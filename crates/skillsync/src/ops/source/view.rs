@@ -1,5 +1,7 @@
 //! What is known of sources: the list of them, and what is believed of one.
 
+use skillsync_client::schedule::Polls;
+
 use super::*;
 
 /// All sources.
@@ -72,16 +74,17 @@ fn listed(
             Err(_) => "unknown",
         },
         manifest_expires: expires.map(|at| at.to_string()),
-        last_checked: last_checked(store, &config.name)?,
+        last_checked: last_checked(store, &config.name),
         installed: installed(state, &config.name).len(),
         key: key.as_ref().ok().and_then(|found| found.as_ref()).map(|(key, _)| key.id().to_owned()),
         error: anchored.err().map(|e| Report::of(&e)).or_else(|| key.err().map(|e| Report::of(&e))),
     })
 }
 
-/// When the hub was last asked.
-fn last_checked(_store: &Store, _name: &SourceName) -> Result<Option<String>, Error> {
-    Ok(None)
+/// When the hub last answered, to the second.
+fn last_checked(store: &Store, name: &SourceName) -> Option<String> {
+    let answered_at = Polls::load(store.layout(), name).answered_at?;
+    Some(answered_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
 /// The skills that were installed from a source, sorted.

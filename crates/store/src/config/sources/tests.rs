@@ -105,6 +105,7 @@ fn what_no_source_can_be_is_named() {
         (block("mirrors = \"https://b\"\n"), "sources[0].mirrors"),
         (block("mirrors = [\"b\"]\n"), "sources[0].mirrors"),
         (block("insecure = \"yes\"\n"), "sources[0].insecure"),
+        (block("report_state = 1\n"), "sources[0].report_state"),
         (block("[[sources]]\nname = \"a\"\nurl = \"https://b\"\n"), "sources[1].name"),
         (block("[[sources]]\nname = \"b\"\nurl = \"https://A/\"\n"), "sources[1].url"),
         (format!("sources = 3\n{HEAD}"), "sources"),

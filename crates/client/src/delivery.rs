@@ -1,0 +1,479 @@
+//! From what is believed and downloaded to what is installed: everything looked at again under the store's mutex, one swap
+//! for each skill, then `_meta.json`, and the state of trust last. A kill anywhere leaves what the next run goes on from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use skillsync_core::merge::TreeMerge;
+use skillsync_core::name::SkillName;
+use skillsync_core::skill::{Source as Origin, State};
+use skillsync_store::edit::{self, HandedFrom, Handing};
+use skillsync_store::index::Index;
+use skillsync_store::installed::{Hold, InstallState, Installed, Release, Standing};
+use skillsync_store::lease::Holder;
+use skillsync_store::objects::Batch;
+use skillsync_store::payload::Payload;
+use skillsync_store::skills::{self, Change};
+use skillsync_store::store::{Store, Writing};
+use skillsync_store::{fs, parallel};
+use skillsync_wire::json::Time;
+use skillsync_wire::limits as bounds;
+use skillsync_wire::trust::{Accepted, Advised, Refusal};
+
+use crate::limits;
+use crate::plan::{self, Ask, Held, Here, Local, Step};
+use crate::source::{self, Source};
+use crate::trust::Believed;
+
+mod change;
+mod row;
+mod unpack;
+
+use change::Prepared;
+pub use row::{Done, Error, Row};
+
+/// A release whose archive is in the cache: its signed statement.
+pub type Statement = Vec<u8>;
+
+/// What is here of every name that a plan is about.
+#[derive(Debug)]
+pub struct Survey {
+    state: InstallState,
+    local: BTreeMap<SkillName, Local>,
+    pins: BTreeMap<SkillName, u64>,
+}
+
+impl Survey {
+    /// Looks at what is installed, and at what else there is of the names that the manifest lists.
+    pub fn of(store: &Store, index: &Index, advised: &Advised) -> Result<Self, Error> {
+        let (state, manifest) = (InstallState::load(store.layout())?, advised.manifest());
+        let there: BTreeSet<SkillName> = skills::names(store.layout())?.into_iter().collect();
+        let listed = manifest.skills.iter().map(|entry| &entry.slug);
+        let names: BTreeSet<&SkillName> = listed.chain(state.iter().map(|(name, _)| name)).collect();
+        let names: Vec<&SkillName> = names.into_iter().filter(|name| there.contains(*name)).collect();
+        let look = |name: &&SkillName| {
+            let entry = manifest.skill(name).map(|entry| entry.release.sha256);
+            let installed = state.get(name).filter(|installed| installed.state == Standing::Installed);
+            // Where nothing is to be done, its mark is all that counts, and the index knows that.
+            if installed.is_some_and(|installed| Some(installed.current.release) == entry)
+                && let Some(head) = skills::head(store, index, name)?
+            {
+                let local = Local::Present { source: Origin::Hub, state: head.state };
+                return Ok(((*name).clone(), local));
+            }
+            let found = skills::find(store, name)?;
+            let local =
+                found.map_or(Local::Absent, |meta| Local::Present { source: meta.source, state: meta.state });
+            Ok::<_, Error>(((*name).clone(), local))
+        };
+        let local = parallel::map(&names, look).into_iter().collect::<Result<_, _>>()?;
+        let pins = advised.state().skills.iter().map(|(name, mark)| (name.clone(), mark.pin_seq)).collect();
+        Ok(Self { state, local, pins })
+    }
+
+    /// What is installed.
+    pub fn state(&self) -> &InstallState {
+        &self.state
+    }
+
+    /// What a plan is made of.
+    pub fn here(&self) -> BTreeMap<SkillName, Here<'_>> {
+        let names: BTreeSet<&SkillName> =
+            self.local.keys().chain(self.state.iter().map(|(name, _)| name)).collect();
+        let here = |name: &SkillName| {
+            let pin_seq = self.pins.get(name).copied().unwrap_or(0);
+            let local = self.local.get(name).copied().unwrap_or(Local::Absent);
+            (name.clone(), Here { installed: self.state.get(name), local, pin_seq })
+        };
+        names.into_iter().map(here).collect()
+    }
+}
+
+/// What is to be delivered, and by whom.
+pub struct Delivery<'a> {
+    /// The source.
+    pub source: &'a Source,
+    /// What was asked for.
+    pub ask: &'a Ask,
+    /// Who takes a lease where a conflict is handed out.
+    pub holder: &'a Holder,
+    /// What is believed.
+    pub believed: &'a Believed,
+    /// What was downloaded, and what could not be.
+    pub ready: BTreeMap<SkillName, Result<Statement, Error>>,
+}
+
+/// Does what is to be done, and gives a row for each skill that is concerned.
+pub fn deliver(store: &Store, delivery: Delivery<'_>) -> Result<Vec<Row>, Error> {
+    let writing = store.write()?;
+    let mut index = Index::load(writing.store().layout());
+    let done = Work::new(&writing, &mut index, &delivery).and_then(|work| work.run(delivery.ready));
+    let saved = index.save(writing.store().layout());
+    let rows = done?;
+    // A cache that cannot be written is no reason to report what was done as undone; the disk will say so again.
+    drop(saved);
+    Ok(rows)
+}
+
+struct Work<'a, 'w> {
+    writing: &'a Writing<'w>,
+    index: &'a mut Index,
+    source: &'a Source,
+    ask: &'a Ask,
+    holder: &'a Holder,
+    believed: &'a Believed,
+    advised: Advised,
+    state: InstallState,
+    rows: BTreeMap<SkillName, Row>,
+}
+
+/// A release that is believed, and its files.
+struct Fetched {
+    accepted: Accepted,
+    release: Release,
+    payload: Payload,
+}
+
+impl<'a, 'w> Work<'a, 'w> {
+    fn new(writing: &'a Writing<'w>, index: &'a mut Index, delivery: &Delivery<'a>) -> Result<Self, Error> {
+        let store = writing.store();
+        let Delivery { source, ask, holder, believed, .. } = *delivery;
+        // Its rules may have changed, and it may be gone.
+        source::named(store.config(), source.name())?;
+        let advised = believed.again(store.layout(), Time::of(store.now()))?;
+        let state = InstallState::load(store.layout())?;
+        Ok(Self { writing, index, source, ask, holder, believed, advised, state, rows: BTreeMap::new() })
+    }
+
+    fn run(mut self, mut ready: BTreeMap<SkillName, Result<Statement, Error>>) -> Result<Vec<Row>, Error> {
+        let store = self.writing.store();
+        let survey = Survey::of(store, self.index, &self.advised)?;
+        let config = source::named(store.config(), self.source.name())?.clone();
+        self.quarantine()?;
+        let steps = plan::plan(&config, self.ask, self.advised.manifest(), &survey.here());
+        let mut due = Vec::new();
+        for (slug, step) in steps {
+            match step {
+                Step::Add | Step::Update => match ready.remove(&slug) {
+                    Some(Ok(statement)) => due.push((slug, statement)),
+                    Some(Err(error)) => self.fail(&slug, error),
+                    // It was not to be done a moment ago; the next run does it.
+                    None => self.put(self.listed(&slug, Done::Available)),
+                },
+                Step::Keep => self.keep(&slug),
+                Step::Available => self.put(self.listed(&slug, Done::Available)),
+                Step::Held(held) => {
+                    let why = Some(held_word(held).to_owned());
+                    self.put(Row { why, ..self.listed(&slug, Done::Held) });
+                }
+                Step::Refuse(why) => self.fail(&slug, Error::Planned { slug: slug.clone(), why }),
+                Step::Unlisted(why) => self.put(Row { why, ..self.listed(&slug, Done::Unlisted) }),
+                Step::Forget => self.forget(&slug),
+            }
+        }
+        self.state.save_if_changed(store.layout())?;
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        for (slug, statement) in due {
+            match self.accept(&slug, &statement) {
+                Ok(accepted) => {
+                    bytes += accepted.release().tarball.unpacked_bytes;
+                    batch.push((slug, statement, accepted));
+                }
+                Err(error) => self.fail(&slug, error),
+            }
+            if bytes >= limits::BATCH_BYTES || batch.len() >= limits::BATCH_SKILLS {
+                self.install(std::mem::take(&mut batch))?;
+                bytes = 0;
+            }
+        }
+        self.install(batch)?;
+        self.believed.store(store.layout(), self.advised.state())?;
+        Ok(self.rows.into_values().collect())
+    }
+
+    /// Notes what became of a skill. That it is in quarantine is more than that nothing came of a cure.
+    fn put(&mut self, row: Row) {
+        let is_cure = matches!(row.done, Done::Added | Done::Updated | Done::Merged | Done::Removed);
+        match self.rows.get_mut(&row.slug) {
+            Some(known) if known.done == Done::Quarantined && !is_cure => {
+                known.error = known.error.take().or(row.error);
+            }
+            _ => drop(self.rows.insert(row.slug.clone(), row)),
+        }
+    }
+
+    /// A row with the version that is here and the one that is listed.
+    fn listed(&self, slug: &SkillName, done: Done) -> Row {
+        let to = self.advised.manifest().skill(slug).map(|entry| entry.version.clone());
+        let here = self.state.get(slug).filter(|installed| installed.state != Standing::Removed);
+        Row { from: here.map(|installed| installed.current.version.clone()), to, ..Row::new(slug, done) }
+    }
+
+    fn fail(&mut self, slug: &SkillName, error: Error) {
+        let Row { from, to, .. } = self.listed(slug, Done::Failed);
+        self.put(Row { from, to, ..Row::failed(slug, error) });
+    }
+
+    /// Takes what is made of a revoked release out of use, whatever else is known of it (threat 23). Its versions stay.
+    fn quarantine(&mut self) -> Result<(), Error> {
+        let (store, name) = (self.writing.store(), self.source.name());
+        let advisories = self.advised.advisories();
+        let mut revoked = Vec::new();
+        for (slug, installed) in self.state.iter().filter(|(_, installed)| installed.source == *name) {
+            let is_concerned = installed.releases.iter().any(|r| advisories.revocation(r.release).is_some());
+            if installed.state != Standing::Installed || !is_concerned {
+                continue;
+            }
+            let meta = skills::find(store, slug)?.filter(|meta| meta.source == Origin::Hub);
+            let Some(meta) = meta else { continue };
+            let basis = installed.basis(meta.versions(), meta.head().number).unwrap_or(&installed.current);
+            let Some(revocation) = advisories.revocation(basis.release) else { continue };
+            if meta.state == State::Active {
+                skills::set_state(store, slug, State::Quarantined)?;
+            }
+            revoked.push((slug.clone(), revocation.reason.as_str().to_owned()));
+        }
+        for (slug, reason) in revoked {
+            if let Some(installed) = self.state.get_mut(&slug) {
+                (installed.state, installed.reason) = (Standing::Quarantined, Some(reason));
+            }
+        }
+        let quarantined =
+            self.state.iter().filter(|(_, i)| i.source == *name && i.state == Standing::Quarantined);
+        let rows: Vec<Row> = quarantined
+            .map(|(slug, i)| Row { why: i.reason.clone(), to: None, ..self.listed(slug, Done::Quarantined) })
+            .collect();
+        rows.into_iter().for_each(|row| self.put(row));
+        Ok(self.state.save_if_changed(store.layout())?)
+    }
+
+    /// Remembers what the state of trust does not know of a skill that is as it is listed: of a run that was killed, or of
+    /// a conflict that was committed since.
+    fn keep(&mut self, slug: &SkillName) {
+        let row = self.listed(slug, Done::Current);
+        if self.ask.releases(slug)
+            && let Some(installed) = self.state.get_mut(slug)
+        {
+            installed.held = None;
+        }
+        self.put(row);
+        let Some(entry) = self.advised.manifest().skill(slug) else { return };
+        if self.advised.state().skills.get(slug).is_some_and(|mark| mark.release == entry.release.sha256) {
+            return;
+        }
+        let layout = self.writing.store().layout();
+        let path = layout.source_release(self.source.name(), slug, &entry.release.sha256);
+        let statement = fs::read(&path, bounds::RELEASE_BYTES as u64);
+        if let Some(Ok(accepted)) = statement.ok().map(|bytes| self.advised.release(slug, &bytes)) {
+            self.advised.installed(&accepted);
+        }
+    }
+
+    fn forget(&mut self, slug: &SkillName) {
+        let row = self.listed(slug, Done::Removed);
+        if let Some(installed) = self.state.get_mut(slug) {
+            installed.state = Standing::Removed;
+            installed.held = None;
+        }
+        self.put(Row { to: None, ..row });
+    }
+
+    fn accept(&self, slug: &SkillName, statement: &[u8]) -> Result<Accepted, Error> {
+        Ok(believed(&self.advised, self.ask, slug, statement)?)
+    }
+
+    /// Installs releases that are believed: what they are is noted before the first swap, and that they are here after the
+    /// last one.
+    fn install(&mut self, batch: Vec<(SkillName, Statement, Accepted)>) -> Result<(), Error> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let writing = self.writing;
+        let store = writing.store();
+        let layout = store.layout();
+        let unpacked = parallel::map_owned(batch, |(slug, statement, accepted)| {
+            let payload = unpack::payload(layout, accepted.release());
+            (slug, statement, accepted, payload)
+        });
+        let mut prepared = Vec::new();
+        for (slug, statement, accepted, payload) in unpacked {
+            let one = payload.and_then(|payload| {
+                let release = noted(&accepted, &payload);
+                self.keep_statement(&slug, &release, &statement)?;
+                let installed = self.state.get(&slug);
+                let step = change::prepare(store, self.index, &slug, installed, &release, &payload)?;
+                Ok((Fetched { accepted, release, payload }, step))
+            });
+            match one {
+                Ok((fetched, step)) => prepared.push((slug, fetched, step)),
+                Err(error) => self.fail(&slug, error),
+            }
+        }
+        let now = store.now_text();
+        for (slug, fetched, step) in &prepared {
+            let is_new = matches!(step, Prepared::Version { done: Done::Added, .. });
+            let name = self.source.name();
+            match self.state.get_mut(slug).filter(|installed| installed.source == *name) {
+                Some(installed) => installed.learn(&fetched.release),
+                None if is_new => {
+                    // A kill before it is there leaves a record that says so.
+                    let pending = Installed::new(name.clone(), fetched.release.clone(), now.clone());
+                    self.state.set(slug.clone(), pending);
+                }
+                None => {}
+            }
+        }
+        self.state.save_if_changed(layout)?;
+        self.swap(prepared)?;
+        Ok(self.state.save_if_changed(layout)?)
+    }
+
+    fn swap(&mut self, prepared: Vec<(SkillName, Fetched, Prepared)>) -> Result<(), Error> {
+        let writing = self.writing;
+        let store = writing.store();
+        let transaction = writing.transaction()?;
+        let batch = Batch::new(store.layout(), transaction.dir())?;
+        let mut changes: Vec<Change> = Vec::new();
+        let (mut changing, mut conflicts) = (Vec::new(), Vec::new());
+        for (slug, fetched, step) in prepared {
+            match step {
+                Prepared::Here => match self.here(&slug) {
+                    Ok(()) => self.took(&slug, &fetched, Done::Current, None),
+                    Err(error) => self.fail(&slug, error),
+                },
+                Prepared::Conflict { merge, merged } => {
+                    skills::batch_payload(&batch, &fetched.payload)?;
+                    conflicts.push((slug, fetched, merge, merged));
+                }
+                Prepared::Version { merged, done, parents } => {
+                    let payload = merged.as_ref().unwrap_or(&fetched.payload);
+                    let staged = change::stage(&transaction, &batch, &slug, payload).and_then(|staged| {
+                        if done == Done::Merged {
+                            skills::batch_payload(&batch, &fetched.payload)?;
+                        }
+                        Ok(staged)
+                    });
+                    match staged {
+                        Ok(staged) => {
+                            changes.push(change::change(staged, fetched.accepted.release(), done, parents));
+                            changing.push((slug, fetched, done));
+                        }
+                        Err(error) => self.fail(&slug, error),
+                    }
+                }
+            }
+        }
+        let advanced = skills::advance(writing, &transaction, batch, self.index, changes)?;
+        for ((slug, fetched, done), advanced) in changing.into_iter().zip(advanced) {
+            match advanced {
+                Ok(advanced) => self.took(&slug, &fetched, done, Some(advanced.version.number)),
+                Err(error) => self.fail(&slug, error.into()),
+            }
+        }
+        // Only now: what the lease names is in the object store.
+        for (slug, fetched, merge, merged) in conflicts {
+            match self.hand_out(&slug, &fetched, &merge, &merged) {
+                Ok(row) => self.put(row),
+                Err(error) => self.fail(&slug, error),
+            }
+        }
+        Ok(transaction.finish()?)
+    }
+
+    /// Takes up a skill that is here already: out of quarantine, or the mark of `rm` away.
+    fn here(&self, slug: &SkillName) -> Result<(), Error> {
+        skills::set_state(self.writing.store(), slug, State::Active)?;
+        Ok(())
+    }
+
+    /// Notes that a release is here.
+    fn took(&mut self, slug: &SkillName, fetched: &Fetched, done: Done, number: Option<u32>) {
+        let now = self.writing.store().now_text();
+        let Row { from, .. } = self.listed(slug, done);
+        let to = Some(fetched.release.version.clone());
+        let name = self.source.name();
+        let known = self.state.get(slug).filter(|installed| installed.source == *name).cloned();
+        let mut installed =
+            known.unwrap_or_else(|| Installed::new(name.clone(), fetched.release.clone(), now.clone()));
+        installed.took(&fetched.release, now);
+        installed.held = matches!(self.ask, Ask::Install(_, Some(_))).then_some(Hold::Version);
+        self.state.set(slug.clone(), installed);
+        self.advised.installed(&fetched.accepted);
+        // What it became is in the object store; one that stays is removed after a day.
+        let _ = fs::remove_file(&self.writing.store().layout().cached(&fetched.release.tarball));
+        let done = if done == Done::Current && from != to { Done::Updated } else { done };
+        self.put(Row { from, to, number, ..Row::new(slug, done) });
+    }
+
+    /// Gives both sides of a conflict to whoever decides it: a working copy under a lease.
+    fn hand_out(
+        &mut self,
+        slug: &SkillName,
+        fetched: &Fetched,
+        merge: &TreeMerge,
+        merged: &Payload,
+    ) -> Result<Row, Error> {
+        let from = HandedFrom::Release(fetched.release.clone());
+        let handing = Handing { merge, merged, from };
+        let begun = edit::begin_merged(self.writing, slug, self.holder.clone(), handing)?;
+        if let Some(installed) = self.state.get_mut(slug) {
+            installed.conflict = Some(fetched.release.release);
+        }
+        let paths: Vec<String> = merge.conflicts.iter().map(|conflict| conflict.path.to_string()).collect();
+        let why = Some(paths.join(", "));
+        let to = Some(fetched.release.version.clone());
+        Ok(Row { to, why, working_copy: Some(begun.path), ..self.listed(slug, Done::Conflict) })
+    }
+
+    /// Keeps the signed statement of a release: what a skill may do is read from it.
+    fn keep_statement(&self, slug: &SkillName, release: &Release, statement: &[u8]) -> Result<(), Error> {
+        let (layout, name) = (self.writing.store().layout(), self.source.name());
+        let path = layout.source_release(name, slug, &release.release);
+        if fs::lstat(&path)?.is_some() {
+            return Ok(());
+        }
+        let folder = layout.source_skill(name, slug);
+        for folder in [layout.source_releases(name), folder.clone()] {
+            fs::make_dir(&folder)?;
+        }
+        fs::replace(&path, statement, fs::Mode::Private)?;
+        Ok(())
+    }
+}
+
+/// Believes the statement of a release: the one that is listed, or of the version that was asked for.
+pub fn believed(
+    advised: &Advised,
+    ask: &Ask,
+    slug: &SkillName,
+    statement: &[u8],
+) -> Result<Accepted, Refusal> {
+    let Ask::Install(_, Some(version)) = ask else { return advised.release(slug, statement) };
+    let accepted = advised.chosen(slug, statement)?;
+    if accepted.release().version != *version {
+        return Err(Refusal::Mismatch { what: format!("release of `{slug}`"), field: "version" });
+    }
+    Ok(accepted)
+}
+
+/// A release as `_meta.json` keeps it.
+fn noted(accepted: &Accepted, payload: &Payload) -> Release {
+    let release = accepted.release();
+    Release {
+        version: release.version.clone(),
+        seq: release.seq,
+        release: release.digest(),
+        content_hash: release.tree,
+        tree: payload.tree().id(),
+        tarball: release.tarball.sha256,
+    }
+}
+
+/// The word for why a skill stays as it is.
+pub fn held_word(held: Held) -> &'static str {
+    match held {
+        Held::By(hold) => hold.as_str(),
+        Held::Policy => "pin",
+        Held::Conflict => "conflict",
+    }
+}

@@ -1,0 +1,130 @@
+//! One skill's change: from the files of a release and what is here to a version, a merge, or a conflict to be handed out.
+//! What was edited here is never overwritten (decision 12).
+
+use skillsync_core::digest::ContentHash;
+use skillsync_core::merge::{Labels, ShowBase, TreeMerge};
+use skillsync_core::name::SkillName;
+use skillsync_core::skill::{ArtifactType, Origin, Source, Version};
+use skillsync_core::tree::SKILL_MD;
+use skillsync_store::index::Index;
+use skillsync_store::installed::{Installed, Release};
+use skillsync_store::meta::Meta;
+use skillsync_store::objects::Batch;
+use skillsync_store::payload::Payload;
+use skillsync_store::skills::{self, Change, Staged};
+use skillsync_store::store::{Store, Transaction};
+use skillsync_store::{edit, lease, scan};
+use skillsync_wire::release::Release as Statement;
+
+use super::{Done, Error};
+use crate::plan;
+
+/// What conflict markers call the release.
+const THEIRS: &str = "release";
+
+/// What a release makes of what is here.
+pub(super) enum Prepared {
+    /// It is here already; only that is to be noted.
+    Here,
+    /// A version is to be made of these files.
+    Version {
+        /// The files, where they are not the release's own.
+        merged: Option<Payload>,
+        /// What it comes to.
+        done: Done,
+        /// What it was merged from, where it was.
+        parents: Vec<ContentHash>,
+    },
+    /// Both changed the same places.
+    Conflict {
+        /// The merge.
+        merge: Box<TreeMerge>,
+        /// Its files.
+        merged: Payload,
+    },
+}
+
+/// Decides what becomes of `slug` with the files of `release`. Fails when it is being edited, was edited by hand, or is a
+/// skill that did not come from here.
+pub(super) fn prepare(
+    store: &Store,
+    index: &Index,
+    slug: &SkillName,
+    installed: Option<&Installed>,
+    release: &Release,
+    theirs: &Payload,
+) -> Result<Prepared, Error> {
+    // What the hub's gate looks at is looked at here, too: nothing that agents could not load is written.
+    let main = theirs.get(SKILL_MD).unwrap_or_default();
+    edit::check_main(ArtifactType::Skill, slug, main)?;
+    let Some(meta) = skills::find(store, slug)? else {
+        return Ok(Prepared::Version { merged: None, done: Done::Added, parents: Vec::new() });
+    };
+    let head = meta.head();
+    let Some(basis) = installed.and_then(|installed| installed.basis(meta.versions(), head.number)) else {
+        // Its record was lost, or an install was killed before it was written: it is this skill if it was this release.
+        let was_this = |version: &Version| version.tree == theirs.tree().id();
+        if meta.source == Source::Hub && meta.versions().iter().any(was_this) {
+            return Ok(Prepared::Here);
+        }
+        return Err(Error::Planned { slug: slug.clone(), why: plan::Refusal::Local });
+    };
+    if basis.release == release.release {
+        return Ok(Prepared::Here);
+    }
+    lease::require_free(store.layout(), slug)?;
+    skills::require_pristine(store, index, slug, &meta)?;
+    if head.tree == theirs.tree().id() {
+        return Ok(Prepared::Here);
+    }
+    if head.content_hash == basis.content_hash {
+        return Ok(Prepared::Version { merged: None, done: Done::Updated, parents: Vec::new() });
+    }
+    merge(store, slug, &meta, basis, release, theirs)
+}
+
+fn merge(
+    store: &Store,
+    slug: &SkillName,
+    meta: &Meta,
+    basis: &Release,
+    release: &Release,
+    theirs: &Payload,
+) -> Result<Prepared, Error> {
+    let (objects, head) = (store.objects(), meta.head());
+    let base = Payload::of_version(objects, &basis.tree)?;
+    let ours = Payload::of_version(objects, &head.tree)?;
+    let version = format!("{THEIRS} {}", release.version);
+    let labels = Labels { ours: edit::STORE, base: "base", theirs: &version, show_base: ShowBase::Yes };
+    let merge = Payload::merge(&base, &ours, theirs, &labels);
+    let merged = Payload::merged(&merge, [&base, &ours, theirs]).map_err(skills::Error::from)?;
+    let main = merged.get(SKILL_MD).unwrap_or_default();
+    let is_whole = edit::check_main(ArtifactType::Skill, slug, main).is_ok();
+    if !merge.conflicts.is_empty() || !is_whole {
+        return Ok(Prepared::Conflict { merge: Box::new(merge), merged });
+    }
+    let parents = vec![head.content_hash, release.content_hash];
+    Ok(Prepared::Version { merged: Some(merged), done: Done::Merged, parents })
+}
+
+/// Stages a version, and looks at what stands on the disk then: it must have the content that was signed.
+pub(super) fn stage(
+    transaction: &Transaction,
+    batch: &Batch<'_>,
+    slug: &SkillName,
+    payload: &Payload,
+) -> Result<Staged, Error> {
+    let staged = skills::stage_payload(transaction, batch, slug, payload)?;
+    let (found, _) = scan::read(&staged.dir).map_err(skills::Error::from)?;
+    if found.id() != payload.tree().id() {
+        return Err(Error::Written { slug: slug.clone() });
+    }
+    Ok(staged)
+}
+
+/// The change that makes a version of what is staged.
+pub(super) fn change(staged: Staged, statement: &Statement, done: Done, parents: Vec<ContentHash>) -> Change {
+    let origin = if done == Done::Added { Origin::Install } else { Origin::Update };
+    let reason = Some(format!("release {} of {}", statement.version, statement.owner));
+    Change { reason, parents, ..Change::new(staged, origin, Source::Hub) }
+}

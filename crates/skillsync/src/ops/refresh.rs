@@ -1,0 +1,349 @@
+//! What `install`, `update`, `outdated`, `poll` and `sync` do with the sources: each asked and followed by itself, so that
+//! one that fails never blocks the others, and what came of it as one report.
+
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::time::Duration;
+
+use semver::Version;
+use serde::Serialize;
+use skillsync_client::delivery::{Done, Row};
+use skillsync_client::download::{Progress, Watch};
+use skillsync_client::fetch::Fetch;
+pub use skillsync_client::limits::POLL_EVERY;
+use skillsync_client::plan::Ask;
+use skillsync_client::probe::Host;
+use skillsync_client::pull::{self, Mode, Pulled, Status, Telling, Wish};
+use skillsync_client::schedule::Polls;
+use skillsync_client::source as sources;
+use skillsync_core::fault::Kind;
+use skillsync_core::name::{SkillName, SourceName};
+use skillsync_store::config::{Apply, SourceConfig};
+use skillsync_store::installed::{InstallState, Standing};
+use skillsync_store::store::Store;
+
+use super::edit_skill::holder;
+use super::network::{self, Network};
+use super::sync::{Synced, sync};
+use super::{Error, Intent, Refusal};
+use crate::ui::{Exit, Report};
+use crate::world::World;
+
+/// Which sources are asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// Those that are due.
+    Due,
+    /// All, but for those that are only asked by name or for an update.
+    All,
+    /// All, whatever their way to apply updates is.
+    Every,
+    /// This one.
+    One(SourceName),
+}
+
+/// What is asked of them.
+pub struct Request<'a> {
+    /// What.
+    pub ask: Ask,
+    /// Of which.
+    pub which: Which,
+    /// How often sources are asked.
+    pub interval: Duration,
+    /// Whether it is done.
+    pub intent: Intent,
+    /// Told of progress.
+    pub watch: Watch<'a>,
+}
+
+/// What came of it.
+#[derive(Debug, Default, Serialize)]
+pub struct Refreshed {
+    /// Whether nothing was changed because only the plan was asked for.
+    pub dry_run: bool,
+    /// One for each source that was asked, in the order of `config.toml`.
+    pub sources: Vec<SourceOutcome>,
+    /// What the sync after it did; none when there was none.
+    pub sync: Option<Synced>,
+}
+
+/// What became of one source.
+#[derive(Debug, Serialize)]
+pub struct SourceOutcome {
+    /// Which.
+    pub source: SourceName,
+    /// `fresh`, `stale`, `offline`, `refused` or `failed`.
+    pub status: Status,
+    /// The version of the manifest that is believed; none when there is none.
+    pub manifest_version: Option<u64>,
+    /// Until when it holds.
+    pub expires: Option<String>,
+    /// Each skill that is concerned, by name.
+    pub skills: Vec<SkillOutcome>,
+    /// Places that did not give what they should.
+    pub warnings: Vec<PlaceWarning>,
+    /// Why it did not fare well.
+    pub error: Option<Report>,
+}
+
+/// What became of one skill.
+#[derive(Debug, Serialize)]
+pub struct SkillOutcome {
+    /// The skill.
+    pub skill: SkillName,
+    /// What became of it.
+    pub outcome: Done,
+    /// The version that was here.
+    pub from: Option<Version>,
+    /// The version that is here now, or that is there to be had.
+    pub to: Option<Version>,
+    /// The number of the store's version that was made.
+    pub version: Option<u32>,
+    /// Why, in a word or a line.
+    pub why: Option<String>,
+    /// The working copy with both sides of a conflict.
+    pub working_copy: Option<std::path::PathBuf>,
+    /// What went wrong.
+    pub error: Option<Report>,
+}
+
+/// A place that did not give what it should.
+#[derive(Debug, Serialize)]
+pub struct PlaceWarning {
+    /// The host.
+    pub host: String,
+    /// What it did.
+    pub problem: String,
+    /// How often.
+    pub times: usize,
+}
+
+impl SkillOutcome {
+    fn of(row: Row) -> Self {
+        let Row { slug, done, from, to, number, why, error, working_copy } = row;
+        let error = error.as_ref().map(|error| Report::of(error));
+        Self { skill: slug, outcome: done, from, to, version: number, why, working_copy, error }
+    }
+
+    /// Whether something else is installed now, or would be.
+    pub fn has_changed(&self) -> bool {
+        let changing = [Done::Added, Done::Updated, Done::Merged, Done::Removed, Done::Quarantined];
+        changing.contains(&self.outcome)
+    }
+
+    /// How a run ends because of it.
+    fn exit(&self) -> Exit {
+        match (self.outcome, &self.error) {
+            (Done::Quarantined, _) => Exit::Refused,
+            (Done::Conflict, _) => Exit::Conflict,
+            (_, None) => Exit::Done,
+            (_, Some(error)) if error.exit == Exit::Refused => Exit::Refused,
+            (_, Some(_)) => Exit::Partial,
+        }
+    }
+}
+
+impl SourceOutcome {
+    fn of(pulled: Pulled) -> Self {
+        let Pulled { source, status, error, manifest, warnings, rows } = pulled;
+        let warning = |w: skillsync_client::download::Warning| PlaceWarning {
+            host: w.host,
+            problem: w.problem,
+            times: w.times,
+        };
+        Self {
+            source,
+            status,
+            manifest_version: manifest.map(|(version, _)| version),
+            expires: manifest.map(|(_, expires)| expires.to_string()),
+            skills: rows.into_iter().map(SkillOutcome::of).collect(),
+            warnings: warnings.into_iter().map(warning).collect(),
+            error: error.as_ref().map(|error| Report::of(error)),
+        }
+    }
+
+    /// One that could not even be asked.
+    fn failed(source: &SourceName, error: &Error) -> Self {
+        let error = Report::of(error);
+        let status = if error.exit == Exit::Refused { Status::Refused } else { Status::Failed };
+        let (skills, warnings) = (Vec::new(), Vec::new());
+        let source = source.clone();
+        Self { source, status, manifest_version: None, expires: None, skills, warnings, error: Some(error) }
+    }
+
+    /// How a run ends because of it.
+    fn exit(&self) -> Exit {
+        let own = match (self.status, &self.error) {
+            (Status::Refused, _) => Exit::Refused,
+            (Status::Stale | Status::Offline, _) => Exit::Offline,
+            (Status::Failed, Some(_)) => Exit::Partial,
+            _ => Exit::Done,
+        };
+        self.skills.iter().map(SkillOutcome::exit).fold(own, worse)
+    }
+}
+
+/// The end that a caller must know of first.
+pub fn worse(a: Exit, b: Exit) -> Exit {
+    let order = [Exit::Refused, Exit::Conflict, Exit::Locked, Exit::Offline, Exit::Failed, Exit::Partial];
+    order.into_iter().find(|exit| *exit == a || *exit == b).unwrap_or(Exit::Done)
+}
+
+impl Refreshed {
+    /// How a run that asked sources ends.
+    pub fn exit(&self) -> Exit {
+        let sync = self.sync.as_ref().map_or(Exit::Done, Synced::exit);
+        self.sources.iter().map(SourceOutcome::exit).fold(sync, worse)
+    }
+
+    /// How a run ends that asked for skills by name: as the first thing that failed says.
+    pub fn exit_of_named(&self) -> Exit {
+        let of_source = self.sources.iter().filter_map(|source| source.error.as_ref());
+        let of_skill = self.skills().filter_map(|(_, skill)| skill.error.as_ref());
+        let failed: Vec<&Report> = of_source.chain(of_skill).collect();
+        match failed.as_slice() {
+            [only] if self.skills().count() <= 1 => only.exit,
+            _ => self.exit(),
+        }
+    }
+
+    /// Every skill with its source.
+    pub fn skills(&self) -> impl Iterator<Item = (&SourceName, &SkillOutcome)> {
+        self.sources.iter().flat_map(|source| source.skills.iter().map(move |skill| (&source.source, skill)))
+    }
+}
+
+/// What a `sync` did: what came from the sources, and what was brought to the targets.
+#[derive(Debug, Serialize)]
+pub struct KeptUp {
+    /// What was brought to the targets.
+    #[serde(flatten)]
+    pub synced: Synced,
+    /// One for each source that was asked, or whose word holds no longer.
+    pub sources: Vec<SourceOutcome>,
+}
+
+impl KeptUp {
+    /// As the sync ends; a source that cannot be reached is no failure as long as what is known of it holds.
+    pub fn exit(&self) -> Exit {
+        let of_source = |source: &SourceOutcome| match source.status {
+            Status::Offline => Exit::Done,
+            _ => source.exit(),
+        };
+        self.sources.iter().map(of_source).fold(self.synced.exit(), worse)
+    }
+}
+
+/// Asks the sources that are due, where the network may be used, and syncs all targets. The one pipeline (decision 2).
+pub fn keep_up(world: &World, store: &Store, network: Network, watch: Watch<'_>) -> Result<KeptUp, Error> {
+    let mut sources = Vec::new();
+    if network == Network::Allowed && !store.config().sources().is_empty() {
+        let (intent, interval) = (Intent::Apply, POLL_EVERY);
+        let request = Request { ask: Ask::Poll, which: Which::Due, interval, intent, watch };
+        sources = ask(world, store, &*network.door("asking a hub")?, &request)?.sources;
+        for config in store.config().sources() {
+            let was_asked = sources.iter().any(|outcome| outcome.source == config.name);
+            if let (false, Some(stale)) = (was_asked, pull::standing(store, &config.name)) {
+                sources.push(SourceOutcome::of(stale));
+            }
+        }
+    }
+    let synced = sync(world, &super::open(world)?)?;
+    Ok(KeptUp { synced, sources })
+}
+
+/// Progress that nobody sees.
+pub fn unwatched(_: Progress) {}
+
+/// Asks the sources, one after the other, and brings what came to the targets.
+pub fn refresh(
+    world: &World,
+    store: &Store,
+    network: Network,
+    request: &Request<'_>,
+) -> Result<Refreshed, Error> {
+    let door = network.door("asking a hub")?;
+    let mut refreshed = ask(world, store, &*door, request)?;
+    let has_answer = refreshed.sources.iter().any(|source| source.status == Status::Fresh);
+    if request.intent == Intent::Apply && request.ask != Ask::Look && has_answer {
+        // What an earlier run left undone is done, too: nothing is to be done where nothing is.
+        refreshed.sync = Some(sync(world, &super::open(world)?)?);
+    }
+    Ok(refreshed)
+}
+
+/// Asks the sources without bringing anything to the targets.
+pub fn ask(
+    world: &World,
+    store: &Store,
+    fetch: &dyn Fetch,
+    request: &Request<'_>,
+) -> Result<Refreshed, Error> {
+    let chosen = chosen(store, request)?;
+    let mut refreshed = Refreshed { dry_run: request.intent == Intent::Plan, ..Refreshed::default() };
+    for config in chosen {
+        let outcome = match network::source(world, store, config) {
+            Ok(source) => SourceOutcome::of(pull::pull(store, fetch, &source, &wish(world, config, request))),
+            Err(error) => SourceOutcome::failed(&config.name, &error),
+        };
+        refreshed.sources.push(outcome);
+    }
+    Ok(refreshed)
+}
+
+fn chosen<'a>(store: &'a Store, request: &Request<'_>) -> Result<Vec<&'a SourceConfig>, Error> {
+    let config = store.config();
+    let is_due = |source: &&SourceConfig| {
+        Polls::load(store.layout(), &source.name).is_due(store.now(), request.interval)
+    };
+    let looks = |source: &&SourceConfig| source.apply != Apply::Manual;
+    Ok(match &request.which {
+        Which::One(name) => vec![sources::named(config, name)?],
+        Which::Due => config.sources().iter().filter(looks).filter(is_due).collect(),
+        Which::All => config.sources().iter().filter(looks).collect(),
+        Which::Every => config.sources().iter().collect(),
+    })
+}
+
+fn wish<'a>(world: &World, config: &SourceConfig, request: &Request<'a>) -> Wish<'a> {
+    Wish {
+        ask: request.ask.clone(),
+        mode: if request.intent == Intent::Apply { Mode::Apply } else { Mode::Plan },
+        telling: telling(world, config),
+        host: Host::this(),
+        holder: holder(world),
+        interval: request.interval,
+        // The seed of a map that differs from process to process: nobody needs to be unable to guess it.
+        chance: std::hash::RandomState::new().build_hasher().finish(),
+        watch: request.watch,
+    }
+}
+
+/// Whether the hub is told what is installed (decision 26).
+fn telling(world: &World, config: &SourceConfig) -> Telling {
+    let is = |name: &str, words: &[&str]| {
+        network::variable(world, name).is_some_and(|value| words.contains(&value.to_lowercase().as_str()))
+    };
+    let is_off = is("DO_NOT_TRACK", &["1", "true"]) || is("RECIPES_TELEMETRY", &["off", "0", "false"]);
+    if config.report_state && !is_off { Telling::Told } else { Telling::Silent }
+}
+
+/// The sources that the skills `names` are installed from, each with its names; all of them are asked at once. Fails when
+/// one of them is not installed from any.
+pub fn of_installed(store: &Store, names: &[SkillName]) -> Result<Vec<(SourceName, Vec<SkillName>)>, Error> {
+    let state = InstallState::load(store.layout())?;
+    let mut by_source: Vec<(SourceName, Vec<SkillName>)> = Vec::new();
+    for name in names {
+        let known = state.get(name).filter(|installed| installed.state != Standing::Pending);
+        let source = known.map(|installed| installed.source.clone()).ok_or_else(|| Refusal {
+            kind: Kind::NotFound,
+            code: "not-installed",
+            message: format!("`{name}` is not installed from a source"),
+            hint: Some(format!("`skillsync install {name}` installs it")),
+        })?;
+        match by_source.iter_mut().find(|(known, _)| *known == source) {
+            Some((_, names)) => names.push(name.clone()),
+            None => by_source.push((source, vec![name.clone()])),
+        }
+    }
+    Ok(by_source)
+}
