@@ -71,6 +71,7 @@ impl Catalogue {
                 release_sha256: EnvelopeDigest::of(slug.as_bytes()),
                 release_size: 1_834,
                 signature: String::new(),
+                root_version: 1,
                 changelog: String::new(),
                 published_at: Timestamp::now(),
             };
