@@ -12,6 +12,10 @@ pub const DB_BUSY: Duration = Duration::from_secs(5);
 pub const DB_CONNECTIONS: u32 = 16;
 /// Most connections that read a SQLite file at once: its reads seldom wait for the disk.
 pub const DB_READERS: u32 = 4;
+/// How many callers are looked up in one query, where so many ask in the same moment.
+pub const LOOKED_UP: usize = 32;
+/// How many such queries run at once: enough to use a database that is a network away.
+pub const LOOKUPS: usize = 4;
 /// How often at most the time of a key's last use is written.
 pub const KEY_TOUCH_MS: i64 = 60_000;
 /// Most rows of one page of a list.
