@@ -29,7 +29,7 @@ pub use error::Error;
 pub use manifest::Served;
 pub use open::{Founded, Opened, Parts};
 pub use publish::IsNew;
-pub use rotate::{Replace, Rotated};
+pub use rotate::{Replace, Rotated, Rotation};
 pub use skills::SkillFile;
 
 /// What of the configuration the use cases need.

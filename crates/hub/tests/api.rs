@@ -23,6 +23,8 @@ mod keys;
 mod cdn;
 #[path = "api/limits.rs"]
 mod limits;
+#[path = "api/matrix.rs"]
+mod matrix;
 #[path = "api/openapi.rs"]
 mod openapi;
 #[path = "api/rotation.rs"]

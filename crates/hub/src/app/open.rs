@@ -9,7 +9,7 @@ use skillsync_wire::api::skill::Tier;
 use skillsync_wire::key::SecretKey;
 use skillsync_wire::text::Hub;
 
-use super::{App, Error, Settings};
+use super::{App, Error, Settings, advisories};
 use crate::blobs::{BlobKey, Blobs};
 use crate::clock::Clock;
 use crate::db::Db;
@@ -87,7 +87,7 @@ impl App {
         let (cache, lookup) = Default::default();
         let app = App { db, blobs, keys, signer, clock, settings, metrics, cache, lookup };
         let advisories = app.current_advisories().await?;
-        app.store_advisories(&advisories).await?;
+        advisories::store(&app.blobs, &advisories).await?;
         let first = app.db.root(1).await?.ok_or(Error::NotFounded)?;
         let first_root = EnvelopeDigest::of(&first);
         let founded = if is_first { Some(Founded { admin: app.first_key().await? }) } else { None };

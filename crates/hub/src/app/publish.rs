@@ -70,7 +70,7 @@ impl App {
         let version = next_version(slug, said.version.as_ref(), last.as_ref())?;
         let signer = self.current_signer().await?;
         let release = statement(&signer, caller, slug, &version, last.as_ref(), passed, self.clock.now())?;
-        let issued = signer.release(&release)?;
+        let issued = signer.releases().release(&release)?;
         self.blobs.put(&BlobKey::Release(issued.digest), issued.envelope.clone().into()).await?;
         let new = NewRelease {
             root_version: signer.root().version,

@@ -10,13 +10,14 @@ use skillsync_wire::key::SecretKey;
 use skillsync_wire::release::Release;
 use skillsync_wire::root::Root;
 
-use super::{App, Error, advisories};
-use crate::blobs::BlobKey;
-use crate::db::{NextRoot, NextStatement, StatementRow};
+use super::{Error, advisories};
+use crate::blobs::{BlobKey, Blobs};
+use crate::clock::Clock;
+use crate::db::{Db, NextRoot, NextStatement, StatementRow};
 use crate::keys::{KeyDir, Role};
 use crate::limits;
 use crate::signer::roots::{Change, ROOT_KEYS, successor};
-use crate::signer::{Issued, Signer, read_own, read_own_root, signature_of};
+use crate::signer::{Issued, Releases, read_own, read_own_root, signature_of};
 
 /// How many statements are read and staged at a time.
 const BATCH: u32 = 200;
@@ -43,13 +44,28 @@ pub struct Rotated {
     pub statements: u64,
 }
 
-impl App {
-    /// Replaces keys. The root keys of the newest root must be in `root_keys`; new ones are put there.
-    pub async fn rotate(&self, what: Replace, root_keys: &KeyDir) -> Result<Rotated, Error> {
+/// What a rotation needs of a hub. Not a hub at work: a key that is replaced may be lost.
+#[derive(Debug)]
+pub struct Rotation {
+    /// The database.
+    pub db: Db,
+    /// The blobs.
+    pub blobs: Blobs,
+    /// The keys that serve.
+    pub keys: KeyDir,
+    /// The root keys, which may lie elsewhere.
+    pub root_keys: KeyDir,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Rotation {
+    /// Replaces keys. Enough root keys of the newest root must be there; new ones are put beside them.
+    pub async fn replace(&self, what: Replace) -> Result<Rotated, Error> {
         let _held = self.keys.hold().await?;
         let (version, envelope) = self.db.last_root().await?.ok_or(Error::NotFounded)?;
         let before = read_own_root(&envelope)?;
-        let old = root_keys.signing_root(&before)?;
+        let old = self.root_keys.signing_root(&before)?;
         let next = version + 1;
         // Named by the root that brings them in: whoever is killed below finds them and goes on.
         let names = match what {
@@ -58,7 +74,7 @@ impl App {
             Replace::Manifest => vec![format!("manifest-r{next}")],
         };
         let (dir, role) = match what {
-            Replace::Root => (root_keys, Role::Root),
+            Replace::Root => (&self.root_keys, Role::Root),
             Replace::Release => (&self.keys, Role::Release),
             Replace::Manifest => (&self.keys, Role::Manifest),
         };
@@ -68,10 +84,10 @@ impl App {
             Replace::Release => Change::Release(&new[0]),
             Replace::Manifest => Change::Manifest(&new[0]),
         };
-        let (_, issued) = successor(&before, self.clock.now(), &change, &old)?;
+        let (root, issued) = successor(&before, self.clock.now(), &change, &old)?;
         self.blobs.put(&BlobKey::Root(next), issued.envelope.clone().into()).await?;
         let statements = match what {
-            Replace::Release => self.put_release_root(next, &issued, &before).await?,
+            Replace::Release => self.put_release_root(&root, &issued, &before).await?,
             Replace::Root | Replace::Manifest => {
                 if !self.db.put_root(next, &issued.envelope).await? {
                     return Err(Error::Raced);
@@ -79,14 +95,13 @@ impl App {
                 0
             }
         };
-        self.current_advisories().await?;
         let files = names.iter().map(|name| dir.file(name).display().to_string()).collect();
         Ok(Rotated { root_version: next, files, statements })
     }
 
     /// Signs again what the old release key signed, and puts it in its place together with the root.
-    async fn put_release_root(&self, version: u64, root: &Issued, before: &Root) -> Result<u64, Error> {
-        let signer = Signer::open(&root.envelope, &self.keys)?;
+    async fn put_release_root(&self, next_root: &Root, issued: &Issued, before: &Root) -> Result<u64, Error> {
+        let signer = Releases::open(next_root, &self.keys)?;
         let old = before.release_signers().map_err(crate::signer::Error::from)?;
         for _ in 0..limits::RACE_TRIES {
             // What is published or revoked from here on makes the last step fail, and all is done again.
@@ -94,8 +109,8 @@ impl App {
             let count = self.stage_statements(&signer, &old).await?;
             let restrictions = self.db.restrictions().await?;
             let advisories = advisories::next(&signer, &restrictions, self.clock.now())?;
-            self.store_advisories(&advisories).await?;
-            let next = NextRoot { version, envelope: &root.envelope, generation };
+            advisories::store(&self.blobs, &advisories).await?;
+            let next = NextRoot { version: next_root.version, envelope: &issued.envelope, generation };
             if self.db.put_release_root(&next, &advisories).await? {
                 return Ok(count);
             }
@@ -103,7 +118,7 @@ impl App {
         Err(Error::Raced)
     }
 
-    async fn stage_statements(&self, signer: &Signer, old: &Signers) -> Result<u64, Error> {
+    async fn stage_statements(&self, signer: &Releases, old: &Signers) -> Result<u64, Error> {
         self.db.unstage_statements().await?;
         let (mut after, mut count): (Option<(SkillName, u64)>, u64) = (None, 0);
         // The digest that the newest release of each skill has from now on: the next one follows it.
@@ -130,7 +145,7 @@ impl App {
 
     async fn sign_again(
         &self,
-        signer: &Signer,
+        signer: &Releases,
         old: &Signers,
         row: &StatementRow,
         prev: Option<EnvelopeDigest>,

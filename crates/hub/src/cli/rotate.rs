@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::app::{Replace, Settings};
-use crate::config::{Identity, ManifestTtl, Storage};
+use crate::app::{Replace, Rotation};
+use crate::blobs::Blobs;
+use crate::clock::Clock;
+use crate::config::Storage;
 use crate::db::Role;
 use crate::keys::KeyDir;
 
-use super::{Stop, first_start, open, say};
+use super::{Stop, open_db, place, say};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RotateArgs {
@@ -34,17 +36,20 @@ enum What {
 }
 
 pub(crate) async fn run(args: RotateArgs) -> Result<(), Stop> {
-    let settings =
-        Settings { manifest_ttl_s: ManifestTtl::default().seconds(), public_url: None, cdn_url: None };
-    let opened = open(&args.storage, &Identity::default(), None, settings, Role::Tool).await?;
-    first_start(&opened, "http://127.0.0.1:8080")?;
-    let root_keys = KeyDir::open(&args.root_keys.unwrap_or_else(|| args.storage.keys_dir()))?;
+    let keys = KeyDir::open(&args.storage.keys_dir())?;
+    let rotation = Rotation {
+        db: open_db(&args.storage, Role::Tool).await?,
+        blobs: Blobs::open(&place(&args.storage)?)?,
+        root_keys: args.root_keys.as_deref().map_or(Ok(keys.clone()), KeyDir::open)?,
+        keys,
+        clock: Clock::system(),
+    };
     let what = match args.what {
         What::Root => Replace::Root,
         What::Release => Replace::Release,
         What::Manifest => Replace::Manifest,
     };
-    let rotated = opened.app.rotate(what, &root_keys).await?;
+    let rotated = rotation.replace(what).await?;
     say(&format!("Root {} is in force. New keys:", rotated.root_version))?;
     for file in &rotated.files {
         say(&format!("  {file}"))?;
@@ -55,6 +60,6 @@ pub(crate) async fn run(args: RotateArgs) -> Result<(), Stop> {
     say(
         "A running hub finds them at its next request. On other machines copy them into the folder of keys first.",
     )?;
-    opened.app.close().await;
+    rotation.db.close().await;
     Ok(())
 }

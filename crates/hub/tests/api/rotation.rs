@@ -19,13 +19,13 @@ fn a_client_walks_through_every_rotation() {
         // Another process runs on and is told nothing.
         let twin = house.twin().await;
         twin.get("/api/skills/manifest", &publisher).await;
-        let keys = house.site.keys();
+        let rotation = house.site.rotation(house.site.keys()).await;
         for (round, what) in
             [Replace::Manifest, Replace::Root, Replace::Release, Replace::Manifest, Replace::Release]
                 .into_iter()
                 .enumerate()
         {
-            let rotated = house.http.app().rotate(what, &keys).await.unwrap();
+            let rotated = rotation.replace(what).await.unwrap();
             assert_eq!(rotated.root_version, round as u64 + 2);
             let running = if round % 2 == 0 { &twin } else { &house };
             let synced = client.sync(running).await.unwrap();
@@ -66,7 +66,8 @@ fn what_was_installed_before_a_rotation_can_be_revoked_after_it() {
             revoke: true,
         };
         house.post("/api/skills/docx/yank", &publisher, &yank("malware")).await;
-        house.http.app().rotate(Replace::Release, &house.site.keys()).await.unwrap();
+        let rotation = house.site.rotation(house.site.keys()).await;
+        rotation.replace(Replace::Release).await.unwrap();
         // The client was away meanwhile, and has the statements of before.
         house.post("/api/skills/pdf/yank", &publisher, &yank("malware")).await;
         let mut revoked = client.sync(&house).await.unwrap().revoked;
@@ -82,7 +83,7 @@ fn a_rotation_and_uploads_at_once_leave_a_chain_that_holds() {
         let publisher = house.key("acme", &["publish"]).await.key;
         house.publish(&publisher, "pdf", "first").await;
         let mut client = Client::new(&house.reader("globex", Tier::Free).await);
-        let keys = house.site.keys();
+        let rotation = house.site.rotation(house.site.keys()).await;
         let uploads = async {
             for n in 0..6 {
                 twin.publish(&publisher, "pdf", &format!("text {n}")).await;
@@ -91,7 +92,7 @@ fn a_rotation_and_uploads_at_once_leave_a_chain_that_holds() {
         let rotations = async {
             for what in [Replace::Release, Replace::Manifest] {
                 // Whoever loses against uploads again and again says so, and is done once they pause.
-                while let Err(error) = house.http.app().rotate(what, &keys).await {
+                while let Err(error) = rotation.replace(what).await {
                     assert!(["hub-raced", "database-busy"].contains(&error.code()), "{error}");
                 }
             }
@@ -108,19 +109,40 @@ fn without_the_root_keys_nothing_is_replaced() {
     on_lite(|house| async move {
         let elsewhere = tempfile::tempdir().unwrap();
         let away = KeyDir::open(&elsewhere.path().join("root")).unwrap();
-        let error = house.http.app().rotate(Replace::Manifest, &away).await.unwrap_err();
+        let rotation = house.site.rotation(away.clone()).await;
+        let error = rotation.replace(Replace::Manifest).await.unwrap_err();
         assert_eq!(error.code(), "hub-root-keys-missing");
         // Two of three are enough, wherever they are kept.
         for number in 2..=3 {
             let name = format!("root-{number}.key");
             std::fs::rename(house.site.folder.join("keys").join(&name), away.path().join(&name)).unwrap();
         }
-        house.http.app().rotate(Replace::Manifest, &away).await.unwrap();
+        rotation.replace(Replace::Manifest).await.unwrap();
         let key = house.reader("globex", Tier::Free).await;
         assert_eq!(Client::new(&key).sync(&house).await.unwrap().manifest.root_version, 2);
         // A machine without the new key does not start, and says which one it lacks.
         std::fs::remove_file(house.site.folder.join("keys/manifest-r2.key")).unwrap();
         let error = App::open(house.site.parts().await).await.unwrap_err();
         assert!(error.to_string().contains("no manifest key of root 2"), "{error}");
+    });
+}
+
+#[test]
+fn keys_that_are_lost_are_replaced_too() {
+    on_lite(|house| async move {
+        let publisher = house.key("acme", &["publish", "read"]).await.key;
+        house.publish(&publisher, "pdf", "x").await;
+        let mut client = Client::new(&publisher);
+        client.sync(&house).await.unwrap();
+        for lost in ["release", "manifest"] {
+            std::fs::remove_file(house.site.folder.join(format!("keys/{lost}.key"))).unwrap();
+        }
+        assert_eq!(App::open(house.site.parts().await).await.unwrap_err().code(), "hub-keys-not-of-root");
+        let rotation = house.site.rotation(house.site.keys()).await;
+        for what in [Replace::Release, Replace::Manifest] {
+            rotation.replace(what).await.unwrap();
+        }
+        let again = house.twin().await;
+        assert_eq!(client.sync(&again).await.unwrap().manifest.root_version, 3);
     });
 }
