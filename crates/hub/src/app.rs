@@ -14,6 +14,7 @@ mod documents;
 mod error;
 mod install;
 pub mod keys;
+mod lookup;
 mod manifest;
 mod open;
 mod publish;
@@ -53,6 +54,7 @@ pub struct App {
     settings: Settings,
     metrics: Arc<Metrics>,
     cache: manifest::Cache,
+    lookup: lookup::Lookup,
 }
 
 impl App {

@@ -14,6 +14,10 @@ pub const DB_LOOK: Duration = Duration::from_millis(50);
 pub const DB_CONNECTIONS: u32 = 16;
 /// Most connections that read a SQLite file at once: its reads seldom wait for the disk.
 pub const DB_READERS: u32 = 4;
+/// How many callers are looked up in one query, where so many ask in the same moment.
+pub const LOOKED_UP: usize = 32;
+/// How many such queries run at once: enough to use a database that is a network away.
+pub const LOOKUPS: usize = 4;
 /// How often at most the time of a key's last use is written.
 pub const KEY_TOUCH_MS: i64 = 60_000;
 /// Most rows of one page of a list.
@@ -79,8 +83,9 @@ pub const RETRY_AFTER_S: u64 = 5;
 
 /// Most open connections: each costs a socket and two buffers.
 pub const CONNECTIONS: usize = 8_192;
-/// Most requests at work at once; more are turned away, not queued.
-pub const IN_FLIGHT: usize = 512;
+/// Most requests at work at once; more are turned away, not queued. A fleet of a thousand that asks in the same moment is
+/// answered within a tenth of a second; a request that waits costs a few KiB.
+pub const IN_FLIGHT: usize = 2_048;
 /// Most uploads at once: each may hold an archive and what is in it, 120 MiB.
 pub const UPLOADS: usize = 4;
 
