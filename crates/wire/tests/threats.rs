@@ -1,5 +1,6 @@
 //! Every row of the table of threats that can be decided without a network, by its number, against a hub in memory that
-//! can tell any lie. What needs a network, a disk or a crash (rows 15, 20, 25 beyond its rules, 26) is left to the client.
+//! can tell any lie. What needs a network, a disk or a crash (rows 15, 20, 25 beyond its rules, 26) is asked of the client, and
+//! every row of the whole program: `crates/client/tests`, `crates/skillsync/tests/installs/threats`.
 //!
 //! | row | threat | test |
 //! |---|---|---|
@@ -30,7 +31,7 @@
 //!
 //! | conformance case | here |
 //! |---|---|
-//! | `test_basic_refresh_requests`, `test_implicit_refresh` | requests are the client's; the order is in the types of `trust` |
+//! | `test_basic_refresh_requests`, `test_implicit_refresh` | requests: `installs`: `a_poll_brings_what_is_new_and_asks_once_where_nothing_is`; the order is in the types of `trust` |
 //! | `test_basic_refresh_trusted_data` | `manifests::a_sync_is_remembered` |
 //! | `test_invalid_initial_root`, `test_unsigned_initial_root` | `roots::the_first_root_is_whole_signed_and_the_one_that_was_named` |
 //! | `test_unsigned_metadata` | `signatures::t02_*` |

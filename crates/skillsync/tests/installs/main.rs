@@ -12,3 +12,4 @@ mod edits;
 mod home;
 mod install;
 mod rollback;
+mod threats;
