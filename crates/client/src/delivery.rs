@@ -28,7 +28,7 @@ mod change;
 mod row;
 mod unpack;
 
-use change::Prepared;
+pub(crate) use change::{Prepared, prepare, stage};
 pub use row::{Done, Error, Row};
 
 /// A release whose archive is in the cache: its signed statement.

@@ -13,6 +13,7 @@ pub mod probe;
 pub mod plan;
 pub mod download;
 pub mod trust;
+pub mod discovery;
 pub mod delivery;
 pub mod pull;
 pub mod catalogue;

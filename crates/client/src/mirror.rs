@@ -1,169 +1,357 @@
-//! What an open index means for this machine: pure, from what it lists and what is held to what is to be fetched, kept and
-//! removed (checklist P3-P6). Fetching and installing are left to others.
+//! An open index followed: what it means for this machine is planned, what is needed is fetched and proven, and goes in as
+//! every version does, edits kept (checklist P3-P6). A skill that cannot be had stays as it is, and is tried again.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
-use serde::Serialize;
+use semver::Version;
+use skillsync_core::digest::EnvelopeDigest;
+use skillsync_core::fault::{Fault as _, Kind};
 use skillsync_core::name::SkillName;
-pub use skillsync_wire::wellknown::{BadEntry, Content, Entry, Error, Index, ListedFile, Mismatch, Version};
+use skillsync_core::skill::State;
+use skillsync_store::config::{Apply, Policy, Wanted};
+use skillsync_store::installed::{InstallState, Installed, Standing as Noted};
+use skillsync_store::payload::Payload;
+use skillsync_store::skills;
+use skillsync_store::store::Store;
+use skillsync_wire::wellknown::Entry;
 
-/// What is held of a skill that came from this index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
-    /// What the index published of the edition that is here, proven when it came. `None` when nothing was: an index without
-    /// hashes, or a list of another tool that knows only names.
-    pub published: Option<String>,
-    /// How it stands.
-    pub standing: Standing,
+use crate::delivery::{Done, Error, Row};
+use crate::discovery::{self, Found};
+use crate::download::{Progress, Warning};
+use crate::fetch::Fetch;
+use crate::plan::{Ask, Refusal};
+use crate::pull::{Mode, Pulled, Status, Wish};
+use crate::schedule::{Ending, Polls};
+use crate::source::Source;
+use crate::{api, fetch, limits};
+
+mod plan;
+mod settle;
+
+pub use plan::{Choice, Counts, Held, Plan, Pruning, Standing, Why, plan};
+
+/// How the rows of skills that nothing proves are marked.
+pub const UNVERIFIED: &str = "unverified";
+/// How the rows of skills are marked that are not listed any more, and of which too many are missing.
+pub const GUARDED: &str = "mass-removal";
+
+/// What is wished of an index beside what is wished of every source.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Bounds {
+    /// What may happen to what is not listed any more.
+    pub pruning: Pruning,
+    /// When nothing more is begun; what was begun is finished. None for no bound.
+    pub until: Option<Instant>,
 }
 
-/// How a skill that came from an index stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// As it came.
-    Pristine,
-    /// Somebody changed it here.
-    Edited,
-    /// The user removed it: it does not come back by itself.
-    Removed,
+/// Asks `source`, an open index, and does what is wished.
+pub fn follow(store: &Store, fetch: &dyn Fetch, source: &Source, wish: &Wish<'_>, bounds: Bounds) -> Pulled {
+    let follow = Follow { store, fetch, source, wish, bounds };
+    let mut warnings = Vec::new();
+    let outcome = follow.run(&mut warnings);
+    let (rows, error) = match outcome {
+        Ok(rows) => (rows, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
+    let mut polls = Polls::load(store.layout(), source.name());
+    polls.ended(store.now(), error.as_ref().map_or(Ending::Answered, ending), wish.interval, wish.chance);
+    // Without it the next poll only comes too early.
+    let _ = polls.save(store.layout(), source.name());
+    let status = match error.as_ref().map(Error::kind) {
+        None => Status::Fresh,
+        Some(Kind::Offline) => Status::Offline,
+        Some(Kind::Untrusted | Kind::Denied) => Status::Refused,
+        Some(_) => Status::Failed,
+    };
+    Pulled { source: source.name().clone(), status, error, manifest: None, warnings, rows }
 }
 
-/// Which skills of an index are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Choice {
-    /// All that it lists.
-    All,
-    /// Those that are here already.
-    Held,
+fn ending(error: &Error) -> Ending {
+    match error {
+        Error::Discovery(discovery::Error::Api(api::Error::Fetch(fetch::Error::Unreachable { .. }))) => {
+            Ending::Unreachable
+        }
+        Error::Discovery(discovery::Error::Api(api::Error::Refused { retry_after_s, .. })) => {
+            Ending::Failed { retry_after_s: *retry_after_s }
+        }
+        _ => Ending::Failed { retry_after_s: None },
+    }
 }
 
-/// What may happen to what an index does not list any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pruning {
-    /// It is removed, unless the index lost more than half of what is held: that is more likely a mistake.
-    Guarded,
-    /// It is removed, however much it is: the user said so.
-    Allowed,
+/// Of the rows of an index: how many skills what happened to.
+pub fn counts<'r>(rows: impl Iterator<Item = (Done, Option<&'r str>)>) -> Counts {
+    let mut counts = Counts::default();
+    for (done, why) in rows {
+        match done {
+            Done::Added => counts.added += 1,
+            Done::Updated | Done::Merged => counts.updated += 1,
+            // It was fetched again, as nothing says that it is the same.
+            Done::Current if why == Some(UNVERIFIED) => counts.updated += 1,
+            Done::Removed => counts.removed += 1,
+            Done::Current => counts.unchanged += 1,
+            _ => {}
+        }
+    }
+    counts
 }
 
-/// Why a skill is to be fetched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Why {
-    /// It is not here.
-    New,
-    /// The index publishes another edition than the one that is here.
-    Changed,
-    /// The index publishes nothing that would say whether it changed.
-    Unverified,
+/// What an edition is called in `_meta.json`: by what the index publishes of it, or by its content where that is nothing.
+fn edition_digest(entry: &Entry) -> Option<EnvelopeDigest> {
+    entry.published().map(|published| EnvelopeDigest::of(format!("index\n{published}").as_bytes()))
 }
 
-/// What an index means for this machine.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Plan {
-    /// To be fetched, and why.
-    pub fetch: BTreeMap<SkillName, Why>,
-    /// As the index publishes it: nothing of it is fetched.
-    pub unchanged: BTreeSet<SkillName>,
-    /// Not listed any more, and as it came: to be removed.
-    pub remove: BTreeSet<SkillName>,
-    /// Not listed any more, and changed here: it stays.
-    pub left: BTreeSet<SkillName>,
-    /// Not listed any more, and more of them than is believed: they stay.
-    pub guarded: BTreeSet<SkillName>,
-    /// Listed, and a skill of this name is here that did not come from this index.
-    pub taken: BTreeSet<SkillName>,
-    /// Listed, and held, and the entry cannot be read: it stays as it is.
-    pub unreadable: BTreeSet<SkillName>,
+fn unverified_digest(content: &dyn std::fmt::Display) -> EnvelopeDigest {
+    EnvelopeDigest::of(format!("unverified\n{content}").as_bytes())
 }
 
-/// What `index` means for what is `held` of it. `others` are the names here that did not come from it.
-pub fn plan(
-    index: &Index,
-    held: &BTreeMap<SkillName, Held>,
-    others: &BTreeSet<SkillName>,
-    choice: Choice,
-    pruning: Pruning,
-) -> Plan {
-    let mut plan = Plan::default();
-    for entry in &index.entries {
-        let name = &entry.name;
-        match held.get(name) {
-            Some(Held { standing: Standing::Removed, .. }) => {}
-            Some(held) => match entry.published() {
-                None => drop(plan.fetch.insert(name.clone(), Why::Unverified)),
-                Some(published) if held.published.as_ref() == Some(&published) => {
-                    plan.unchanged.insert(name.clone());
-                }
-                Some(_) => drop(plan.fetch.insert(name.clone(), Why::Changed)),
-            },
-            None if others.contains(name) => {
-                plan.taken.insert(name.clone());
+struct Follow<'a> {
+    store: &'a Store,
+    fetch: &'a dyn Fetch,
+    source: &'a Source,
+    wish: &'a Wish<'a>,
+    bounds: Bounds,
+}
+
+/// What is to be done about one skill of the index.
+enum Step {
+    Fetch(Why),
+    Row(Box<Row>),
+}
+
+impl Step {
+    fn row(row: Row) -> Self {
+        Step::Row(Box::new(row))
+    }
+}
+
+/// What is held here, and what else there is.
+struct Here {
+    state: InstallState,
+    held: BTreeMap<SkillName, Held>,
+    others: BTreeSet<SkillName>,
+}
+
+impl Follow<'_> {
+    fn run(&self, warnings: &mut Vec<Warning>) -> Result<Vec<Row>, Error> {
+        let layout = self.store.layout();
+        let found = discovery::index(layout, self.fetch, self.source)?;
+        for bad in &found.index.bad {
+            let what = bad
+                .name
+                .as_ref()
+                .map_or_else(|| format!("entry {}", bad.position), |name| format!("`{name}`"));
+            let problem = format!("{what} of its index is passed over: {}", bad.problem);
+            warnings.push(Warning { host: self.source.base().host().to_owned(), problem, times: 1 });
+        }
+        let here = self.here(self.store, &found)?;
+        let plan = self.plan(&found, &here);
+        let mut rows: BTreeMap<SkillName, Row> = BTreeMap::new();
+        let mut due = VecDeque::new();
+        for (name, step) in self.steps(&found, &here, &plan) {
+            match step {
+                Step::Fetch(why) => due.push_back((name, why)),
+                Step::Row(row) => drop(rows.insert(name, *row)),
             }
-            None if choice == Choice::All => drop(plan.fetch.insert(name.clone(), Why::New)),
-            None => {}
         }
+        if self.wish.mode == Mode::Plan || self.wish.ask == Ask::Look {
+            rows.extend(due.into_iter().map(|(name, why)| (name.clone(), self.planned(&found, &name, why))));
+            rows.extend(plan.remove.iter().map(|name| (name.clone(), Row::new(name, Done::Removed))));
+            return Ok(rows.into_values().collect());
+        }
+        found.keep(layout, self.source).map_err(discovery::Error::from)?;
+        (self.wish.watch)(Progress::Expected { files: due.len(), bytes: 0 });
+        while !due.is_empty() && !self.is_over() {
+            let ready = self.gather(&found, &mut due);
+            rows.extend(self.settle(&found, ready)?);
+        }
+        for (name, _) in due {
+            let why = Some("time".to_owned());
+            rows.insert(name.clone(), Row { why, ..Row::new(&name, Done::Available) });
+        }
+        if !plan.remove.is_empty() {
+            rows.extend(self.prune(&found)?);
+        }
+        Ok(rows.into_values().collect())
     }
-    let unreadable: BTreeSet<&SkillName> = index.bad.iter().filter_map(|bad| bad.name.as_ref()).collect();
-    let here = held.iter().filter(|(_, held)| held.standing != Standing::Removed);
-    let mut gone = Vec::new();
-    let mut count = 0;
-    for (name, held) in here {
-        count += 1;
-        if index.entry(name).is_some() {
-            continue;
-        }
-        if unreadable.contains(name) {
-            plan.unreadable.insert(name.clone());
-        } else {
-            gone.push((name, held.standing));
-        }
+
+    fn is_over(&self) -> bool {
+        self.bounds.until.is_some_and(|until| Instant::now() >= until)
     }
-    let is_believed = pruning == Pruning::Allowed || gone.len() * 2 <= count;
-    for (name, standing) in gone {
-        let group = match (is_believed, standing) {
-            (false, _) => &mut plan.guarded,
-            (true, Standing::Edited) => &mut plan.left,
-            (true, _) => &mut plan.remove,
+
+    /// What is held of this source as `_meta.json` and the records of the skills say it. The hand edits of canonical
+    /// folders are looked at when it comes to a change.
+    fn here(&self, store: &Store, found: &Found) -> Result<Here, Error> {
+        let state = InstallState::load(store.layout())?;
+        let mut others: BTreeSet<SkillName> =
+            skills::names(store.layout()).map_err(skills::Error::from)?.into_iter().collect();
+        let mut held = BTreeMap::new();
+        for (name, installed) in state.iter().filter(|(_, installed)| installed.source == *self.source.name())
+        {
+            let there = others.remove(name);
+            let standing = match (installed.state, there) {
+                (Noted::Pending, false) => continue,
+                (Noted::Removed, _) | (_, false) => {
+                    // One that the user made anew since then is theirs.
+                    if there && skills::find(store, name)?.is_some_and(|meta| meta.state == State::Active) {
+                        others.insert(name.clone());
+                    }
+                    held.insert(name.clone(), Held { published: None, standing: Standing::Removed });
+                    continue;
+                }
+                _ => skills::find(store, name)?,
+            };
+            let Some(meta) = standing else { continue };
+            let basis = installed.basis(meta.versions(), meta.head().number);
+            let entry = found.index.entry(name);
+            let published = basis.and_then(|basis| match entry.and_then(edition_digest) {
+                Some(digest) if digest == basis.release => entry.and_then(Entry::published),
+                _ if basis.release == unverified_digest(&basis.content_hash) => None,
+                // Something that no index publishes: it is not what is listed.
+                _ => Some(String::new()),
+            });
+            let is_pristine = basis.is_some_and(|basis| basis.content_hash == meta.head().content_hash);
+            let standing = match (meta.state, installed.held) {
+                (State::PendingRemove, _) => Standing::Removed,
+                (_, Some(_)) => Standing::Pinned,
+                _ if is_pristine => Standing::Pristine,
+                _ => Standing::Edited,
+            };
+            held.insert(name.clone(), Held { published, standing });
+        }
+        Ok(Here { state, held, others })
+    }
+
+    fn plan(&self, found: &Found, here: &Here) -> Plan {
+        let choice = if self.source.config().skills == Wanted::All { Choice::All } else { Choice::Held };
+        plan(&found.index, &here.held, &here.others, choice, self.bounds.pruning)
+    }
+
+    /// One step for each skill that is concerned, pruning excepted.
+    fn steps(&self, found: &Found, here: &Here, plan: &Plan) -> BTreeMap<SkillName, Step> {
+        let mut steps = BTreeMap::new();
+        let row = |name: &SkillName, done, why: Option<&str>| {
+            let from = self.version_here(here, name);
+            Step::row(Row { why: why.map(str::to_owned), from, ..Row::new(name, done) })
         };
-        group.insert(name.clone());
+        for name in &plan.unchanged {
+            steps.insert(name.clone(), row(name, Done::Current, None));
+        }
+        for (name, why) in &plan.fetch {
+            let step = self.allowed(found, here, name, *why).unwrap_or(Step::Fetch(*why));
+            steps.insert(name.clone(), step);
+        }
+        for (names, why) in
+            [(&plan.left, "edited"), (&plan.guarded, GUARDED), (&plan.unreadable, "unreadable")]
+        {
+            steps.extend(names.iter().map(|name| (name.clone(), row(name, Done::Unlisted, Some(why)))));
+        }
+        let is_named = |name: &SkillName| self.wish.ask.names(name);
+        for name in &plan.taken {
+            let other = here.state.get(name).map(|installed| installed.source.clone());
+            let why = other.map_or(Refusal::Local, Refusal::Other);
+            // A name that is taken is told when somebody asks for it, and when everything is wanted.
+            if is_named(name) || self.source.config().skills == Wanted::All {
+                steps.insert(
+                    name.clone(),
+                    Step::row(Row::failed(name, Error::Planned { slug: name.clone(), why })),
+                );
+            }
+        }
+        match &self.wish.ask {
+            Ask::Install(name, _) => {
+                steps.retain(|known, _| known == name);
+                if found.index.entry(name).is_none() {
+                    let why = Refusal::NotListed;
+                    let row = Row::failed(name, Error::Planned { slug: name.clone(), why });
+                    steps.insert(name.clone(), Step::row(row));
+                } else if !plan.taken.contains(name) && !plan.unchanged.contains(name) {
+                    steps.insert(name.clone(), Step::Fetch(Why::New));
+                }
+            }
+            Ask::Update(names) if !names.is_empty() => steps.retain(|known, _| names.contains(known)),
+            _ => {}
+        }
+        steps
     }
-    plan
-}
 
-impl Plan {
-    /// What a run comes to where everything is fetched that is to be.
-    pub fn counts(&self) -> Counts {
-        let of = |new: bool| self.fetch.values().filter(|why| (**why == Why::New) == new).count();
-        Counts {
-            added: of(true),
-            updated: of(false),
-            removed: self.remove.len(),
-            unchanged: self.unchanged.len(),
+    /// What stands instead of fetching `name`, where something does.
+    fn allowed(&self, found: &Found, here: &Here, name: &SkillName, why: Why) -> Option<Step> {
+        let config = self.source.config();
+        let to_update = matches!(self.wish.ask, Ask::Update(_)) || self.wish.ask.names(name);
+        let known = here.state.get(name).filter(|installed| installed.source == config.name);
+        let conflict = known.and_then(|installed| installed.conflict);
+        let from = self.version_here(here, name);
+        let word = |done, word: &str| {
+            Some(Step::row(Row { why: Some(word.to_owned()), from: from.clone(), ..Row::new(name, done) }))
+        };
+        if conflict.is_some() && conflict == found.index.entry(name).and_then(edition_digest) && !to_update {
+            return word(Done::Held, "conflict");
+        }
+        match (config.policy, config.apply, why) {
+            _ if to_update => None,
+            (Policy::Pin, _, Why::Changed | Why::Unverified) => word(Done::Held, "pin"),
+            (_, Apply::Notify | Apply::Manual, _) => word(Done::Available, config.apply.as_str()),
+            _ => None,
         }
     }
-}
 
-/// How many skills of an index what happened to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// New here.
-    pub added: usize,
-    /// Fetched again.
-    pub updated: usize,
-    /// Not listed any more.
-    pub removed: usize,
-    /// As the index publishes them.
-    pub unchanged: usize,
-}
+    fn version_here(&self, here: &Here, name: &SkillName) -> Option<Version> {
+        let known = here.state.get(name).filter(|installed| installed.source == *self.source.name());
+        known
+            .filter(|installed| installed.state == Noted::Installed)
+            .map(|installed| installed.current.version.clone())
+    }
 
-impl fmt::Display for Counts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { added, updated, removed, unchanged } = self;
-        write!(f, "{added} added, {updated} updated, {removed} removed ({unchanged} unchanged)")
+    fn planned(&self, found: &Found, name: &SkillName, why: Why) -> Row {
+        let done = match why {
+            _ if self.wish.ask == Ask::Look => Done::Available,
+            Why::New => Done::Added,
+            Why::Changed | Why::Unverified => Done::Updated,
+        };
+        let is_proven = found.index.entry(name).is_some_and(|entry| entry.published().is_some());
+        Row { why: (!is_proven).then(|| UNVERIFIED.to_owned()), ..Row::new(name, done) }
+    }
+
+    /// Fetches from the front of `due` what is held in memory at one time; what is too much then stays in it.
+    fn gather(
+        &self,
+        found: &Found,
+        due: &mut VecDeque<(SkillName, Why)>,
+    ) -> Vec<(SkillName, Why, Result<Payload, Error>)> {
+        let batch: Vec<(SkillName, Why)> = due.drain(..due.len().min(limits::BATCH_FETCHES)).collect();
+        let workers = (limits::PARALLEL / batch.len().min(limits::PARALLEL)).max(1);
+        let held_bytes = AtomicU64::new(0);
+        let fetched = discovery::spread(&batch, limits::PARALLEL, |(name, _)| {
+            if held_bytes.load(Ordering::Relaxed) >= limits::BATCH_BYTES || self.is_over() {
+                return None;
+            }
+            let entry = found.index.entry(name)?;
+            let payload = discovery::payload(self.fetch, self.source, &found.url, entry, workers);
+            let size_bytes = payload.as_ref().map_or(0, |payload| payload.tree().size_bytes());
+            held_bytes.fetch_add(size_bytes, Ordering::Relaxed);
+            (self.wish.watch)(Progress::Bytes(size_bytes));
+            Some(payload.map_err(Error::from))
+        });
+        let mut ready = Vec::new();
+        let mut left = Vec::new();
+        // `spread` gives a result for each item; what was passed over is none.
+        for ((name, why), payload) in batch.into_iter().zip(fetched) {
+            match payload {
+                Some(payload) => ready.push((name, why, payload)),
+                None => left.push((name, why)),
+            }
+        }
+        for one in left.into_iter().rev() {
+            due.push_front(one);
+        }
+        ready
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// The number that the next edition of a skill gets: editions of an index have no order of their own.
+fn next_seq(installed: Option<&Installed>) -> u64 {
+    let known = installed.map(|installed| installed.releases.iter().chain([&installed.current]));
+    known.and_then(|releases| releases.map(|release| release.seq).max()).unwrap_or(0) + 1
+}

@@ -25,7 +25,7 @@ pub enum Ask {
 
 impl Ask {
     /// Whether this skill was named.
-    fn names(&self, slug: &SkillName) -> bool {
+    pub fn names(&self, slug: &SkillName) -> bool {
         match self {
             Ask::Poll | Ask::Look => false,
             Ask::Update(names) => names.contains(slug),

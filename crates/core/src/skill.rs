@@ -124,7 +124,7 @@ words!(
 
 words!(
     /// Where a skill came from (checklist D18).
-    Source, "source of a skill", "hand-authored, imported, git, hub, built-in", {
+    Source, "source of a skill", "hand-authored, imported, git, hub, index, built-in", {
         /// Made here with `new`.
         HandAuthored = "hand-authored",
         /// Added from a folder on this machine.
@@ -133,6 +133,8 @@ words!(
         Git = "git",
         /// Installed from a hub, and updated from there.
         Hub = "hub",
+        /// Installed from an open index, and updated from there.
+        Index = "index",
         /// Shipped inside the program and upgraded with it.
         BuiltIn = "built-in",
     }

@@ -17,6 +17,7 @@ pub mod keys;
 mod manifest;
 mod open;
 mod publish;
+mod rotate;
 mod search;
 mod skills;
 mod state;
@@ -27,6 +28,7 @@ pub use error::Error;
 pub use manifest::Served;
 pub use open::{Founded, Opened, Parts};
 pub use publish::IsNew;
+pub use rotate::{Replace, Rotated, Rotation};
 pub use skills::SkillFile;
 
 /// What of the configuration the use cases need.

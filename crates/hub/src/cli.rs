@@ -17,6 +17,7 @@ use skillsync_core::fault::{Fault, Kind};
 
 mod init;
 mod key;
+mod rotate;
 mod serve;
 
 /// The hub of skillsync: serves signed manifests and archives of skills to a fleet
@@ -36,6 +37,8 @@ enum Verb {
     /// Keys of the interface
     #[command(subcommand)]
     Key(key::KeyVerb),
+    /// Replace keys: makes the next root, for which the root keys are needed
+    Rotate(rotate::RotateArgs),
     /// Bring the tables of the database up to date
     Migrate(Storage),
 }
@@ -79,6 +82,7 @@ pub fn run(command: Command) -> ExitCode {
             Verb::Serve(args) => serve::run(args).await,
             Verb::Init(args) => init::run(args).await,
             Verb::Key(verb) => key::run(verb).await,
+            Verb::Rotate(args) => rotate::run(args).await,
             Verb::Migrate(storage) => migrate(&storage).await,
         }
     });

@@ -29,7 +29,7 @@ mod trust;
 pub use caller::Peer;
 pub use openapi::document;
 pub use problem::Problem;
-pub use router::{Field, Needs, Reply, Route, Shape, Takes, router, routes};
+pub use router::{Field, Needs, Reply, Route, Shape, Takes, guarded, router, routes};
 
 /// What the routes share.
 #[derive(Debug)]

@@ -92,9 +92,13 @@ impl Fault for Error {
     }
     fn hint(&self) -> Option<String> {
         match self {
-            Error::Missing { .. } | Error::NoUrlSecret { .. } => Some(
+            Error::Missing { .. } => Some(
                 "every process of one hub needs the same keys: copy the folder of the one that made them, or name \
-                 it with --keys"
+                 it with --keys; a key that is lost is replaced with `skillsync-hub rotate`"
+                    .to_owned(),
+            ),
+            Error::NoUrlSecret { .. } => Some(
+                "copy `url.key` from another process of this hub; if there is none, `skillsync-hub init` makes it"
                     .to_owned(),
             ),
             Error::TooFew { .. } => Some("name the folder they are in with --root-keys".to_owned()),
@@ -178,7 +182,14 @@ impl KeyDir {
     }
 
     /// Waits until nobody else makes keys here.
-    pub fn hold(&self) -> Result<Held, Error> {
+    pub async fn hold(&self) -> Result<Held, Error> {
+        let keys = self.clone();
+        // In a thread of its own: who holds the folder may be another task of this one.
+        let held = tokio::task::spawn_blocking(move || keys.lock()).await;
+        held.unwrap_or_else(|gone| Err(failed(&self.dir, "locked")(io::Error::other(gone))))
+    }
+
+    fn lock(&self) -> Result<Held, Error> {
         let path = self.dir.join(".lock");
         let open = OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(&path);
         let file = open.map_err(failed(&path, "opened"))?;
@@ -186,10 +197,15 @@ impl KeyDir {
         Ok(Held { _file: file })
     }
 
+    /// The file of the key of this name.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("{name}.{ENDING}"))
+    }
+
     /// Makes a key file. One of that name that is there already is an error.
     pub fn make(&self, role: Role, name: &str) -> Result<SecretKey, Error> {
         let seed = secret::random::<32>()?;
-        let path = self.dir.join(format!("{name}.{ENDING}"));
+        let path = self.file(name);
         // Written whole under another name first: whoever is killed here leaves no half of a key.
         let staged = self.dir.join(format!(".{name}.new"));
         let open = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&staged);
@@ -205,7 +221,7 @@ impl KeyDir {
 
     /// The key in the file of this name, made where there is none. Only for who holds the folder ([`KeyDir::hold`]).
     pub fn ensure(&self, role: Role, name: &str) -> Result<SecretKey, Error> {
-        let path = self.dir.join(format!("{name}.{ENDING}"));
+        let path = self.file(name);
         if !path.exists() {
             return self.make(role, name);
         }
@@ -224,23 +240,24 @@ impl KeyDir {
     /// The keys that serve under `root`. Fails by name when one of them is not there: then this folder is not of the hub
     /// that the database is of.
     pub fn serving(&self, root: &Root) -> Result<Serving, Error> {
-        let seeds = self.seeds()?;
-        let key_of = |role: Role, ids: &[KeyId]| {
-            let keys = seeds.iter().filter(|(of, _)| *of == role);
-            let mut keys = keys.map(|(_, seed)| SecretKey::from_seed(seed.expose()));
-            keys.find(|key| ids.contains(&key.public().id())).ok_or_else(|| Error::Missing {
-                dir: self.dir.clone(),
-                role,
-                version: root.version,
-                id: ids[0],
-            })
-        };
-        let url = seeds.iter().find(|(of, _)| *of == Role::Url).map(|(_, seed)| seed.clone());
+        let url = self.seeds()?.into_iter().find(|(of, _)| *of == Role::Url).map(|(_, seed)| seed);
         Ok(Serving {
-            release: key_of(Role::Release, &root.roles.release.keyids)?,
-            manifest: key_of(Role::Manifest, &root.roles.manifest.keyids)?,
+            release: self.release_of(root)?,
+            manifest: self.in_force(Role::Manifest, &root.roles.manifest.keyids, root)?,
             url: url.ok_or_else(|| Error::NoUrlSecret { dir: self.dir.clone() })?,
         })
+    }
+
+    /// The release key of `root`. Fails by name when it is not there.
+    pub fn release_of(&self, root: &Root) -> Result<SecretKey, Error> {
+        self.in_force(Role::Release, &root.roles.release.keyids, root)
+    }
+
+    fn in_force(&self, role: Role, ids: &[KeyId], root: &Root) -> Result<SecretKey, Error> {
+        let found = self.of_role(role)?.into_iter().find(|key| ids.contains(&key.public().id()));
+        let (dir, version) = (self.dir.clone(), root.version);
+        // A role has at least one key: roots without are refused.
+        found.ok_or_else(|| Error::Missing { dir, role, version, id: ids[0] })
     }
 
     /// As many of the root keys of `root` as must sign. Fails when they are not there.

@@ -8,6 +8,8 @@ pub const DB_CONNECT: Duration = Duration::from_secs(2);
 pub const DB_ANSWER: Duration = Duration::from_secs(5);
 /// How long a writer waits for another process that writes to the same SQLite file.
 pub const DB_BUSY: Duration = Duration::from_secs(5);
+/// How long it waits until it looks again whether somebody else has made the tables.
+pub const DB_LOOK: Duration = Duration::from_millis(50);
 /// Most connections of one server to PostgreSQL, whose own default is 100 for everybody.
 pub const DB_CONNECTIONS: u32 = 16;
 /// Most connections that read a SQLite file at once: its reads seldom wait for the disk.

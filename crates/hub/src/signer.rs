@@ -8,12 +8,14 @@ use skillsync_core::fault::{Fault, Kind};
 use skillsync_wire::advisories::Advisories;
 use skillsync_wire::envelope::{self, Document, Signed};
 use skillsync_wire::json::Time;
+use skillsync_wire::key::SecretKey;
 use skillsync_wire::manifest::Manifest;
 use skillsync_wire::release::Release;
 use skillsync_wire::root::{self, Root};
 use skillsync_wire::text::Hub;
 
 use crate::keys::{self, KeyDir, Serving};
+use crate::secret::Secret;
 
 pub mod roots;
 
@@ -69,15 +71,38 @@ impl Issued {
 #[derive(Debug)]
 pub struct Signer {
     root: Signed<Root>,
-    keys: Serving,
+    releases: Releases,
+    manifest: SecretKey,
+    url: Secret<[u8; 32]>,
+}
+
+/// The release key of a root.
+#[derive(Debug)]
+pub struct Releases(SecretKey);
+
+impl Releases {
+    /// The release key of `root`. Fails when it is not in `dir`.
+    pub fn open(root: &Root, dir: &KeyDir) -> Result<Self, Error> {
+        Ok(Self(dir.release_of(root)?))
+    }
+
+    /// Signs a release statement.
+    pub fn release(&self, release: &Release) -> Result<Issued, Error> {
+        Ok(Issued::of(envelope::sign(release, &[&self.0])?))
+    }
+
+    /// Signs advisories.
+    pub fn advisories(&self, advisories: &Advisories) -> Result<Issued, Error> {
+        Ok(Issued::of(envelope::sign(advisories, &[&self.0])?))
+    }
 }
 
 impl Signer {
     /// The signer under the root in `envelope`, which the caller trusts as its own. Fails when its keys are not in `dir`.
     pub fn open(envelope: &[u8], dir: &KeyDir) -> Result<Self, Error> {
         let root = read_own_root(envelope)?;
-        let keys = dir.serving(&root)?;
-        Ok(Self { root, keys })
+        let Serving { release, manifest, url } = dir.serving(&root)?;
+        Ok(Self { root, releases: Releases(release), manifest, url })
     }
 
     /// The root in force.
@@ -90,19 +115,14 @@ impl Signer {
         &self.root.hub
     }
 
-    /// Signs a release statement.
-    pub fn release(&self, release: &Release) -> Result<Issued, Error> {
-        Ok(Issued::of(envelope::sign(release, &[&self.keys.release])?))
-    }
-
-    /// Signs advisories.
-    pub fn advisories(&self, advisories: &Advisories) -> Result<Issued, Error> {
-        Ok(Issued::of(envelope::sign(advisories, &[&self.keys.release])?))
+    /// What signs releases and advisories.
+    pub fn releases(&self) -> &Releases {
+        &self.releases
     }
 
     /// Signs a manifest.
     pub fn manifest(&self, manifest: &Manifest) -> Result<Issued, Error> {
-        Ok(Issued::of(envelope::sign(manifest, &[&self.keys.manifest])?))
+        Ok(Issued::of(envelope::sign(manifest, &[&self.manifest])?))
     }
 
     /// `path` with a query that lets whoever has it fetch it until `expires`, on behalf of a key.
@@ -120,7 +140,7 @@ impl Signer {
     fn mac(&self, path: &str, key_id: &str, expires_s: i64) -> Hmac<Sha256> {
         // Neither a path nor a key's id can hold a line break, so no two of these read alike.
         let said = format!("skillsync-url-v1\n{path}\n{key_id}\n{expires_s}\n");
-        let Ok(mac) = Hmac::<Sha256>::new_from_slice(self.keys.url.expose()) else {
+        let Ok(mac) = Hmac::<Sha256>::new_from_slice(self.url.expose()) else {
             unreachable!("a key of any length makes an HMAC (RFC 2104)")
         };
         mac.chain_update(said.as_bytes())

@@ -23,8 +23,12 @@ mod keys;
 mod cdn;
 #[path = "api/limits.rs"]
 mod limits;
+#[path = "api/matrix.rs"]
+mod matrix;
 #[path = "api/openapi.rs"]
 mod openapi;
+#[path = "api/rotation.rs"]
+mod rotation;
 #[path = "api/start.rs"]
 mod start;
 #[path = "api/serve.rs"]

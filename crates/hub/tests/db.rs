@@ -116,6 +116,7 @@ fn release(slug: &str, owner: &str, seq: u64) -> NewRelease {
         signature: "c2ln".to_owned(),
         changelog: format!("change {seq}"),
         published_at: at(seq.try_into().unwrap()),
+        root_version: 0,
     }
 }
 

@@ -268,6 +268,11 @@ impl InstallState {
         self.skills.insert(name, installed);
     }
 
+    /// Forgets `name`.
+    pub fn remove(&mut self, name: &SkillName) {
+        self.skills.remove(name);
+    }
+
     /// Forgets what came from `source`: its skills are skills of this machine alone from now on.
     pub fn forget(&mut self, source: &SourceName) {
         self.skills.retain(|_, installed| installed.source != *source);

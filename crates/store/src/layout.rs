@@ -235,6 +235,11 @@ impl Layout {
         self.source(name).join("poll.json")
     }
 
+    /// The last open index of one source.
+    pub fn source_index(&self, name: &SourceName) -> PathBuf {
+        self.source(name).join("index.json")
+    }
+
     /// What was installed from sources, and when.
     pub fn install_state(&self) -> PathBuf {
         self.root.join("_meta.json")

@@ -23,7 +23,7 @@ use crate::plan;
 const THEIRS: &str = "release";
 
 /// What a release makes of what is here.
-pub(super) enum Prepared {
+pub(crate) enum Prepared {
     /// It is here already; only that is to be noted.
     Here,
     /// A version is to be made of these files.
@@ -46,7 +46,7 @@ pub(super) enum Prepared {
 
 /// Decides what becomes of `slug` with the files of `release`. Fails when it is being edited, was edited by hand, or is a
 /// skill that did not come from here.
-pub(super) fn prepare(
+pub(crate) fn prepare(
     store: &Store,
     index: &Index,
     slug: &SkillName,
@@ -64,7 +64,7 @@ pub(super) fn prepare(
     let Some(basis) = installed.and_then(|installed| installed.basis(meta.versions(), head.number)) else {
         // Its record was lost, or an install was killed before it was written: it is this skill if it was this release.
         let was_this = |version: &Version| version.tree == theirs.tree().id();
-        if meta.source == Source::Hub && meta.versions().iter().any(was_this) {
+        if matches!(meta.source, Source::Hub | Source::Index) && meta.versions().iter().any(was_this) {
             return Ok(Prepared::Here);
         }
         return Err(Error::Planned { slug: slug.clone(), why: plan::Refusal::Local });
@@ -108,7 +108,7 @@ fn merge(
 }
 
 /// Stages a version, and looks at what stands on the disk then: it must have the content that was signed.
-pub(super) fn stage(
+pub(crate) fn stage(
     transaction: &Transaction,
     batch: &Batch<'_>,
     slug: &SkillName,

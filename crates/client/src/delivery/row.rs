@@ -10,7 +10,7 @@ use skillsync_store::{edit, fs, installed, lease, objects, skills, store};
 use skillsync_wire::archive;
 use skillsync_wire::trust::Refusal;
 
-use crate::{api, download, plan, source, trust};
+use crate::{api, discovery, download, plan, source, trust};
 
 words!(
     /// What became of one skill.
@@ -98,6 +98,9 @@ pub enum Error {
     /// A file is not to be had.
     #[error(transparent)]
     Download(#[from] download::Error),
+    /// An open index, or a skill of it, is not to be had.
+    #[error(transparent)]
+    Discovery(#[from] discovery::Error),
     /// An archive does not hold.
     #[error("the archive of `{slug}` does not hold")]
     Archive {
@@ -168,6 +171,7 @@ impl Fault for Error {
             Error::Source(e) => e.kind(),
             Error::Api(e) => e.kind(),
             Error::Download(e) => e.kind(),
+            Error::Discovery(e) => e.kind(),
             Error::Archive { .. } | Error::Written { .. } => Kind::Untrusted,
             Error::Unmet { .. } => Kind::Invalid,
             Error::Planned { why: plan::Refusal::Local | plan::Refusal::Other(_), .. } => Kind::Exists,
@@ -184,6 +188,7 @@ impl Fault for Error {
             Error::Source(e) => e.code(),
             Error::Api(e) => e.code(),
             Error::Download(e) => e.code(),
+            Error::Discovery(e) => e.code(),
             Error::Archive { source, .. } => source.code(),
             Error::Written { .. } => "trust-mismatch",
             Error::Unmet { .. } => "requirements-unmet",
@@ -203,6 +208,7 @@ impl Fault for Error {
             Error::Source(e) => e.hint(),
             Error::Api(e) => e.hint(),
             Error::Download(e) => e.hint(),
+            Error::Discovery(e) => e.hint(),
             Error::Archive { .. } | Error::Written { .. } => {
                 Some("nothing of it was used; what is installed goes on working".to_owned())
             }

@@ -120,7 +120,7 @@ impl Address {
     }
 
     /// Whether it is of this machine.
-    pub(super) fn is_loopback(&self) -> bool {
+    pub fn is_loopback(&self) -> bool {
         is_loopback(self.uri.host().unwrap_or_default())
     }
 

@@ -21,13 +21,14 @@ create table keys (
 create index keys_by_account on keys (account, created_at desc, id);
 
 -- One row. `generation` grows with every change that can change what some caller may have, `warnings` with every
--- change of what must not be used.
+-- change of what must not be used. `root_version` is the newest root: what is signed under another comes too late.
 create table catalogue (
     id bigint not null primary key check (id = 1),
     generation bigint not null,
-    warnings bigint not null
+    warnings bigint not null,
+    root_version bigint not null
 );
-insert into catalogue (id, generation, warnings) values (1, 1, 1);
+insert into catalogue (id, generation, warnings, root_version) values (1, 1, 1, 0);
 
 create table skills (
     id bigint not null generated always as identity primary key, -- for the search alone; everything else names a skill by its slug
@@ -80,6 +81,25 @@ create table releases (
 );
 create index releases_by_tarball on releases (tarball_sha256, slug);
 create index releases_revoked on releases (slug, seq) where revoked;
+
+-- The statements that releases had before the release key was replaced: clients may hold those yet.
+create table former_statements (
+    release_sha256 bytea not null primary key,
+    slug text collate "C" not null,
+    seq bigint not null,
+    foreign key (slug, seq) references releases (slug, seq)
+);
+create index former_statements_by_release on former_statements (slug, seq);
+
+-- Statements signed by the key that is about to replace another, until they take the place of the old ones.
+create table next_statements (
+    slug text collate "C" not null,
+    seq bigint not null,
+    release_sha256 bytea not null,
+    release_size bigint not null,
+    signature text not null,
+    primary key (slug, seq)
+);
 
 create table installs (
     key_id text collate "C" not null references keys (id),

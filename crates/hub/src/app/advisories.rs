@@ -7,11 +7,11 @@ use skillsync_wire::text::Line;
 
 use super::manifest::half;
 use super::{App, Error};
-use crate::blobs::BlobKey;
+use crate::blobs::{BlobKey, Blobs};
 use crate::clock::after;
 use crate::db::{AdvisoriesRow, Restrictions};
 use crate::limits;
-use crate::signer::{Signer, read_own};
+use crate::signer::{Releases, Signer, read_own};
 
 /// What stands for a reason that nobody gave.
 const NO_REASON: &str = "revoked";
@@ -27,20 +27,13 @@ impl App {
             if let Some(last) = last.filter(|last| self.is_in_force(&signer, last, &restrictions)) {
                 return Ok(last);
             }
-            let row = next(&signer, &restrictions, self.clock.now())?;
-            self.store_advisories(&row).await?;
-            if self.db.put_advisories(&row).await? {
+            let row = next(signer.releases(), &restrictions, self.clock.now())?;
+            store(&self.blobs, &row).await?;
+            if self.db.put_advisories(&row, signer.root().version).await? {
                 return Ok(row);
             }
         }
         Err(Error::Raced)
-    }
-
-    /// Stores the blob of advisories. It is named by its number, so a number that two made at the same time is of the one
-    /// that the database took: the hub itself serves from there, and the blob is put right.
-    pub(super) async fn store_advisories(&self, row: &AdvisoriesRow) -> Result<(), Error> {
-        self.blobs.put(&BlobKey::Advisories(row.version), row.envelope.clone().into()).await?;
-        Ok(())
     }
 
     fn is_in_force(&self, signer: &Signer, last: &AdvisoriesRow, restrictions: &Restrictions) -> bool {
@@ -53,8 +46,19 @@ impl App {
     }
 }
 
+/// Stores the blob of advisories. It is named by its number, so a number that two made at the same time is of the one that
+/// the database took: the hub itself serves from there, and the blob is put right.
+pub(super) async fn store(blobs: &Blobs, row: &AdvisoriesRow) -> Result<(), Error> {
+    blobs.put(&BlobKey::Advisories(row.version), row.envelope.clone().into()).await?;
+    Ok(())
+}
+
 /// The advisories that say `restrictions`.
-pub(super) fn next(signer: &Signer, restrictions: &Restrictions, now: Time) -> Result<AdvisoriesRow, Error> {
+pub(super) fn next(
+    signer: &Releases,
+    restrictions: &Restrictions,
+    now: Time,
+) -> Result<AdvisoriesRow, Error> {
     let revocation = |revoked: &crate::db::Revoked| {
         let reason = Line::parse(&revoked.reason).or_else(|_| Line::parse(NO_REASON));
         Ok(Revocation {

@@ -72,6 +72,12 @@ pub enum Error {
         /// The skill.
         slug: SkillName,
     },
+    /// The skill is another account's.
+    #[error("`{slug}` belongs to another account")]
+    NotOwner {
+        /// The skill.
+        slug: SkillName,
+    },
     /// The version has other files.
     #[error("`{slug}` {version} is published with other files")]
     VersionTaken {
@@ -166,7 +172,7 @@ impl Fault for Error {
             | Error::DocumentNotFound
             | Error::KeyNotFound { .. }
             | Error::NotFounded => Kind::NotFound,
-            Error::TierTooLow { .. } | Error::ScopeMissing { .. } => Kind::Denied,
+            Error::TierTooLow { .. } | Error::ScopeMissing { .. } | Error::NotOwner { .. } => Kind::Denied,
             Error::SlugTaken { .. } | Error::VersionTaken { .. } => Kind::Exists,
             Error::VersionNotNewer { .. } | Error::Raced | Error::OtherName { .. } => Kind::Conflict,
             Error::KeyRefused { .. } | Error::Field { .. } => Kind::Invalid,
@@ -191,6 +197,7 @@ impl Fault for Error {
             Error::TierTooLow { .. } => "tier-too-low",
             Error::ScopeMissing { .. } => "scope-missing",
             Error::SlugTaken { .. } => "slug-taken",
+            Error::NotOwner { .. } => "not-owner",
             Error::VersionTaken { .. } => "version-taken",
             Error::VersionNotNewer { .. } => "version-not-newer",
             Error::Raced => "hub-raced",

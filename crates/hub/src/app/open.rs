@@ -9,7 +9,7 @@ use skillsync_wire::api::skill::Tier;
 use skillsync_wire::key::SecretKey;
 use skillsync_wire::text::Hub;
 
-use super::{App, Error, Settings};
+use super::{App, Error, Settings, advisories};
 use crate::blobs::{BlobKey, Blobs};
 use crate::clock::Clock;
 use crate::db::Db;
@@ -67,11 +67,7 @@ impl App {
         let is_first = match db.last_root().await? {
             Some(_) => false,
             None => {
-                let _held = {
-                    // Waits in a thread of its own: who holds the folder may be another task of this one.
-                    let keys = keys.clone();
-                    tokio::task::spawn_blocking(move || keys.hold()).await.map_err(|_| Error::CutOff)??
-                };
+                let _held = keys.hold().await?;
                 let hub = match name.clone().or(default_name) {
                     Some(hub) => hub,
                     None => made_up_name()?,
@@ -90,7 +86,7 @@ impl App {
         let signer = RwLock::new(Arc::new(signer));
         let app = App { db, blobs, keys, signer, clock, settings, metrics, cache: Default::default() };
         let advisories = app.current_advisories().await?;
-        app.store_advisories(&advisories).await?;
+        advisories::store(&app.blobs, &advisories).await?;
         let first = app.db.root(1).await?.ok_or(Error::NotFounded)?;
         let first_root = EnvelopeDigest::of(&first);
         let founded = if is_first { Some(Founded { admin: app.first_key().await? }) } else { None };

@@ -14,7 +14,7 @@ use skillsync_wire::text::Line;
 use super::keys::{Caller, Scope};
 use super::{App, Error};
 use crate::blobs::BlobKey;
-use crate::db::{By, NewRelease, NewSharing, Published, ReleaseRow};
+use crate::db::{self, By, NewRelease, NewSharing, Published, ReleaseRow};
 use crate::gate::{self, Passed};
 use crate::limits;
 use crate::signer::{Issued, Signer, signature_of};
@@ -70,10 +70,18 @@ impl App {
         let version = next_version(slug, said.version.as_ref(), last.as_ref())?;
         let signer = self.current_signer().await?;
         let release = statement(&signer, caller, slug, &version, last.as_ref(), passed, self.clock.now())?;
-        let issued = signer.release(&release)?;
+        let issued = signer.releases().release(&release)?;
         self.blobs.put(&BlobKey::Release(issued.digest), issued.envelope.clone().into()).await?;
-        let new = row(said, caller, passed, &release, &issued)?;
-        match self.db.publish(&new).await? {
+        let new = NewRelease {
+            root_version: signer.root().version,
+            ..row(said, caller, passed, &release, &issued)?
+        };
+        let published = match self.db.publish(&new).await {
+            // It is signed again, by the new key.
+            Err(db::Error::RootReplaced { .. }) => return Ok(None),
+            published => published?,
+        };
+        match published {
             Published::Done { .. } => {
                 let made = self.db.release(slug, &version).await?.ok_or(Error::Raced)?;
                 Ok(Some(reply(slug, &made, true, passed)))
@@ -237,6 +245,7 @@ fn row(
         signature: signature_of(&issued.envelope),
         changelog: said.changelog.clone(),
         published_at: release.published_at.timestamp(),
+        root_version: 0,
     })
 }
 

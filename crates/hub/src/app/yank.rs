@@ -48,7 +48,7 @@ impl App {
             return Ok(());
         }
         let skill = self.visible(Some(caller), slug).await?;
-        if skill.owner == *caller.account() { Ok(()) } else { Err(Error::SlugTaken { slug: slug.clone() }) }
+        if skill.owner == *caller.account() { Ok(()) } else { Err(Error::NotOwner { slug: slug.clone() }) }
     }
 }
 

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use crate::app::Settings;
 use crate::config::{Identity, ManifestTtl, Storage};
-use crate::db::Role;
-use crate::keys::KeyDir;
+use crate::db;
+use crate::keys::{KeyDir, Role, private_dir};
 
 use super::{Stop, first_start, open, say};
 
@@ -23,12 +23,20 @@ pub(crate) struct InitArgs {
 pub(crate) async fn run(args: InitArgs) -> Result<(), Stop> {
     let InitArgs { storage, identity, root_keys } = args;
     let root_keys = root_keys.map(|dir| KeyDir::open(&dir)).transpose()?;
+    // A secret that was lost is made again: signed addresses hold for minutes alone.
+    if storage.keys.is_none() {
+        private_dir(&storage.data)?;
+    }
+    let keys = KeyDir::open(&storage.keys_dir())?;
+    let held = keys.hold().await?;
+    keys.ensure(Role::Url, "url")?;
+    drop(held);
     let settings = Settings {
         manifest_ttl_s: ManifestTtl::default().seconds(),
         public_url: identity.public_url.clone(),
         cdn_url: None,
     };
-    let opened = open(&storage, &identity, root_keys, settings, Role::Tool).await?;
+    let opened = open(&storage, &identity, root_keys, settings, db::Role::Tool).await?;
     let address = identity.public_url.clone().unwrap_or_else(|| "http://127.0.0.1:8080".to_owned());
     match &opened.founded {
         Some(_) => first_start(&opened, &address)?,

@@ -33,7 +33,7 @@ pub struct Restrictions {
     pub warnings: u64,
     /// The number of the newest advisories; 0 where there are none.
     pub last_version: u64,
-    /// The revoked releases, sorted by slug and number.
+    /// The revoked releases, sorted by slug and number; each by every statement that it ever had.
     pub revoked: Vec<Revoked>,
     /// The lowest release of a skill that may be used, where one was set.
     pub floors: BTreeMap<SkillName, u64>,
@@ -122,7 +122,10 @@ impl Db {
             .await?;
             let stored = done.rows_affected() == 1;
             if stored {
-                sqlx::query("update catalogue set generation = generation + 1").execute(&mut *conn).await?;
+                sqlx::query("update catalogue set generation = generation + 1, root_version = $1")
+                    .bind(int(version))
+                    .execute(&mut *conn)
+                    .await?;
             }
             Ok::<_, Error>(stored)
         })
@@ -139,10 +142,11 @@ impl Db {
     }
 
     /// Stores advisories, which must be the first or follow the newest, and tell no older state than those. Every manifest
-    /// then counts as out of date, since it names the newest advisories. False, and nothing done, when their number is taken
-    /// or does not follow: read what they are made of again.
-    pub async fn put_advisories(&self, row: &AdvisoriesRow) -> Result<bool, Error> {
-        writing!(self, |conn| {
+    /// then counts as out of date, since it names the newest advisories. `root_version` is the root under which they are
+    /// signed. False, and nothing done, when their number is taken
+    /// or does not follow, or the root was replaced: read what they are made of again.
+    pub async fn put_advisories(&self, row: &AdvisoriesRow, root_version: u64) -> Result<bool, Error> {
+        let done = writing!(self, |conn| {
             let done = sqlx::query(
                 "insert into advisories (version, warnings, expires_at, sha256, envelope) select $1, $2, $3, $4, $5 \
                  where $1 = (select coalesce(max(version), 0) + 1 from advisories) \
@@ -157,10 +161,22 @@ impl Db {
             .await?;
             let stored = done.rows_affected() == 1;
             if stored {
-                sqlx::query("update catalogue set generation = generation + 1").execute(&mut *conn).await?;
+                // Waits for whoever replaces the root, and sees then that it was replaced.
+                let current =
+                    sqlx::query("update catalogue set generation = generation + 1 where root_version = $1")
+                        .bind(int(root_version))
+                        .execute(&mut *conn)
+                        .await?;
+                if current.rows_affected() == 0 {
+                    return Err(Error::RootReplaced { version: root_version });
+                }
             }
             Ok::<_, Error>(stored)
-        })
+        });
+        match done {
+            Err(Error::RootReplaced { .. }) => Ok(false),
+            done => done,
+        }
     }
 
     /// What the next advisories have to say. More than [`ADVISORIES_ENTRIES`] revoked releases or floors are not given, and
@@ -174,7 +190,11 @@ impl Db {
                 .fetch_one(&mut *conn)
                 .await?;
             let revoked: Vec<(String, Vec<u8>, Option<String>)> = sqlx::query_as(
-                "select slug, release_sha256, yank_reason from releases where revoked order by slug, seq limit $1",
+                "select slug, release_sha256, yank_reason from (\
+                 select slug, seq, release_sha256, yank_reason from releases where revoked union all \
+                 select f.slug, f.seq, f.release_sha256, r.yank_reason from former_statements f \
+                 join releases r on r.slug = f.slug and r.seq = f.seq where r.revoked) known \
+                 order by slug, seq, release_sha256 limit $1",
             )
             .bind(most)
             .fetch_all(&mut *conn)

@@ -3,6 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::str::FromStr as _;
+use std::time::Instant;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolConnection;
@@ -109,10 +110,7 @@ impl Lite {
             .max_lifetime(None)
             .connect_with(options.clone())
             .await?;
-        // Where another process makes the tables of a new file at this moment, they are there at the second look.
-        if LITE.run(&writer).await.is_err() {
-            LITE.run(&writer).await.map_err(migrated)?;
-        }
+        Self::migrate(&writer).await?;
         let readers = match role {
             Role::Server => limits::DB_READERS,
             Role::Tool => 1,
@@ -120,6 +118,20 @@ impl Lite {
         let readers =
             Self::pool().max_connections(readers).connect_lazy_with(options.pragma("query_only", "on"));
         Ok(Self { readers, writer })
+    }
+
+    /// Makes the tables. Where another process makes those of a new file at this moment, they are there at a later look:
+    /// SQLite does not wait for who changes the kind of its journal.
+    async fn migrate(writer: &SqlitePool) -> Result<(), Error> {
+        let started = Instant::now();
+        loop {
+            match LITE.run(writer).await.map_err(migrated) {
+                Ok(()) => return Ok(()),
+                Err(error @ Error::Newer { .. }) => return Err(error),
+                Err(error) if started.elapsed() > limits::DB_BUSY => return Err(error),
+                Err(_) => tokio::time::sleep(limits::DB_LOOK).await,
+            }
+        }
     }
 
     fn pool() -> SqlitePoolOptions {

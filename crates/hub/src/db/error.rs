@@ -66,6 +66,12 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// Something was signed under a root that was replaced meanwhile.
+    #[error("root {version} was replaced")]
+    RootReplaced {
+        /// The version under which it was signed.
+        version: u64,
+    },
     /// It failed in another way.
     #[error("the database failed")]
     Failed {
@@ -81,6 +87,7 @@ impl Fault for Error {
             Error::UrlInvalid | Error::Newer { .. } | Error::ZeroByte { .. } => Kind::Invalid,
             Error::Offline { .. } | Error::Silent | Error::Busy { .. } => Kind::Offline,
             Error::AccountUnknown { .. } => Kind::NotFound,
+            Error::RootReplaced { .. } => Kind::Conflict,
             Error::Full { .. } | Error::Migration { .. } | Error::Damaged { .. } | Error::Failed { .. } => {
                 Kind::Io
             }
@@ -99,6 +106,7 @@ impl Fault for Error {
             Error::Damaged { .. } => "database-damaged",
             Error::ZeroByte { .. } => "text-zero-byte",
             Error::AccountUnknown { .. } => "account-not-found",
+            Error::RootReplaced { .. } => "hub-root-replaced",
             Error::Failed { .. } => "database-failed",
         }
     }

@@ -59,6 +59,8 @@ pub struct NewRelease {
     pub changelog: String,
     /// When it is published.
     pub published_at: Timestamp,
+    /// The root under which its statement is signed.
+    pub root_version: u64,
 }
 
 /// What became of a release.
@@ -89,7 +91,8 @@ enum Refused {
 
 impl Db {
     /// Puts a release into the catalogue: the skill made or brought up to date, found by the words of this release from now
-    /// on, and the generation counted up, or nothing at all.
+    /// on, and the generation counted up, or nothing at all. Fails with
+    /// [`Error::RootReplaced`] when its statement was signed under another root than the newest.
     pub async fn publish(&self, new: &NewRelease) -> Result<Published, Error> {
         let slug = new.slug.as_str();
         let at = ms(new.published_at);
@@ -165,10 +168,16 @@ impl Db {
             .execute(&mut *conn)
             .await?;
             search::Index::put(&mut *conn, skill, &document).await?;
-            let generation =
-                sqlx::query_scalar("update catalogue set generation = generation + 1 returning generation")
-                    .fetch_one(&mut *conn)
-                    .await?;
+            // Waits for whoever replaces the root, and sees then that it was replaced.
+            let generation = sqlx::query_scalar(
+                "update catalogue set generation = generation + 1 where root_version = $1 returning generation",
+            )
+            .bind(int(new.root_version))
+            .fetch_optional(&mut *conn)
+            .await?;
+            let Some(generation) = generation else {
+                return Err(Error::RootReplaced { version: new.root_version });
+            };
             Ok::<_, Error>(Ok(generation))
         })?;
         Ok(match done {

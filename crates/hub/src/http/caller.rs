@@ -1,5 +1,6 @@
 //! Who asks: the key in a header becomes a [`Caller`], or the one refusal that tells nothing.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -25,6 +26,17 @@ pub(super) struct Visitor {
     pub(super) caller: Option<Caller>,
     /// Whose bucket this request is taken from.
     pub(super) who: Who,
+}
+
+/// Somebody of whom nothing counts but where they are: a key is not looked at.
+pub(super) struct Address(pub(super) Who);
+
+impl FromRequestParts<Arc<Http>> for Address {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, http: &Arc<Http>) -> Result<Self, Infallible> {
+        Ok(Self(Who::at(address(parts, http))))
+    }
 }
 
 impl FromRequestParts<Arc<Http>> for Caller {
@@ -69,7 +81,8 @@ pub(super) fn take(http: &Http, class: Class, caller: &Caller) -> Result<(), Pro
     limited(http, class, &Who::Key(caller.key_id().to_owned()))
 }
 
-fn limited(http: &Http, class: Class, who: &Who) -> Result<(), Problem> {
+/// Takes one from the bucket of whoever asks.
+pub(super) fn limited(http: &Http, class: Class, who: &Who) -> Result<(), Problem> {
     let taken = http.rates.take(class, who);
     if taken.is_err() {
         http.app.metrics().turned_away("rate");

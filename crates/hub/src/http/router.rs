@@ -304,6 +304,11 @@ pub fn router(http: Arc<Http>) -> Router {
     for route in routes() {
         router = router.route(route.path, (route.handler)());
     }
+    guarded(router, http)
+}
+
+/// Routes with what happens to every request around them, whatever they do.
+pub fn guarded(router: Router<Arc<Http>>, http: Arc<Http>) -> Router {
     router
         .fallback(|| async { Trouble::NoRoute.problem() })
         .method_not_allowed_fallback(|| async { Trouble::NoMethod.problem() })

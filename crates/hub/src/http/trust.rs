@@ -8,38 +8,38 @@ use axum::response::Response;
 
 use super::Http;
 use super::answer::{DSSE, Document, IMMUTABLE, REVALIDATED_PUBLIC};
-use super::caller::Visitor;
+use super::caller::{Address, limited};
 use super::problem::Problem;
 use super::rates::Class;
 use crate::app::{Error, Public};
 
 pub(super) async fn root(
     State(http): State<Arc<Http>>,
-    visitor: Visitor,
+    Address(who): Address,
     Path(file): Path<String>,
     asked: HeaderMap,
 ) -> Result<Response, Problem> {
-    visitor.take(&http, Class::Other)?;
+    limited(&http, Class::Other, &who)?;
     let root = http.app.root(number(&file)?).await?;
     Ok(answer(root, IMMUTABLE, &asked))
 }
 
 pub(super) async fn newest_advisories(
     State(http): State<Arc<Http>>,
-    visitor: Visitor,
+    Address(who): Address,
     asked: HeaderMap,
 ) -> Result<Response, Problem> {
-    visitor.take(&http, Class::Other)?;
+    limited(&http, Class::Other, &who)?;
     Ok(answer(http.app.advisories(None).await?, REVALIDATED_PUBLIC, &asked))
 }
 
 pub(super) async fn advisories(
     State(http): State<Arc<Http>>,
-    visitor: Visitor,
+    Address(who): Address,
     Path(file): Path<String>,
     asked: HeaderMap,
 ) -> Result<Response, Problem> {
-    visitor.take(&http, Class::Other)?;
+    limited(&http, Class::Other, &who)?;
     let advisories = http.app.advisories(Some(number(&file)?)).await?;
     Ok(answer(advisories, IMMUTABLE, &asked))
 }

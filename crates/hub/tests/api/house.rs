@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use skillsync_core::digest::{EnvelopeDigest, FileDigest};
 use skillsync_core::path::SkillPath;
 use skillsync_core::tree::{File, Tree};
-use skillsync_hub::app::{App, Error, Opened, Parts, Settings};
+use skillsync_hub::app::{App, Error, Opened, Parts, Rotation, Settings};
 use skillsync_hub::blobs::{Blobs, Place};
 use skillsync_hub::clock::Clock;
 use skillsync_hub::db::{Db, Role};
@@ -58,6 +58,12 @@ impl Site {
             clock: self.clock.clone(),
             metrics: Arc::new(Metrics::default()),
         }
+    }
+
+    /// What a rotation needs.
+    pub(crate) async fn rotation(&self, root_keys: KeyDir) -> Rotation {
+        let Parts { db, blobs, keys, clock, .. } = self.parts().await;
+        Rotation { db, blobs, keys, root_keys, clock }
     }
 
     pub(crate) async fn open(&self) -> Result<Opened, Error> {

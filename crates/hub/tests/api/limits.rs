@@ -1,9 +1,14 @@
 //! Bounds: each reached once, and what is said then.
 
+use std::time::Duration;
+
+use axum::Router;
 use axum::body::Body;
 use axum::http::Method;
 use axum::http::header::CONTENT_TYPE;
-use skillsync_hub::http::{Behaviour, Peer};
+use axum::routing::get;
+use futures_util::StreamExt as _;
+use skillsync_hub::http::{Behaviour, Peer, guarded};
 use skillsync_wire::api::path;
 
 use super::house::{asking, said};
@@ -127,5 +132,30 @@ fn without_its_database_it_says_that_it_cannot_now() {
         assert_eq!(answer.header("retry-after"), "5");
         assert_eq!(house.ask(Method::GET, "/readyz", None).await.problem(503), "hub-not-ready");
         assert_eq!(house.ask(Method::GET, "/healthz", None).await.status, StatusCode::OK);
+    });
+}
+
+#[test]
+fn what_fails_or_takes_too_long_ends_in_the_one_form() {
+    on_lite(|house| async move {
+        let routes = Router::new()
+            .route("/panics", get(|| async { panic!("with rec_live_something") as String }))
+            .route("/sleeps", get(|| async { tokio::time::sleep(Duration::from_secs(3600)).await }));
+        let router = guarded(routes, house.http.clone());
+        let other = House { router, ..house.twin().await };
+        let panicked = other.ask(Method::GET, "/panics", None).await;
+        assert!(!String::from_utf8_lossy(&panicked.body).contains("rec_live_"), "{panicked:?}");
+        assert_eq!(panicked.problem(500), "hub-failed");
+
+        // A body that pauses; what is sent of it before does not help.
+        let pausing = futures_util::stream::iter([Ok::<_, std::io::Error>(b"{\"skills\":".to_vec())])
+            .chain(futures_util::stream::pending());
+        let request =
+            asking(Method::POST, path::STATE, Some(&house.admin)).header(CONTENT_TYPE, "application/json");
+        let request = request.body(Body::from_stream(pausing)).unwrap();
+        let (slept, paused) = tokio::join!(other.ask(Method::GET, "/sleeps", None), house.send(request));
+        assert_eq!(slept.problem(503), "request-timeout");
+        assert_eq!(paused.problem(408), "body-too-slow");
+        assert_eq!(house.get(path::MANIFEST, &house.admin).await.status, StatusCode::OK, "and goes on");
     });
 }

@@ -187,7 +187,7 @@ fn an_owner_says_that_a_skill_is_superseded_and_takes_it_back() {
         let other = house.key("globex", &["publish"]).await.key;
         let said =
             Deprecate { reason: Some("use pdf2".to_owned()), replaced_by: Some("pdf2".parse().unwrap()) };
-        assert_eq!(house.post("/api/skills/pdf/deprecate", &other, &said).await.problem(409), "slug-taken");
+        assert_eq!(house.post("/api/skills/pdf/deprecate", &other, &said).await.problem(403), "not-owner");
         assert_eq!(
             house.post("/api/skills/pdf/deprecate", &owner, &said).await.status,
             StatusCode::NO_CONTENT

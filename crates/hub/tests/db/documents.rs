@@ -35,11 +35,11 @@ fn advisories_follow_each_other_and_tell_nothing_older() {
             (None, 0)
         );
         let before = db.generation().await.unwrap();
-        assert!(!db.put_advisories(&row(2, 1)).await.unwrap());
-        assert!(db.put_advisories(&row(1, 3)).await.unwrap());
-        assert!(!db.put_advisories(&row(1, 4)).await.unwrap(), "the number is taken");
-        assert!(!db.put_advisories(&row(2, 2)).await.unwrap(), "they tell an older state");
-        assert!(db.put_advisories(&row(2, 3)).await.unwrap());
+        assert!(!db.put_advisories(&row(2, 1), 0).await.unwrap());
+        assert!(db.put_advisories(&row(1, 3), 0).await.unwrap());
+        assert!(!db.put_advisories(&row(1, 4), 0).await.unwrap(), "the number is taken");
+        assert!(!db.put_advisories(&row(2, 2), 0).await.unwrap(), "they tell an older state");
+        assert!(db.put_advisories(&row(2, 3), 0).await.unwrap());
         assert_eq!(db.advisories(1).await.unwrap(), Some(row(1, 3)));
         assert_eq!(db.advisories(3).await.unwrap(), None);
         assert_eq!(db.last_advisories().await.unwrap(), Some(row(2, 3)));

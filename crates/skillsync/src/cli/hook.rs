@@ -8,6 +8,7 @@ use clap::ValueHint;
 use jiff::SignedDuration;
 
 use crate::cli::Cx;
+use crate::cli::refresh::network;
 use crate::ops;
 use crate::ops::hook::session::{Start, start};
 use crate::ops::hook::{Act, Hooked, Scope, plan};
@@ -114,12 +115,14 @@ fn change(cx: &mut Cx<'_>, act: Act, place: &Place) -> Result<Exit, Stop> {
 }
 
 fn session_start(cx: &mut Cx<'_>, args: &SessionStartArgs) -> Exit {
-    match start(cx.world, args.budget) {
-        Start::Changed(greeting) => {
-            // An agent that does not read what it asked for has nothing to be told.
-            let _ = cx.ui.json(&greeting);
+    match start(cx.world, network(cx), args.budget) {
+        Start::Done(work) => {
+            if let Some(greeting) = &work.greeting {
+                // An agent that does not read what it asked for has nothing to be told.
+                let _ = cx.ui.json(greeting);
+            }
+            work.failed.iter().for_each(|report| cx.ui.failed_report(report));
         }
-        Start::Quiet => {}
         Start::Unfinished => cx.ui.note("not everything was done in time; the next session goes on"),
         Start::Failed(report) => cx.ui.failed_report(&report),
     }

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use semver::Version;
+use skillsync_client::mirror::Bounds;
 use skillsync_client::plan::Ask;
 use skillsync_client::source::meant;
 use skillsync_core::name::{SkillName, SourceName};
@@ -71,6 +72,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &InstallArgs) -> Result<Exit, Stop> {
         interval: POLL_EVERY,
         intent,
         watch: &watch,
+        bounds: Bounds::default(),
     };
     let report = refresh(cx.world, &store, network(cx), &request)?;
     drop(watch);

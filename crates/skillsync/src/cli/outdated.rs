@@ -1,5 +1,6 @@
 //! `skillsync outdated`
 
+use skillsync_client::mirror::Bounds;
 use skillsync_client::plan::Ask;
 
 use crate::cli::Cx;
@@ -17,7 +18,14 @@ pub(crate) struct OutdatedArgs {}
 pub(crate) fn run(cx: &mut Cx<'_>, _: &OutdatedArgs) -> Result<Exit, Stop> {
     let store = ops::open(cx.world)?;
     let (interval, intent) = (POLL_EVERY, Intent::Apply);
-    let request = Request { ask: Ask::Look, which: Which::Every, interval, intent, watch: &unwatched };
+    let request = Request {
+        ask: Ask::Look,
+        which: Which::Every,
+        interval,
+        intent,
+        watch: &unwatched,
+        bounds: Bounds::default(),
+    };
     let report = refresh(cx.world, &store, network(cx), &request)?;
     show(cx, &report)?;
     Ok(report.exit())

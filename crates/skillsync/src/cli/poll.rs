@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use skillsync_client::mirror::{Bounds, Pruning};
 use skillsync_client::plan::Ask;
 use skillsync_client::schedule::Polls;
 use skillsync_core::name::SourceName;
@@ -36,6 +37,9 @@ pub(crate) struct PollArgs {
     /// Ask this source only
     #[arg(long, value_name = "NAME", add = complete::sources())]
     pub(crate) source: Option<SourceName>,
+    /// Remove what an index does not list any more, even if that is more than half
+    #[arg(long, conflicts_with = "every")]
+    pub(crate) allow_mass_removal: bool,
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
@@ -56,9 +60,11 @@ fn interval(text: &str) -> Result<Duration, String> {
 }
 
 pub(crate) fn run(cx: &mut Cx<'_>, args: &PollArgs) -> Result<Exit, Stop> {
+    let pruning = if args.allow_mass_removal { Pruning::Allowed } else { Pruning::Guarded };
+    let bounds = Bounds { pruning, until: None };
     let which = args.source.clone().map_or(Which::All, Which::One);
     let Some(every) = args.every else {
-        let report = once(cx, cx.world, which, POLL_EVERY)?;
+        let report = once(cx, cx.world, which, POLL_EVERY, bounds)?;
         show(cx, &report)?;
         if report.sources.is_empty() {
             cx.ui.hint("there are no sources yet: `skillsync source add https://hub.example`");
@@ -74,7 +80,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &PollArgs) -> Result<Exit, Stop> {
     let mut which = which;
     loop {
         let world = cx.world.at_present();
-        match once(cx, &world, which, every) {
+        match once(cx, &world, which, every, bounds) {
             Ok(report) if cx.ui.is_json() => cx.ui.event(&report)?,
             Ok(report) => {
                 cx.ui.show(&report)?;
@@ -91,13 +97,19 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &PollArgs) -> Result<Exit, Stop> {
     }
 }
 
-fn once(cx: &mut Cx<'_>, world: &World, which: Which, interval: Duration) -> Result<Refreshed, Stop> {
+fn once(
+    cx: &mut Cx<'_>,
+    world: &World,
+    which: Which,
+    interval: Duration,
+    bounds: Bounds,
+) -> Result<Refreshed, Stop> {
     let store = ops::open(world)?;
     let intent = if cx.globals.dry_run { Intent::Plan } else { Intent::Apply };
     let network = network(cx);
     let progress = cx.ui.transfer("downloading", 0);
     let watch = watched(&progress);
-    let request = Request { ask: Ask::Poll, which, interval, intent, watch: &watch };
+    let request = Request { ask: Ask::Poll, which, interval, intent, watch: &watch, bounds };
     Ok(refresh(world, &store, network, &request)?)
 }
 

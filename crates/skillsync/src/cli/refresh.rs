@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use skillsync_client::delivery::Done;
 use skillsync_client::download::Progress as Event;
+use skillsync_client::mirror::GUARDED;
 use skillsync_client::pull::Status;
 use skillsync_core::name::SourceName;
 
@@ -79,6 +80,12 @@ fn say_of(cx: &mut Cx<'_>, source: &SourceName, skill: &SkillOutcome) {
         }
         Done::Held if matches!(skill.why.as_deref(), Some("rollback" | "version" | "conflict")) => {
             cx.ui.hint(format_args!("`skillsync update {name}` brings {name} up to date again"));
+        }
+        Done::Unlisted if skill.why.as_deref() == Some(GUARDED) => {
+            cx.ui.warn(format_args!("{name}: {source} does not list it any more, nor most others; it stays"));
+            cx.ui.hint(format_args!(
+                "if that is meant so, `skillsync poll --source {source} --allow-mass-removal` removes them"
+            ));
         }
         Done::Unlisted => {
             cx.ui.note(format_args!(

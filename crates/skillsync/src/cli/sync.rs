@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use skillsync_client::mirror::Bounds;
 use skillsync_core::name::SkillName;
 
 use crate::cli::refresh::{line as line_of, network, say, watched};
@@ -48,7 +49,7 @@ fn all(cx: &mut Cx<'_>) -> Result<Exit, Stop> {
         let network = network(cx);
         let progress = cx.ui.transfer("downloading", 0);
         let watch = watched(&progress);
-        keep_up(cx.world, &store, network, &watch)?
+        keep_up(cx.world, &store, network, &watch, Bounds::default())?
     };
     cx.ui.show(&report)?;
     if report.synced.targets.is_empty() {

@@ -1,5 +1,6 @@
 //! `skillsync update [NAME]...`
 
+use skillsync_client::mirror::Bounds;
 use skillsync_client::plan::Ask;
 use skillsync_core::name::SkillName;
 
@@ -25,7 +26,14 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &UpdateArgs) -> Result<Exit, Stop> {
     let intent = if cx.globals.dry_run { Intent::Plan } else { Intent::Apply };
     let progress = cx.ui.transfer("downloading", 0);
     let watch = watched(&progress);
-    let request = |ask, which| Request { ask, which, interval: POLL_EVERY, intent, watch: &watch };
+    let request = |ask, which| Request {
+        ask,
+        which,
+        interval: POLL_EVERY,
+        intent,
+        watch: &watch,
+        bounds: Bounds::default(),
+    };
     let network = network(cx);
     let mut report = Refreshed { dry_run: intent == Intent::Plan, ..Refreshed::default() };
     if args.names.is_empty() {

@@ -1,14 +1,19 @@
 //! Whether an op may use a network, and its way there.
 
+use std::time::{Duration, Instant};
+
 use skillsync_client::fetch::{Fetch, Http, Limits};
 use skillsync_client::source::Source;
 use skillsync_core::fault::Kind;
 use skillsync_core::name::SourceName;
-use skillsync_store::config::SourceConfig;
+use skillsync_store::config::{SourceConfig, SourceKind};
 use skillsync_store::store::Store;
 
 use super::{Error, Refusal};
 use crate::world::World;
+
+/// The least time that a server gets, however little is left: none at all would mean no bound to some.
+const LEAST: Duration = Duration::from_millis(10);
 
 /// Whether a network may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,10 +27,22 @@ pub enum Network {
 impl Network {
     /// The way to hubs. `what` is what cannot be done without it: `a search`. Fails with `--offline`.
     pub fn door(self, what: &str) -> Result<Box<dyn Fetch>, Error> {
+        self.door_until(what, None)
+    }
+
+    /// The same, where every answer must have come by `until`.
+    pub fn door_until(self, what: &str, until: Option<Instant>) -> Result<Box<dyn Fetch>, Error> {
+        let mut limits = Limits::default();
+        if let Some(until) = until {
+            let left = until.saturating_duration_since(Instant::now());
+            for limit in [&mut limits.connect, &mut limits.head, &mut limits.pace_window, &mut limits.total] {
+                *limit = left.min(*limit).max(LEAST);
+            }
+        }
         match self {
             // Nothing of this machine is in it but the version of the program.
             Network::Allowed => {
-                Ok(Box::new(Http::new(concat!("skillsync/", env!("CARGO_PKG_VERSION")), Limits::default())))
+                Ok(Box::new(Http::new(concat!("skillsync/", env!("CARGO_PKG_VERSION")), limits)))
             }
             Network::Off => Err(Refusal {
                 kind: Kind::Offline,
@@ -43,9 +60,14 @@ pub fn source(world: &World, store: &Store, config: &SourceConfig) -> Result<Sou
     Ok(Source::open(store.layout(), store.config(), config, &|name| variable(world, name))?)
 }
 
-/// The source that is meant, by its name or as the only one, with its key.
+/// The hub that is meant, by its name or as the only one, with its key.
 pub fn meant(world: &World, store: &Store, name: Option<&SourceName>) -> Result<Source, Error> {
-    source(world, store, skillsync_client::source::meant(store.config(), name)?)
+    let hubs = store.config().sources().iter().filter(|source| source.kind == SourceKind::Hub);
+    let only = match hubs.collect::<Vec<_>>().as_slice() {
+        [only] => Some(&only.name),
+        _ => None,
+    };
+    source(world, store, skillsync_client::source::meant(store.config(), name.or(only))?)
 }
 
 /// A variable of the environment as text.

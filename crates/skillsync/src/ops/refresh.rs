@@ -10,6 +10,7 @@ use skillsync_client::delivery::{Done, Row};
 use skillsync_client::download::{Progress, Watch};
 use skillsync_client::fetch::Fetch;
 pub use skillsync_client::limits::POLL_EVERY;
+use skillsync_client::mirror::{self, Bounds, Counts};
 use skillsync_client::plan::Ask;
 use skillsync_client::probe::Host;
 use skillsync_client::pull::{self, Mode, Pulled, Status, Telling, Wish};
@@ -17,7 +18,7 @@ use skillsync_client::schedule::Polls;
 use skillsync_client::source as sources;
 use skillsync_core::fault::Kind;
 use skillsync_core::name::{SkillName, SourceName};
-use skillsync_store::config::{Apply, SourceConfig};
+use skillsync_store::config::{Apply, SourceConfig, SourceKind};
 use skillsync_store::installed::{InstallState, Standing};
 use skillsync_store::store::Store;
 
@@ -53,6 +54,8 @@ pub struct Request<'a> {
     pub intent: Intent,
     /// Told of progress.
     pub watch: Watch<'a>,
+    /// What holds for open indexes beside.
+    pub bounds: Bounds,
 }
 
 /// What came of it.
@@ -81,6 +84,8 @@ pub struct SourceOutcome {
     pub skills: Vec<SkillOutcome>,
     /// Places that did not give what they should.
     pub warnings: Vec<PlaceWarning>,
+    /// Of an open index, how many skills what happened to; none of a hub.
+    pub counts: Option<Counts>,
     /// Why it did not fare well.
     pub error: Option<Report>,
 }
@@ -157,6 +162,7 @@ impl SourceOutcome {
             expires: manifest.map(|(_, expires)| expires.to_string()),
             skills: rows.into_iter().map(SkillOutcome::of).collect(),
             warnings: warnings.into_iter().map(warning).collect(),
+            counts: None,
             error: error.as_ref().map(|error| Report::of(error)),
         }
     }
@@ -167,7 +173,16 @@ impl SourceOutcome {
         let status = if error.exit == Exit::Refused { Status::Refused } else { Status::Failed };
         let (skills, warnings) = (Vec::new(), Vec::new());
         let source = source.clone();
-        Self { source, status, manifest_version: None, expires: None, skills, warnings, error: Some(error) }
+        Self {
+            source,
+            status,
+            manifest_version: None,
+            expires: None,
+            skills,
+            warnings,
+            counts: None,
+            error: Some(error),
+        }
     }
 
     /// How a run ends because of it.
@@ -234,12 +249,19 @@ impl KeptUp {
 }
 
 /// Asks the sources that are due, where the network may be used, and syncs all targets. The one pipeline (decision 2).
-pub fn keep_up(world: &World, store: &Store, network: Network, watch: Watch<'_>) -> Result<KeptUp, Error> {
+pub fn keep_up(
+    world: &World,
+    store: &Store,
+    network: Network,
+    watch: Watch<'_>,
+    bounds: Bounds,
+) -> Result<KeptUp, Error> {
     let mut sources = Vec::new();
     if network == Network::Allowed && !store.config().sources().is_empty() {
         let (intent, interval) = (Intent::Apply, POLL_EVERY);
-        let request = Request { ask: Ask::Poll, which: Which::Due, interval, intent, watch };
-        sources = ask(world, store, &*network.door("asking a hub")?, &request)?.sources;
+        let request = Request { ask: Ask::Poll, which: Which::Due, interval, intent, watch, bounds };
+        let door = network.door_until("asking a source", bounds.until)?;
+        sources = ask(world, store, &*door, &request)?.sources;
         for config in store.config().sources() {
             let was_asked = sources.iter().any(|outcome| outcome.source == config.name);
             if let (false, Some(stale)) = (was_asked, pull::standing(store, &config.name)) {
@@ -282,6 +304,11 @@ pub fn ask(
     let mut refreshed = Refreshed { dry_run: request.intent == Intent::Plan, ..Refreshed::default() };
     for config in chosen {
         let outcome = match network::source(world, store, config) {
+            Ok(source) if config.kind == SourceKind::Index => {
+                let wish = wish(world, config, request);
+                let pulled = mirror::follow(store, fetch, &source, &wish, request.bounds);
+                SourceOutcome { counts: Some(counts(&pulled.rows)), ..SourceOutcome::of(pulled) }
+            }
             Ok(source) => SourceOutcome::of(pull::pull(store, fetch, &source, &wish(world, config, request))),
             Err(error) => SourceOutcome::failed(&config.name, &error),
         };
@@ -290,10 +317,18 @@ pub fn ask(
     Ok(refreshed)
 }
 
+/// Of an open index: how many skills what happened to.
+fn counts(rows: &[Row]) -> Counts {
+    mirror::counts(rows.iter().map(|row| (row.done, row.why.as_deref())))
+}
+
 fn chosen<'a>(store: &'a Store, request: &Request<'_>) -> Result<Vec<&'a SourceConfig>, Error> {
     let config = store.config();
     let is_due = |source: &&SourceConfig| {
-        Polls::load(store.layout(), &source.name).is_due(store.now(), request.interval)
+        let polls = Polls::load(store.layout(), &source.name);
+        // An index is one small question, asked whenever somebody begins to work; one that fails is left alone for a while.
+        let is_asked_always = source.kind == SourceKind::Index && polls.answered_at == polls.tried_at;
+        is_asked_always || polls.is_due(store.now(), request.interval)
     };
     let looks = |source: &&SourceConfig| source.apply != Apply::Manual;
     Ok(match &request.which {

@@ -7,7 +7,7 @@ use skillsync_client::catalogue::{self, SearchReply, SearchResult};
 use skillsync_client::fetch::Fetch;
 use skillsync_client::source;
 use skillsync_core::name::SourceName;
-use skillsync_store::config::SourceConfig;
+use skillsync_store::config::{SourceConfig, SourceKind};
 use skillsync_store::store::Store;
 
 use super::{Error, network};
@@ -72,7 +72,8 @@ pub fn search(
 ) -> Result<Found, Error> {
     let sources: Vec<&SourceConfig> = match name {
         Some(name) => vec![source::named(store.config(), name)?],
-        None => store.config().sources().iter().collect(),
+        // Only hubs can be asked for words.
+        None => store.config().sources().iter().filter(|s| s.kind == SourceKind::Hub).collect(),
     };
     if sources.is_empty() {
         return Err(source::Error::None.into());

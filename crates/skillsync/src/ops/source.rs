@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use skillsync_client::anchor::{Anchored, Candidate, Freshness};
 use skillsync_client::credentials::{self, ApiKey};
+use skillsync_client::discovery;
 use skillsync_client::fetch::Fetch;
 use skillsync_client::source::{self, Source};
 use skillsync_core::digest::EnvelopeDigest;
@@ -44,6 +45,8 @@ pub struct Wish {
     pub url: BaseUrl,
     /// Its name; made from the host when left out.
     pub name: Option<SourceName>,
+    /// What answers there.
+    pub kind: SourceKind,
     /// Who chooses versions.
     pub policy: Policy,
     /// What a poll does with updates.
@@ -83,6 +86,10 @@ pub struct Added {
     pub name: SourceName,
     /// Its address.
     pub url: BaseUrl,
+    /// `hub` or `index`.
+    pub kind: SourceKind,
+    /// How many skills an index lists; none of a hub.
+    pub listed: Option<usize>,
     /// `added`; `anchored`: it stood in `config.toml` and is trusted now; `present`: nothing was to be done.
     pub status: &'static str,
     /// The identity of the hub, as its root says; none where nothing was to be done.
@@ -107,7 +114,9 @@ pub fn task(config: &Config, layout: &Layout, wish: &Wish) -> Result<Task, Error
                 format!("{} is the source `{}` already", wish.url, known.name),
                 format!("`skillsync source remove {}` first, to give it another name", known.name),
             )),
-            _ if fs::lstat(&layout.source_trust(&known.name))?.is_none() => Ok(Task::Anchor(known.clone())),
+            _ if known.kind == SourceKind::Hub && fs::lstat(&layout.source_trust(&known.name))?.is_none() => {
+                Ok(Task::Anchor(known.clone()))
+            }
             _ => Ok(Task::Nothing(known.clone())),
         };
     }
@@ -121,9 +130,9 @@ pub fn task(config: &Config, layout: &Layout, wish: &Wish) -> Result<Task, Error
             "`--name NAME` gives the new one another name".to_owned(),
         ));
     }
-    let Wish { url, policy, apply, skills, mirrors, insecure, .. } = wish.clone();
+    let Wish { url, kind, policy, apply, skills, mirrors, insecure, .. } = wish.clone();
     let default = SourceConfig::new(name, url);
-    Ok(Task::Add(SourceConfig { policy, apply, skills, mirrors, insecure, ..default }))
+    Ok(Task::Add(SourceConfig { kind, policy, apply, skills, mirrors, insecure, ..default }))
 }
 
 /// `hub.example` makes `hub-example`.
@@ -134,6 +143,13 @@ fn name_of(url: &BaseUrl) -> Result<SourceName, Error> {
 
 fn clash(message: String, hint: String) -> Error {
     Refusal { kind: Kind::Exists, code: "source-exists", message, hint: Some(hint) }.into()
+}
+
+/// How many skills the open index of `config` lists. Fails where there is none.
+pub fn skills_listed(layout: &Layout, config: &SourceConfig, fetch: &dyn Fetch) -> Result<usize, Error> {
+    let source = Source::new(config.clone(), None)?;
+    let found = discovery::index(layout, fetch, &source).map_err(skillsync_client::delivery::Error::from)?;
+    Ok(found.index.entries.len())
 }
 
 /// The root that `pin` leads to. `fetch` is used only where it is not in a file.
@@ -160,6 +176,8 @@ pub fn plan(task: &Task, root: Option<&Candidate>, pin: &Pin, key: Option<&ApiKe
     Added {
         name: config.name.clone(),
         url: config.url.clone(),
+        kind: config.kind,
+        listed: None,
         status: match task {
             Task::Add(_) => "added",
             Task::Anchor(_) => "anchored",
@@ -183,7 +201,7 @@ pub fn plan(task: &Task, root: Option<&Candidate>, pin: &Pin, key: Option<&ApiKe
 pub fn apply(
     writing: &Writing<'_>,
     wish: &Wish,
-    root: &Candidate,
+    root: Option<&Candidate>,
     pin: &Pin,
     key: Option<&ApiKey>,
 ) -> Result<Added, Error> {
@@ -191,7 +209,7 @@ pub fn apply(
     let layout = store.layout();
     let task = task(store.config(), layout, wish)?;
     let name = &task.config().name;
-    let report = Added { dry_run: false, ..plan(&task, Some(root), pin, key) };
+    let report = Added { dry_run: false, ..plan(&task, root, pin, key) };
     if matches!(task, Task::Nothing(_)) {
         return Ok(report);
     }
@@ -199,7 +217,9 @@ pub fn apply(
         clear(store, name)?;
     }
     make_folder(layout, name)?;
-    root.store(layout, name)?;
+    if let Some(root) = root {
+        root.store(layout, name)?;
+    }
     if let Some(key) = key {
         credentials::save(layout, name, key)?;
     }

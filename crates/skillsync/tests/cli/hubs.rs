@@ -80,7 +80,7 @@ fn a_source_needs_somebody_to_trust_it() {
     refuses(&machine, &["source", "add", "http://hub.example", "--root", ROOT], 1, "hub-address-plain");
     refuses(
         &machine,
-        &["source", "add", "https://hub.example", "--kind", "index"],
+        &["source", "add", "https://hub.example", "--kind", "git"],
         1,
         "source-kind-unsupported",
     );

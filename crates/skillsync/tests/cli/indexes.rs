@@ -1,4 +1,5 @@
 //! Open indexes: `export --site`, read back over real web servers.
 
+mod following;
 mod publishing;
 mod server;

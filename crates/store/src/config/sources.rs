@@ -13,9 +13,11 @@ use super::{Config, Error, Reader};
 
 skill::words!(
     /// What answers at a source's address.
-    SourceKind, "kind of a source", "hub", {
+    SourceKind, "kind of a source", "hub, index", {
         /// A hub: signed manifests and releases.
         Hub = "hub",
+        /// An open index under `.well-known`: files and hashes, without signatures.
+        Index = "index",
     }
 );
 
@@ -229,6 +231,9 @@ impl Config {
         let mut table = Table::new();
         table["name"] = value(source.name.as_str());
         table["url"] = value(source.url.as_str());
+        if source.kind != default.kind {
+            table["kind"] = value(source.kind.as_str());
+        }
         for field in SOURCE_FIELDS {
             if source.field(field) != default.field(field) {
                 table[field] = Item::Value(written(field, &source.field(field)));
@@ -352,7 +357,7 @@ impl Reader<'_> {
             .map_err(|e: name::Error| self.wrong(&key("name"), e.to_string()))?;
         let mut source = SourceConfig::new(name, url("url", required("url")?)?);
         if let Some(word) = text("kind")? {
-            source.kind = word.parse().map_err(|_| self.wrong(&key("kind"), "is not `hub`"))?;
+            source.kind = word.parse().map_err(|_| self.wrong(&key("kind"), "is not one of hub, index"))?;
         }
         if let Some(word) = text("policy")? {
             source.policy =

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use skillsync_client::anchor::{Anchored, Freshness};
 use skillsync_client::credentials;
 use skillsync_core::name::SourceName;
+use skillsync_store::config::SourceKind;
 use skillsync_store::fs;
 use skillsync_store::store::Store;
 
@@ -16,7 +17,9 @@ use crate::world::World;
 /// Looks at what is known of every source. Asks nobody.
 pub(super) fn check(world: &World, store: &Store, findings: &mut Findings) -> Result<(), Error> {
     let layout = store.layout();
-    for config in store.config().sources() {
+    // Of an index nothing is believed beyond what it says when it is asked.
+    let hubs = store.config().sources().iter().filter(|source| source.kind == SourceKind::Hub);
+    for config in hubs {
         let (name, folder) = (&config.name, layout.source(&config.name));
         match Anchored::load(layout, name) {
             Err(e) => findings.failure(Severity::Error, &folder, &e.into()),

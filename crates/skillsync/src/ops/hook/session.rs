@@ -4,15 +4,20 @@
 use std::collections::BTreeSet;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use skillsync_client::mirror::Bounds;
 
-use crate::ops::sync::{Synced, sync};
+use crate::ops::network::Network;
+use crate::ops::refresh::{KeptUp, keep_up, unwatched};
+use crate::ops::sync::Synced;
 use crate::ops::{self, Error};
 use crate::ui::Report;
 use crate::world::World;
 
+/// How much of its time a session may spend on the network.
+const NETWORK_SHARE: f32 = 0.75;
 /// Most skills that are named; of the others it says how many.
 const NAMED: usize = 12;
 
@@ -51,13 +56,20 @@ impl Greeting {
     }
 }
 
+/// What was done.
+#[derive(Debug)]
+pub struct Work {
+    /// What the agent is told, where something changed for it.
+    pub greeting: Option<Greeting>,
+    /// What did not come from a source, and why.
+    pub failed: Vec<Report>,
+}
+
 /// What became of the beginning of a session.
 #[derive(Debug)]
 pub enum Start {
-    /// Something changed for the agent.
-    Changed(Greeting),
-    /// Nothing did.
-    Quiet,
+    /// It was done.
+    Done(Work),
     /// The time was over. What is done is done, whole skills each; the next run goes on.
     Unfinished,
     /// It could not be done; everything is as it was.
@@ -65,22 +77,28 @@ pub enum Start {
 }
 
 /// Brings everything up to date, for `budget` at most.
-pub fn start(world: &World, budget: Duration) -> Start {
+pub fn start(world: &World, network: Network, budget: Duration) -> Start {
     let (sender, receiver) = mpsc::channel();
     let world = world.clone();
     // It is left behind when the time is over, and ends with the process: that is what a kill is, and every step stands it.
-    thread::spawn(move || sender.send(work(&world)).ok());
+    // What comes over the network must leave time for what is here.
+    let until = Instant::now() + budget.mul_f32(NETWORK_SHARE);
+    thread::spawn(move || sender.send(work(&world, network, until)).ok());
     match receiver.recv_timeout(budget) {
-        Ok(Ok(Some(greeting))) => Start::Changed(greeting),
-        Ok(Ok(None)) => Start::Quiet,
+        Ok(Ok(work)) => Start::Done(work),
         Ok(Err(report)) => Start::Failed(report),
         Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Start::Unfinished,
     }
 }
 
-fn work(world: &World) -> Result<Option<Greeting>, Report> {
-    let synced = ops::open(world).and_then(|store| sync(world, &store)).map_err(|e: Error| Report::of(&e))?;
-    Ok(message(&synced).map(Greeting::new))
+fn work(world: &World, network: Network, until: Instant) -> Result<Work, Report> {
+    let bounds = Bounds { until: Some(until), ..Bounds::default() };
+    let kept_up = ops::open(world).and_then(|store| keep_up(world, &store, network, &unwatched, bounds));
+    let KeptUp { synced, sources } = kept_up.map_err(|e: Error| Report::of(&e))?;
+    let of_source = sources.iter().flat_map(|source| {
+        source.error.iter().cloned().chain(source.skills.iter().filter_map(|skill| skill.error.clone()))
+    });
+    Ok(Work { greeting: message(&synced).map(Greeting::new), failed: of_source.collect() })
 }
 
 /// One line about what changed for agents; `None` when nothing did. Only names are in it: nothing that a skill says of itself

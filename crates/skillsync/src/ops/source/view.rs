@@ -53,6 +53,9 @@ fn listed(
     state: &InstallState,
     config: &SourceConfig,
 ) -> Result<Listed, Error> {
+    if config.kind == SourceKind::Index {
+        return Ok(index(store, state, config));
+    }
     let anchored = Anchored::load(store.layout(), &config.name);
     let key = credentials::find(store.layout(), store.config(), &config.name, &|name| {
         network::variable(world, name)
@@ -79,6 +82,25 @@ fn listed(
         key: key.as_ref().ok().and_then(|found| found.as_ref()).map(|(key, _)| key.id().to_owned()),
         error: anchored.err().map(|e| Report::of(&e)).or_else(|| key.err().map(|e| Report::of(&e))),
     })
+}
+
+/// An index has no key, and nothing is believed of it beyond what it says now.
+fn index(store: &Store, state: &InstallState, config: &SourceConfig) -> Listed {
+    let last_checked = last_checked(store, &config.name);
+    Listed {
+        name: config.name.clone(),
+        url: config.url.clone(),
+        kind: config.kind,
+        policy: config.policy,
+        apply: config.apply,
+        skills: config.skills,
+        freshness: if last_checked.is_some() { "fresh" } else { "never" },
+        manifest_expires: None,
+        last_checked,
+        installed: installed(state, &config.name).len(),
+        key: None,
+        error: None,
+    }
 }
 
 /// When the hub last answered, to the second.

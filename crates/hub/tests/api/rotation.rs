@@ -1,0 +1,148 @@
+//! Keys replaced: clients walk to the new root and go on, processes that run find it, and what was revoked stays so.
+
+use skillsync_core::fault::Fault as _;
+use skillsync_hub::app::{App, Replace};
+use skillsync_hub::keys::KeyDir;
+use skillsync_wire::api::publish::Yank;
+use skillsync_wire::api::skill::Tier;
+
+use super::*;
+
+#[test]
+fn a_client_walks_through_every_rotation() {
+    on_both(|house| async move {
+        let publisher = house.key("acme", &["publish"]).await.key;
+        house.publish(&publisher, "pdf", "one").await;
+        house.publish(&publisher, "pdf", "two").await;
+        let mut client = Client::new(&house.reader("globex", Tier::Free).await);
+        let before = client.sync(&house).await.unwrap().manifest;
+        // Another process runs on and is told nothing.
+        let twin = house.twin().await;
+        twin.get("/api/skills/manifest", &publisher).await;
+        let rotation = house.site.rotation(house.site.keys()).await;
+        for (round, what) in
+            [Replace::Manifest, Replace::Root, Replace::Release, Replace::Manifest, Replace::Release]
+                .into_iter()
+                .enumerate()
+        {
+            let rotated = rotation.replace(what).await.unwrap();
+            assert_eq!(rotated.root_version, round as u64 + 2);
+            let running = if round % 2 == 0 { &twin } else { &house };
+            let synced = client.sync(running).await.unwrap();
+            assert_eq!(synced.manifest.root_version, rotated.root_version);
+            assert!(
+                synced.manifest.version > before.version && synced.texts["pdf"].contains("two"),
+                "{what:?}"
+            );
+            let text = format!("after {round}");
+            let said = running.publish(&publisher, "docx", &text).await;
+            assert_eq!(said.seq, round as u64 + 1);
+            let synced = client.sync(&house).await.unwrap();
+            assert!(synced.texts["docx"].contains(&text), "what is signed now is believed");
+        }
+        // Who never came before walks the whole way, and so does a process that starts now.
+        let late = house.twin().await;
+        let synced = Client::new(&publisher_reader(&late).await).sync(&late).await.unwrap();
+        assert_eq!(synced.manifest.root_version, 6);
+        assert_eq!(synced.texts.len(), 2);
+    });
+}
+
+async fn publisher_reader(house: &House) -> String {
+    house.reader("initech", Tier::Free).await
+}
+
+#[test]
+fn what_was_installed_before_a_rotation_can_be_revoked_after_it() {
+    on_both(|house| async move {
+        let publisher = house.key("acme", &["publish"]).await.key;
+        house.publish(&publisher, "pdf", "evil").await;
+        house.publish(&publisher, "docx", "worse").await;
+        let mut client = Client::new(&house.reader("globex", Tier::Free).await);
+        client.sync(&house).await.unwrap();
+        let yank = |reason: &str| Yank {
+            version: "1.0.0".parse().unwrap(),
+            reason: reason.to_owned(),
+            revoke: true,
+        };
+        house.post("/api/skills/docx/yank", &publisher, &yank("malware")).await;
+        let rotation = house.site.rotation(house.site.keys()).await;
+        rotation.replace(Replace::Release).await.unwrap();
+        // The client was away meanwhile, and has the statements of before.
+        house.post("/api/skills/pdf/yank", &publisher, &yank("malware")).await;
+        let mut revoked = client.sync(&house).await.unwrap().revoked;
+        revoked.sort();
+        assert_eq!(revoked, ["docx", "pdf"]);
+    });
+}
+
+#[test]
+fn a_rotation_and_uploads_at_once_leave_a_chain_that_holds() {
+    on_both(|house| async move {
+        let twin = house.twin().await;
+        let publisher = house.key("acme", &["publish"]).await.key;
+        house.publish(&publisher, "pdf", "first").await;
+        let mut client = Client::new(&house.reader("globex", Tier::Free).await);
+        let rotation = house.site.rotation(house.site.keys()).await;
+        let uploads = async {
+            for n in 0..6 {
+                twin.publish(&publisher, "pdf", &format!("text {n}")).await;
+            }
+        };
+        let rotations = async {
+            for what in [Replace::Release, Replace::Manifest] {
+                // Whoever loses against uploads again and again says so, and is done once they pause.
+                while let Err(error) = rotation.replace(what).await {
+                    assert!(["hub-raced", "database-busy"].contains(&error.code()), "{error}");
+                }
+            }
+        };
+        tokio::join!(uploads, rotations);
+        let synced = client.sync(&twin).await.unwrap();
+        assert_eq!((synced.manifest.skills[0].seq, synced.manifest.root_version), (7, 3));
+        assert!(synced.texts["pdf"].contains("text 5"));
+    });
+}
+
+#[test]
+fn without_the_root_keys_nothing_is_replaced() {
+    on_lite(|house| async move {
+        let elsewhere = tempfile::tempdir().unwrap();
+        let away = KeyDir::open(&elsewhere.path().join("root")).unwrap();
+        let rotation = house.site.rotation(away.clone()).await;
+        let error = rotation.replace(Replace::Manifest).await.unwrap_err();
+        assert_eq!(error.code(), "hub-root-keys-missing");
+        // Two of three are enough, wherever they are kept.
+        for number in 2..=3 {
+            let name = format!("root-{number}.key");
+            std::fs::rename(house.site.folder.join("keys").join(&name), away.path().join(&name)).unwrap();
+        }
+        rotation.replace(Replace::Manifest).await.unwrap();
+        let key = house.reader("globex", Tier::Free).await;
+        assert_eq!(Client::new(&key).sync(&house).await.unwrap().manifest.root_version, 2);
+        // A machine without the new key does not start, and says which one it lacks.
+        std::fs::remove_file(house.site.folder.join("keys/manifest-r2.key")).unwrap();
+        let error = App::open(house.site.parts().await).await.unwrap_err();
+        assert!(error.to_string().contains("no manifest key of root 2"), "{error}");
+    });
+}
+
+#[test]
+fn keys_that_are_lost_are_replaced_too() {
+    on_lite(|house| async move {
+        let publisher = house.key("acme", &["publish", "read"]).await.key;
+        house.publish(&publisher, "pdf", "x").await;
+        let mut client = Client::new(&publisher);
+        client.sync(&house).await.unwrap();
+        for lost in ["release", "manifest"] {
+            std::fs::remove_file(house.site.folder.join(format!("keys/{lost}.key"))).unwrap();
+        }
+        assert_eq!(App::open(house.site.parts().await).await.unwrap_err().code(), "hub-keys-not-of-root");
+        let rotation = house.site.rotation(house.site.keys()).await;
+        for what in [Replace::Release, Replace::Manifest] {
+            rotation.replace(what).await.unwrap();
+        }
+        let again = house.twin().await;
+        assert_eq!(client.sync(&again).await.unwrap().manifest.root_version, 3);
+    });
+}
