@@ -198,7 +198,7 @@ fn a_skill_of_the_users_own_is_never_replaced() {
 fn deleting_a_skills_folder_uninstalls_it() {
     let hub = hub();
     let machine = installed(&hub);
-    std::fs::remove_dir_all(machine.store("skills/pdf")).unwrap();
+    skillsync_testkit::disk::remove(&machine.store("skills/pdf"));
     machine.run(&["new", "other", "--description", "So that the store is not empty."]).ok();
     publish(&hub, "TWO");
     let polled = report(&machine, &["poll"], 0);
@@ -325,7 +325,7 @@ fn without_the_hub_everything_goes_on_working() {
     report(&machine, &["install", "docx"], 7);
     // It was asked a moment ago: a sync does not wait for it, and one that asks it does not fail for it.
     machine.run(&["sync"]).ok();
-    std::fs::remove_file(machine.store("sources/team/poll.json")).unwrap();
+    skillsync_testkit::disk::remove(&machine.store("sources/team/poll.json"));
     let synced = report(&machine, &["sync"], 0);
     assert_eq!(synced["sources"][0]["status"], "offline");
     machine.run(&["sync", "--offline"]).ok();
