@@ -28,6 +28,19 @@ pub(super) struct Visitor {
     pub(super) who: Who,
 }
 
+/// A caller from whose bucket this request was taken before anything of its body is read.
+pub(super) struct Counted(pub(super) Caller);
+
+impl FromRequestParts<Arc<Http>> for Counted {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, http: &Arc<Http>) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, http).await?;
+        take(http, Class::Other, &caller)?;
+        Ok(Self(caller))
+    }
+}
+
 /// Somebody of whom nothing counts but where they are: a key is not looked at.
 pub(super) struct Address(pub(super) Who);
 

@@ -35,6 +35,9 @@ pub(super) enum Trouble {
     /// The hub failed, and says no more of it.
     #[error("the hub failed; its log says why")]
     Failed,
+    /// There is no room left where it stores things.
+    #[error("the hub has no room left; nothing of this was stored")]
+    Full,
     /// No key, or one that opens nothing. Which of the two, and why, is not said.
     #[error("a valid key of this hub is needed")]
     KeyRefused,
@@ -91,7 +94,7 @@ pub(super) enum Trouble {
 impl Fault for Trouble {
     fn kind(&self) -> Kind {
         match self {
-            Trouble::Failed => Kind::Io,
+            Trouble::Failed | Trouble::Full => Kind::Io,
             Trouble::KeyRefused => Kind::Denied,
             Trouble::Busy | Trouble::TooSlow | Trouble::NotReady => Kind::Offline,
             Trouble::NoRoute => Kind::NotFound,
@@ -107,6 +110,7 @@ impl Fault for Trouble {
     fn code(&self) -> &'static str {
         match self {
             Trouble::Failed => "hub-failed",
+            Trouble::Full => "hub-full",
             Trouble::KeyRefused => "key-refused",
             Trouble::Busy => "hub-busy",
             Trouble::TooSlow => "request-timeout",
@@ -125,6 +129,7 @@ impl Fault for Trouble {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Trouble::Full => Some("whoever runs the hub has to make room; then try again".to_owned()),
             Trouble::KeyRefused => Some("send it in the header `x-api-key`".to_owned()),
             _ => None,
         }
@@ -141,6 +146,7 @@ impl Trouble {
     pub(super) fn problem(&self) -> Problem {
         let status = match self {
             Trouble::KeyRefused => StatusCode::UNAUTHORIZED,
+            Trouble::Full => StatusCode::INSUFFICIENT_STORAGE,
             Trouble::TooOften { .. } => StatusCode::TOO_MANY_REQUESTS,
             Trouble::NoMethod => StatusCode::METHOD_NOT_ALLOWED,
             Trouble::QueryTooLong => StatusCode::URI_TOO_LONG,
@@ -150,7 +156,7 @@ impl Trouble {
         };
         let retry_after_s = match self {
             Trouble::TooOften { seconds } => Some(*seconds),
-            Trouble::Busy | Trouble::TooSlow | Trouble::NotReady => Some(RETRY_AFTER_S),
+            Trouble::Busy | Trouble::TooSlow | Trouble::NotReady | Trouble::Full => Some(RETRY_AFTER_S),
             _ => None,
         };
         Problem { retry_after_s, ..Problem::new(status, self.code(), self.to_string(), self.hint()) }
@@ -171,9 +177,18 @@ fn status(kind: Kind) -> StatusCode {
     }
 }
 
+fn is_full(code: &str) -> bool {
+    matches!(code, "blobs-full" | "database-full")
+}
+
 impl<E: Fault> From<E> for Problem {
     fn from(error: E) -> Self {
         match error.kind() {
+            // The one trouble of its own that it names: nothing was done, and somebody has to make room.
+            Kind::Io if is_full(error.code()) => {
+                tracing::error!(code = error.code(), "{}", with_causes(&error));
+                Trouble::Full.problem()
+            }
             Kind::Io => {
                 tracing::error!(code = error.code(), "{}", with_causes(&error));
                 Trouble::Failed.problem()

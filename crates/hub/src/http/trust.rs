@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::Http;
 use super::answer::{DSSE, Document, IMMUTABLE, REVALIDATED_PUBLIC};
+use super::body::Path;
 use super::caller::{Address, limited};
 use super::problem::Problem;
 use super::rates::Class;

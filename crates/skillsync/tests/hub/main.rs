@@ -1,6 +1,12 @@
 //! The real program against the real hub, a process each. What a row of the mission promises has a test that names it.
 
+mod between;
+mod fleet;
+mod following;
 mod interface;
+mod lifecycle;
+mod offline;
+mod polling;
 mod publish;
 mod scene;
 mod search;
