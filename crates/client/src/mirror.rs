@@ -70,9 +70,10 @@ pub fn follow(store: &Store, fetch: &dyn Fetch, source: &Source, wish: &Wish<'_>
 
 fn ending(error: &Error) -> Ending {
     match error {
-        Error::Discovery(discovery::Error::Api(api::Error::Fetch(fetch::Error::Unreachable { .. }))) => {
-            Ending::Unreachable
-        }
+        // Slow may be what the time of a session is too short for: that is no failure of the site.
+        Error::Discovery(discovery::Error::Api(api::Error::Fetch(
+            fetch::Error::Unreachable { .. } | fetch::Error::Slow { .. },
+        ))) => Ending::Unreachable,
         Error::Discovery(discovery::Error::Api(api::Error::Refused { retry_after_s, .. })) => {
             Ending::Failed { retry_after_s: *retry_after_s }
         }
