@@ -8,6 +8,7 @@ mod lifecycle;
 mod offline;
 mod polling;
 mod publish;
+mod rotation;
 mod scene;
 mod search;
 mod secrecy;
