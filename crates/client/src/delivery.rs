@@ -401,7 +401,11 @@ impl<'a, 'w> Work<'a, 'w> {
         self.advised.installed(&fetched.accepted);
         // What it became is in the object store; one that stays is removed after a day.
         let _ = fs::remove_file(&self.writing.store().layout().cached(&fetched.release.tarball));
-        let done = if done == Done::Current && from != to { Done::Updated } else { done };
+        let done = match done {
+            Done::Current if from.is_none() => Done::Added,
+            Done::Current if from != to => Done::Updated,
+            done => done,
+        };
         self.put(Row { from, to, number, ..Row::new(slug, done) });
     }
 

@@ -235,7 +235,10 @@ impl<'a> Places<'a> {
                 }
             }
         }
-        let signed = elsewhere.filter(|_| last.is_some()).and_then(|elsewhere| elsewhere());
+        // Only where the hub itself will not give it so: what is slow or wrong at one address is so at another of the same.
+        let is_refused =
+            last.as_ref().is_some_and(|e: &Error| matches!(e.kind(), Kind::Denied | Kind::NotFound));
+        let signed = elsewhere.filter(|_| is_refused).and_then(|elsewhere| elsewhere());
         if let Some(address) = signed {
             match attempt(&Request::get(&address, 0)) {
                 Ok(()) => return Ok(()),

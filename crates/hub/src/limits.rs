@@ -45,8 +45,10 @@ pub const BUCKET_RETRIES: usize = 2;
 /// How long a request to a bucket is tried again.
 pub const BUCKET_RETRY: Duration = Duration::from_secs(10);
 
-/// Largest JSON body: five thousand installed skills with their hashes have 900 KiB.
+/// Largest JSON body.
 pub const JSON_BYTES: usize = 1024 * 1024;
+/// Largest report of what a machine has: five thousand skills with their hashes have 1.3 MiB.
+pub const STATE_BYTES: usize = 2 * 1024 * 1024;
 /// Largest announcement of an upload: a change log, and little else.
 pub const ANNOUNCEMENT_BYTES: usize = 64 * 1024;
 /// What the parts of an upload may cost in boundaries and headers beside what they hold.

@@ -1,5 +1,6 @@
 //! Every row of the table of threats that can be decided without a network, by its number, against a hub in memory that
-//! can tell any lie. What needs a network, a disk or a crash (rows 15, 20, 25 beyond its rules, 26) is left to the client.
+//! can tell any lie. What needs a network, a disk or a crash (rows 15, 20, 25 beyond its rules, 26) is asked of the client, and
+//! every row of the whole program: `crates/client/tests`, `crates/skillsync/tests/installs/threats`.
 //!
 //! | row | threat | test |
 //! |---|---|---|
@@ -30,7 +31,7 @@
 //!
 //! | conformance case | here |
 //! |---|---|
-//! | `test_basic_refresh_requests`, `test_implicit_refresh` | requests are the client's; the order is in the types of `trust` |
+//! | `test_basic_refresh_requests`, `test_implicit_refresh` | requests: `installs`: `a_poll_brings_what_is_new_and_asks_once_where_nothing_is`; the order is in the types of `trust` |
 //! | `test_basic_refresh_trusted_data` | `manifests::a_sync_is_remembered` |
 //! | `test_invalid_initial_root`, `test_unsigned_initial_root` | `roots::the_first_root_is_whole_signed_and_the_one_that_was_named` |
 //! | `test_unsigned_metadata` | `signatures::t02_*` |
@@ -41,7 +42,7 @@
 //! | `test_metadata_bytes_match` | the digest of the envelope as it came: `manifests::a_sync_is_remembered` |
 //! | `test_custom_fields` | `releases::t16_*` |
 //! | `test_deprecated_keyid_hash_algorithms` | `releases::t16_*` (a key with unknown fields) |
-//! | `test_snapshot_404`, `test_targets_404`, `test_timestamp_404` | the client's: without the bytes there is no next step |
+//! | `test_snapshot_404`, `test_targets_404`, `test_timestamp_404` | without the bytes there is no next step: `installs`: `without_the_hub_everything_goes_on_working` |
 //! | `test_incorrect_metadata_type` | `signatures::t03_*` |
 //! | `test_faketime` | the time is an argument |
 //! | `test_root_expired` | `roots::t19_*` |
@@ -52,7 +53,7 @@
 //! | `test_client_downloads_expected_file`, `.._in_sub_dir` | `vectors.rs`, `properties.rs` (archives) |
 //! | `test_repository_substitutes_target_file`, `test_multiple_changes_to_target` | `releases::t11_*`; `hostile.rs`: `what_was_promised_is_what_came` |
 //! | `test_download_with_hash_algorithms`, `.._with_unknown_hash_algorithm` | there is one algorithm |
-//! | `test_artifact_cache` | the client's |
+//! | `test_artifact_cache` | the room `download` of the client |
 //! | `test_snapshot_does_not_meet_threshold` | `signatures::t04_*` |
 //! | `test_snapshot_has_too_few_keys` | room `root`: `a_root_that_could_not_be_met_or_could_be_padded_is_refused` |
 //! | `test_duplicate_keys`, `test_duplicate_sig_keyids` | `signatures::t04_*` |

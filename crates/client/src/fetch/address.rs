@@ -129,6 +129,11 @@ impl Address {
         self.authority().to_owned()
     }
 
+    /// The path with its query, as it is asked for. Not for messages: signatures stand in queries.
+    pub fn path_and_query(&self) -> &str {
+        self.uri.path_and_query().map_or("/", |path| path.as_str())
+    }
+
     pub(super) fn uri(&self) -> &Uri {
         &self.uri
     }

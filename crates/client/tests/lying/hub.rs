@@ -12,18 +12,20 @@ pub(crate) type Lie = dyn Fn(&Asked, Answer) -> Answer + Send + Sync;
 /// A hub that answers over HTTP until it is dropped.
 pub(crate) struct LyingHub {
     house: Arc<Mutex<House>>,
-    lie: Arc<Mutex<Option<Box<Lie>>>>,
+    lie: Arc<Mutex<Option<Arc<Lie>>>>,
     pub(crate) web: Web,
 }
 
 impl LyingHub {
     pub(crate) fn open(house: House) -> Self {
         let house = Arc::new(Mutex::new(house));
-        let lie: Arc<Mutex<Option<Box<Lie>>>> = Arc::default();
+        let lie: Arc<Mutex<Option<Arc<Lie>>>> = Arc::default();
         let (at_home, lying) = (Arc::clone(&house), Arc::clone(&lie));
         let web = Web::serve(move |asked| {
             let answer = at_home.lock().unwrap().answer(asked);
-            match &*lying.lock().unwrap() {
+            // Not held while it answers: a lie may take its time.
+            let lie = lying.lock().unwrap().clone();
+            match lie {
                 Some(lie) => lie(asked, answer),
                 None => answer,
             }
@@ -38,7 +40,7 @@ impl LyingHub {
 
     /// From now on every answer goes through `lie`.
     pub(crate) fn lie(&self, lie: impl Fn(&Asked, Answer) -> Answer + Send + Sync + 'static) {
-        *self.lie.lock().unwrap() = Some(Box::new(lie));
+        *self.lie.lock().unwrap() = Some(Arc::new(lie));
     }
 
     /// From now on it tells the truth.

@@ -23,10 +23,10 @@ use super::Http;
 use super::problem::{Problem, Trouble};
 use crate::limits;
 
-/// A JSON body.
-pub(super) struct Json<T>(pub(super) T);
+/// A JSON body of so many bytes at most.
+pub(super) struct Json<T, const MOST: usize = { limits::JSON_BYTES }>(pub(super) T);
 
-impl<T: DeserializeOwned> FromRequest<Arc<Http>> for Json<T> {
+impl<T: DeserializeOwned, const MOST: usize> FromRequest<Arc<Http>> for Json<T, MOST> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, http: &Arc<Http>) -> Result<Self, Problem> {
@@ -34,12 +34,12 @@ impl<T: DeserializeOwned> FromRequest<Arc<Http>> for Json<T> {
             return Err(Trouble::BodyType { expected: "application/json" }.problem());
         }
         let declared = declared(request.headers());
-        if declared.is_some_and(|bytes| bytes > limits::JSON_BYTES as u64) {
-            return Err(Trouble::BodyTooLarge { limit_bytes: limits::JSON_BYTES as u64 }.problem());
+        if declared.is_some_and(|bytes| bytes > MOST as u64) {
+            return Err(Trouble::BodyTooLarge { limit_bytes: MOST as u64 }.problem());
         }
         let bytes = {
             let _place = place(http)?;
-            collect(request.into_body(), limits::JSON_BYTES).await?
+            collect(request.into_body(), MOST).await?
         };
         json(&bytes).map(Json)
     }

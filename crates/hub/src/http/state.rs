@@ -14,6 +14,7 @@ use super::caller::{Counted, take};
 use super::problem::Problem;
 use super::rates::Class;
 use crate::app::keys::Caller;
+use crate::limits;
 
 #[derive(Deserialize)]
 pub(super) struct Asked {
@@ -32,7 +33,7 @@ pub(super) async fn list(
 pub(super) async fn put(
     State(http): State<Arc<Http>>,
     Counted(caller): Counted,
-    Json(report): Json<StateReport>,
+    Json(report): Json<StateReport, { limits::STATE_BYTES }>,
 ) -> Result<Response, Problem> {
     http.app.put_state(&caller, &report).await?;
     Ok(done())

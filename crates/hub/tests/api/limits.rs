@@ -36,7 +36,7 @@ fn what_no_route_takes_is_a_problem_in_the_one_form() {
         assert_eq!(json(b"[]".to_vec()).await.problem(400), "request-invalid");
         assert_eq!(json(b"{\"skills\":[{}]}".to_vec()).await.problem(400), "request-invalid");
         assert_eq!(
-            json([b"{\"skills\":[]}".to_vec(), vec![b' '; 1024 * 1024]].concat()).await.problem(413),
+            json([b"{\"skills\":[]}".to_vec(), vec![b' '; 2 * 1024 * 1024]].concat()).await.problem(413),
             "body-too-large"
         );
         let text = asking(Method::POST, path::STATE, Some(&key)).header(CONTENT_TYPE, "text/plain");

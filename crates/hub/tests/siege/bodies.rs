@@ -177,7 +177,8 @@ fn a_body_without_end_is_refused_before_it_costs_anything() {
         // Refused by what is said of it, before any of it is sent.
         for (path, kind, length) in [
             ("/api/state", json, 1_000_000_000_u64),
-            ("/api/state", json, 1024 * 1024 + 1),
+            ("/api/state", json, 2 * 1024 * 1024 + 1),
+            ("/api/keys", json, 1024 * 1024 + 1),
             ("/api/keys", json, u64::MAX / 2),
             ("/api/skills/publish", &form, 1_000_000_000),
             ("/api/skills/publish", &form, 22 * 1024 * 1024),

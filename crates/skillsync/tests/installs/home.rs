@@ -1,7 +1,7 @@
 //! A machine with a source and an agent, and a hub that it trusts.
 
 use serde_json::Value;
-use skillsync_testkit::{Machine, Output};
+use skillsync_testkit::Machine;
 use skillsync_wire::json::Time;
 
 use crate::house::{House, api_key, files};
@@ -36,9 +36,38 @@ pub(crate) fn machine(hub: &LyingHub, options: &[&str]) -> Machine {
     machine
 }
 
-/// The report of a run.
-pub(crate) fn report(output: &Output) -> Value {
-    output.json()
+/// Runs with `--json` and gives the report, of a run that ends with `exit`.
+#[track_caller]
+pub(crate) fn report(machine: &Machine, args: &[&str], exit: i32) -> Value {
+    machine.run(&[args, &["--json"]].concat()).one_of(&[exit]).json()
+}
+
+/// A machine with `pdf` installed.
+pub(crate) fn installed(hub: &LyingHub) -> Machine {
+    let machine = machine(hub, &[]);
+    machine.run(&["install", "pdf"]).ok();
+    hub.web.take_asked();
+    machine
+}
+
+/// A line of `pdf` as the hub publishes it next: `two` becomes `text`.
+pub(crate) fn publish(hub: &LyingHub, text: &str) {
+    let body = format!("# pdf\n\none\n\n{text}\n\nthree\n");
+    hub.change(|house| house.publish("pdf", &files("pdf", &body, &[("scripts/run.sh", "echo 1\n")])));
+}
+
+/// Commits an edit of `pdf`: `from` becomes `to`.
+pub(crate) fn edit(machine: &Machine, from: &str, to: &str) {
+    machine.run(&["edit", "pdf"]).ok();
+    rewrite(machine, ".skillsync/editing/pdf/SKILL.md", from, to);
+    machine.run(&["commit", "pdf", "--reason", "mine"]).ok();
+}
+
+/// Writes `to` in the place of `from`.
+pub(crate) fn rewrite(machine: &Machine, path: &str, from: &str, to: &str) {
+    let text = machine.read(path);
+    assert!(text.contains(from), "{from} in {text}");
+    machine.write(path, text.replace(from, to));
 }
 
 /// What a report says of one skill of the only source.

@@ -5,9 +5,12 @@
 #[expect(dead_code, reason = "what the tests of the client have of it, too")]
 #[path = "../../../client/tests/lying/house.rs"]
 mod house;
-#[expect(dead_code, reason = "what the tests of the client have of it, too")]
 #[path = "../../../client/tests/lying/hub.rs"]
 mod hub;
 
+mod conformance;
+mod edits;
 mod home;
 mod install;
+mod rollback;
+mod threats;

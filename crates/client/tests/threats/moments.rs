@@ -1,0 +1,228 @@
+//! Rows 8, 15, 24, 25, and what else depends on the moment: clocks, patience, other programs.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use skillsync_client::fetch::{Http, Limits};
+use skillsync_client::plan::Ask;
+use skillsync_client::pull::Status;
+use skillsync_core::fault::Fault;
+use skillsync_testkit::web::{Answer, Manner};
+use skillsync_wire::api::path;
+use skillsync_wire::json::Time;
+
+use crate::house::{House, MANIFEST, ROOT, api_key, files, later, signed, slug};
+use crate::hub::LyingHub;
+use crate::memory::{Client, Memory, code, done, row};
+
+fn noon() -> Time {
+    "2026-11-20T12:00:00Z".parse().unwrap()
+}
+
+/// A hub with `docx` and `pdf`, and a client that has both.
+fn home() -> (Memory, Client) {
+    let mut house = House::new(noon());
+    for name in ["docx", "pdf"] {
+        house.publish(name, &files(name, "# one\n", &[]));
+    }
+    let (client, hub) = (Client::new(&house, "https://hub.example"), Memory::new(house));
+    for name in ["docx", "pdf"] {
+        assert_eq!(code(&client.pull(&hub, Ask::Install(slug(name), None))), "ok");
+    }
+    (hub, client)
+}
+
+#[test]
+fn t08_stale_stays_stale_when_the_clock_is_set_back() {
+    let (hub, mut client) = home();
+    let before = client.valuables().without(&["store/sources"]);
+    for (clock, status) in [
+        (later(noon(), 86_399), Status::Fresh),
+        (later(noon(), 86_400), Status::Stale),
+        (later(noon(), 86_401), Status::Stale),
+        // Ten days back: what was seen is remembered.
+        (later(noon(), 86_401 - 864_000), Status::Stale),
+        (noon(), Status::Stale),
+    ] {
+        client.set_clock(clock);
+        assert_eq!(client.pull(&hub, Ask::Poll).status, status, "{clock}");
+    }
+    before.assert_same(&client.valuables().without(&["store/sources"]));
+    // Offline for a week: one poll brings everything.
+    hub.lie(|_, _| Answer::status(503));
+    for day in 1..7 {
+        client.set_clock(later(noon(), day * 86_400));
+        assert!(matches!(client.pull(&hub, Ask::Poll).status, Status::Stale | Status::Offline));
+    }
+    hub.repent();
+    hub.change(|house| {
+        house.wait(7 * 86_400);
+        for round in 0..5 {
+            for name in ["docx", "pdf"] {
+                house.publish(name, &files(name, &format!("# round {round}\n"), &[]));
+            }
+        }
+    });
+    client.set_clock(later(noon(), 7 * 86_400));
+    let pulled = client.pull(&hub, Ask::Poll);
+    assert_eq!((pulled.status, code(&pulled)), (Status::Fresh, "ok"));
+    assert!(String::from_utf8(client.read("skills/pdf/SKILL.md")).unwrap().contains("round 4"));
+}
+
+#[test]
+fn t15_a_trickle_is_left_and_the_others_go_on() {
+    let mut house = House::new(noon());
+    for name in ["docx", "pdf"] {
+        house.publish(name, &files(name, "# one\n", &[]));
+    }
+    let mut client = None;
+    let hub = LyingHub::open(house);
+    let url = hub.web.url();
+    hub.change(|house| client = Some(Client::new(house, &url)));
+    let client = client.unwrap();
+    let second = Duration::from_secs(1);
+    let limits = Limits { head: 5 * second, pace_window: 2 * second, ..Limits::default() };
+    let http = Http::new("test/1", limits);
+    let blob = path::tarball(&hub.change(|house| house.archive_digest("pdf")));
+    hub.lie(move |asked, answer| match asked.path.starts_with(&blob) {
+        true => answer.given(Manner::Slow(1, Duration::from_millis(100))),
+        false => answer,
+    });
+    client.set("skills", "all");
+    let pulled = client.pull(&http, Ask::Poll);
+    assert_eq!(row(&pulled, "docx").done.as_str(), "added");
+    assert_eq!(code(&pulled), "hub-slow");
+}
+
+/// Between its download and its use somebody writes another archive, as genuine as can be, under its name.
+#[test]
+fn t24_what_is_unpacked_is_what_was_hashed() {
+    let (hub, client) = home();
+    let (docx, pdf) = hub.change(|house| {
+        let docx = house.publish("docx", &files("docx", "# two\n", &[]));
+        let pdf = house.publish("pdf", &files("pdf", "# two\n", &[]));
+        (docx, pdf)
+    });
+    let before = client.read("skills/docx/SKILL.md");
+    let cached = format!("cache/{}.tar.gz", docx.release.tarball.sha256.hex());
+    let store = client.store();
+    let (target, evil) = (store.layout().root().join(cached), pdf.archive.clone());
+    // That of `pdf` is not given before that of `docx` is verified and in the cache.
+    let wanted = path::tarball(&pdf.release.tarball.sha256);
+    let was_replaced = std::sync::Arc::new(AtomicBool::new(false));
+    let replaced = std::sync::Arc::clone(&was_replaced);
+    hub.lie(move |asked, answer| {
+        if asked.path == wanted {
+            for _ in 0..500 {
+                if std::fs::metadata(&target).is_ok() {
+                    skillsync_testkit::disk::write(&target, &evil);
+                    replaced.store(true, Ordering::SeqCst);
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+        answer
+    });
+    let pulled = client.pull(&hub, Ask::Poll);
+    assert!(was_replaced.load(Ordering::SeqCst), "docx never came");
+    let refused = row(&pulled, "docx").error.as_ref().map(Fault::code);
+    assert_eq!(refused, Some("trust-mismatch"));
+    assert_eq!(client.read("skills/docx/SKILL.md"), before);
+    assert_eq!(row(&pulled, "pdf").done.as_str(), "updated", "the others go on");
+    hub.repent();
+    let pulled = client.pull(&hub, Ask::Poll);
+    assert_eq!(code(&pulled), "ok");
+    assert!(String::from_utf8(client.read("skills/docx/SKILL.md")).unwrap().contains("two"));
+}
+
+/// A kill between the two files of a root's step, and one between the step and the next.
+#[test]
+fn t25_a_half_written_step_goes_on_and_never_back() {
+    let (hub, client) = home();
+    hub.change(|house| {
+        for _ in 0..3 {
+            house.rotate(&ROOT[..2], |_| {});
+        }
+    });
+    let (trust, root) = (client.read("sources/team/trust.json"), hub.change(|house| house.roots[1].clone()));
+    // The root is there, and the state does not name it yet.
+    client.write("sources/team/root-2.json", &root);
+    assert_eq!(code(&client.pull(&hub, Ask::Poll)), "ok");
+    assert!(
+        String::from_utf8(client.read("sources/team/trust.json")).unwrap().contains("\"root_version\":4")
+    );
+    // A root that somebody put in the place of a later one is not believed for being there.
+    client.write("sources/team/root-4.json", &root);
+    hub.change(House::touch);
+    assert_ne!(code(&client.pull(&hub, Ask::Poll)), "ok");
+    client.write("sources/team/root-4.json", &hub.change(|house| house.roots[3].clone()));
+    assert_eq!(code(&client.pull(&hub, Ask::Poll)), "ok");
+    // A state that does not read is no state to begin with.
+    client.write("sources/team/trust.json", &trust[..trust.len() / 2]);
+    assert_eq!(code(&client.pull(&hub, Ask::Poll)), "trust-state-damaged");
+}
+
+/// Two programs at once: the slower one finds that the other was ahead, and begins anew instead of going back.
+#[test]
+fn what_another_program_did_meanwhile_is_not_undone() {
+    let (hub, client) = home();
+    let old = hub.change(|house| {
+        house.publish("pdf", &files("pdf", "# two\n", &[]));
+        let old = signed(&house.manifest_for(&api_key().audience()), &[MANIFEST]);
+        house.publish("pdf", &files("pdf", "# three\n", &[]));
+        old
+    });
+    // The slower one is told of the second release; while it downloads, the other one installs the third.
+    let is_first = std::sync::Arc::new(AtomicBool::new(true));
+    let is_slow = std::sync::Arc::clone(&is_first);
+    let fast = Memory::new(hub.change(|house| house.clone()));
+    let client = std::sync::Arc::new(client);
+    let other = std::sync::Arc::clone(&client);
+    hub.lie(move |asked, answer| {
+        if asked.path == path::MANIFEST && is_slow.load(Ordering::SeqCst) {
+            return Answer::ok(old.clone());
+        }
+        if asked.path.starts_with("/cdn/blobs/") && is_slow.swap(false, Ordering::SeqCst) {
+            assert_eq!(code(&other.pull(&fast, Ask::Poll)), "ok");
+        }
+        answer
+    });
+    let pulled = client.pull(&hub, Ask::Poll);
+    assert_eq!(code(&pulled), "ok", "{pulled:?}");
+    assert!(!is_first.load(Ordering::SeqCst));
+    assert!(String::from_utf8(client.read("skills/pdf/SKILL.md")).unwrap().contains("three"));
+    assert_eq!(row(&pulled, "pdf").done.as_str(), "current");
+}
+
+#[test]
+fn what_is_known_to_be_installed_must_read() {
+    let (hub, client) = home();
+    hub.change(|house| house.publish("pdf", &files("pdf", "# two\n", &[])));
+    let meta = client.read("_meta.json");
+    client.write("_meta.json", b"{");
+    let before = client.valuables();
+    assert_eq!(code(&client.pull(&hub, Ask::Poll)), "installed-damaged");
+    before.without(&["store/sources"]).assert_same(&client.valuables().without(&["store/sources"]));
+    client.write("_meta.json", &meta);
+    assert_eq!(code(&client.pull(&hub, Ask::Poll)), "ok");
+    // It was lost altogether: `install` finds that the skill is the one that it installed.
+    skillsync_testkit::disk::remove(&client.store().layout().install_state());
+    assert_eq!(client.pull(&hub, Ask::Poll).rows.len(), 0);
+    let pulled = client.pull(&hub, Ask::Install(slug("pdf"), None));
+    assert_eq!((code(&pulled), done(&pulled).as_str()), ("ok", "added"), "{pulled:?}");
+    assert_eq!(pulled.rows[0].number, None, "no version was made");
+    hub.change(|house| house.publish("pdf", &files("pdf", "# three\n", &[])));
+    assert_eq!(done(&client.pull(&hub, Ask::Poll)).as_str(), "updated");
+}
+
+/// A clock that runs ahead by years accepts what is genuine and proves nothing.
+#[test]
+fn a_clock_ahead_is_no_proof() {
+    let (hub, mut client) = home();
+    client.set_clock(later(noon(), 10 * 365 * 86_400));
+    assert_eq!(code(&client.pull(&hub, Ask::Poll)), "trust-expired", "the root, ten years later");
+    client.set_clock(later(noon(), 3_600));
+    hub.change(|house| house.wait(3_600));
+    assert_eq!(code(&client.pull(&hub, Ask::Poll)), "ok");
+}

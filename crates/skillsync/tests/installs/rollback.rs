@@ -1,0 +1,137 @@
+//! Going back, by the user's wish or because a release was revoked.
+
+use crate::home::{hub, installed, loaded, meta, outcome, publish, report};
+
+#[test]
+fn a_rollback_holds_until_update_names_the_skill() {
+    let hub = hub();
+    let machine = installed(&hub);
+    publish(&hub, "TWO");
+    machine.run(&["poll"]).ok();
+    let back = report(&machine, &["rollback", "pdf"], 0);
+    assert_eq!((&back["version"], &back["held"]), (&3.into(), &true.into()));
+    machine.run(&["sync"]).ok();
+    assert!(loaded(&machine, "pdf").unwrap().contains("two"));
+    let record = &meta(&machine)["skills"]["pdf"];
+    assert_eq!((&record["version"], &record["held"]), (&"1.1.0".into(), &"rollback".into()));
+    publish(&hub, "2");
+    for _ in 0..2 {
+        let polled = report(&machine, &["poll"], 0);
+        let pdf = outcome(&polled, "pdf");
+        assert_eq!(
+            (&pdf["outcome"], &pdf["why"], &pdf["to"]),
+            (&"held".into(), &"rollback".into(), &"1.3.0".into())
+        );
+    }
+    assert!(loaded(&machine, "pdf").unwrap().contains("two"));
+    let updated = report(&machine, &["update", "pdf"], 0);
+    assert_eq!(
+        (&outcome(&updated, "pdf")["from"], &outcome(&updated, "pdf")["to"]),
+        (&"1.1.0".into(), &"1.3.0".into())
+    );
+    assert!(meta(&machine)["skills"]["pdf"]["held"].is_null());
+    // And forward again without a newer release.
+    machine.run(&["rollback", "pdf", "--to", "2"]).ok();
+    assert_eq!(meta(&machine)["skills"]["pdf"]["version"], "1.2.0");
+    assert_eq!(outcome(&report(&machine, &["update", "pdf"], 0), "pdf")["to"], "1.3.0");
+}
+
+#[test]
+fn t23_a_revoked_release_is_taken_out_of_use_and_rollback_is_offered() {
+    let hub = hub();
+    let machine = installed(&hub);
+    publish(&hub, "malicious");
+    machine.run(&["poll"]).ok();
+    assert!(loaded(&machine, "pdf").unwrap().contains("malicious"));
+    // The user even changed something where the agent loads it.
+    let tree = std::fs::canonicalize(machine.path(".claude/skills/pdf")).unwrap();
+    skillsync_testkit::disk::write(&tree.join("notes.md"), "mine");
+    hub.change(|house| {
+        house.revoke("pdf", 2, "malware");
+        house.removed.insert(crate::house::slug("pdf"), "revoked".to_owned());
+    });
+    let polled = machine.run(&["poll", "--json"]).fails(6);
+    let pdf = outcome(&polled.json(), "pdf").clone();
+    assert_eq!((&pdf["outcome"], &pdf["why"]), (&"quarantined".into(), &"malware".into()));
+    assert!(polled.stderr.contains("skillsync rollback pdf"), "{}", polled.stderr);
+    assert!(!machine.path(".claude/skills/pdf").exists());
+    assert_eq!(meta(&machine)["skills"]["pdf"]["state"], "quarantined");
+    assert_eq!(machine.run(&["info", "pdf", "--json"]).ok().json()["state"], "quarantined");
+    // It stays out, in every way, and the next poll says so again.
+    report(&machine, &["poll"], 6);
+    machine.run(&["sync"]).ok();
+    assert!(!machine.path(".claude/skills/pdf").exists());
+    machine.write("app/.claude/skills/.keep", "");
+    assert_eq!(
+        machine.run(&["deploy", "pdf", "app", "--json"]).either().json()["error"]["code"],
+        "skill-quarantined"
+    );
+    machine.run(&["edit", "pdf"]).fails(6);
+    assert_eq!(
+        machine.run(&["rollback", "pdf", "--to", "2", "--json"]).fails(6).json()["error"]["code"],
+        "version-revoked"
+    );
+    let back = report(&machine, &["rollback", "pdf"], 0);
+    assert_eq!((&back["back_to"], &back["revived"]), (&1.into(), &true.into()));
+    machine.run(&["sync"]).ok();
+    assert!(loaded(&machine, "pdf").unwrap().contains("two"));
+    assert_eq!(
+        machine.run(&["rollback", "pdf", "--to", "2", "--json"]).fails(6).json()["error"]["code"],
+        "version-revoked"
+    );
+    report(&machine, &["poll"], 0);
+    assert!(loaded(&machine, "pdf").is_some(), "what is here is not what was revoked");
+}
+
+#[test]
+fn t23_a_newer_release_is_the_cure() {
+    let hub = hub();
+    let machine = installed(&hub);
+    publish(&hub, "TWO");
+    hub.change(|house| house.revoke("pdf", 1, "broken"));
+    let polled = report(&machine, &["poll"], 0);
+    assert_eq!(outcome(&polled, "pdf")["outcome"], "updated");
+    assert!(loaded(&machine, "pdf").unwrap().contains("TWO"));
+    assert_eq!(machine.run(&["info", "pdf", "--json"]).ok().json()["state"], "active");
+    // What is below the lowest that may be used is not gone back to.
+    publish(&hub, "2");
+    machine.run(&["poll"]).ok();
+    hub.change(|house| {
+        house.advisories.floors.insert(crate::house::slug("pdf"), 3);
+        house.advisories.version += 1;
+        house.touch();
+    });
+    machine.run(&["poll"]).ok();
+    let refused = machine.run(&["rollback", "pdf", "--json"]).fails(6).json();
+    assert_eq!(refused["error"]["code"], "version-revoked");
+}
+
+#[test]
+fn an_edit_of_what_was_revoked_is_revoked_with_it() {
+    let hub = hub();
+    let machine = installed(&hub);
+    crate::home::edit(&machine, "three", "three, and mine");
+    hub.change(|house| house.revoke("pdf", 1, "malware"));
+    report(&machine, &["poll"], 6);
+    assert!(!machine.path(".claude/skills/pdf").exists());
+    let refused = machine.run(&["rollback", "pdf", "--json"]).fails(1).json();
+    assert_eq!(refused["error"]["code"], "nothing-to-do", "there is nothing before it");
+    assert!(machine.read(".skillsync/skills/pdf/SKILL.md").contains("three, and mine"), "nothing is lost");
+    machine.run(&["rm", "pdf"]).ok();
+    machine.run(&["sync"]).ok();
+    assert_eq!(outcome(&report(&machine, &["poll"], 0), "pdf")["outcome"], "removed");
+}
+
+#[test]
+fn a_skill_that_is_taken_off_the_list_stays() {
+    let hub = hub();
+    let machine = installed(&hub);
+    hub.change(|house| {
+        house.removed.insert(crate::house::slug("pdf"), "yanked".to_owned());
+        house.touch();
+    });
+    let polled = report(&machine, &["poll"], 0);
+    let pdf = outcome(&polled, "pdf");
+    assert_eq!((&pdf["outcome"], &pdf["why"]), (&"unlisted".into(), &"yanked".into()));
+    assert!(loaded(&machine, "pdf").is_some());
+}
