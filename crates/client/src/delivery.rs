@@ -102,16 +102,25 @@ pub struct Delivery<'a> {
     pub ready: BTreeMap<SkillName, Result<Statement, Error>>,
 }
 
-/// Does what is to be done, and gives a row for each skill that is concerned.
-pub fn deliver(store: &Store, delivery: Delivery<'_>) -> Result<Vec<Row>, Error> {
+/// What was done.
+pub struct Delivered {
+    /// A row for each skill that is concerned.
+    pub rows: Vec<Row>,
+    /// What ended the work before its end, if something did: what is in the rows was done all the same.
+    pub error: Option<Error>,
+}
+
+/// Does what is to be done. Fails where nothing was done.
+pub fn deliver(store: &Store, delivery: Delivery<'_>) -> Result<Delivered, Error> {
     let writing = store.write()?;
     let mut index = Index::load(writing.store().layout());
-    let done = Work::new(&writing, &mut index, &delivery).and_then(|work| work.run(delivery.ready));
-    let saved = index.save(writing.store().layout());
-    let rows = done?;
+    let done = Work::new(&writing, &mut index, &delivery).map(|mut work| {
+        let error = work.run(delivery.ready).err();
+        Delivered { rows: work.rows.into_values().collect(), error }
+    });
     // A cache that cannot be written is no reason to report what was done as undone; the disk will say so again.
-    drop(saved);
-    Ok(rows)
+    let _ = index.save(writing.store().layout());
+    done
 }
 
 struct Work<'a, 'w> {
@@ -144,7 +153,7 @@ impl<'a, 'w> Work<'a, 'w> {
         Ok(Self { writing, index, source, ask, holder, believed, advised, state, rows: BTreeMap::new() })
     }
 
-    fn run(mut self, mut ready: BTreeMap<SkillName, Result<Statement, Error>>) -> Result<Vec<Row>, Error> {
+    fn run(&mut self, mut ready: BTreeMap<SkillName, Result<Statement, Error>>) -> Result<(), Error> {
         let store = self.writing.store();
         let survey = Survey::of(store, self.index, &self.advised)?;
         let config = source::named(store.config(), self.source.name())?.clone();
@@ -188,7 +197,24 @@ impl<'a, 'w> Work<'a, 'w> {
         }
         self.install(batch)?;
         self.believed.store(store.layout(), self.advised.state())?;
-        Ok(self.rows.into_values().collect())
+        self.clear_cache();
+        Ok(())
+    }
+
+    /// Removes archives of which the files are in the store. One that stays is removed the next time, or after a day.
+    fn clear_cache(&self) {
+        let layout = self.writing.store().layout();
+        let cached: BTreeSet<_> =
+            fs::entries(&layout.cache()).ok().flatten().unwrap_or_default().into_iter().collect();
+        if cached.is_empty() {
+            return;
+        }
+        for (_, installed) in self.state.iter() {
+            let path = layout.cached(&installed.current.tarball);
+            if path.file_name().is_some_and(|name| cached.contains(name)) {
+                let _ = fs::remove_file(&path);
+            }
+        }
     }
 
     /// Notes what became of a skill. That it is in quarantine is more than that nothing came of a cure.
@@ -262,7 +288,7 @@ impl<'a, 'w> Work<'a, 'w> {
             return;
         }
         let layout = self.writing.store().layout();
-        let path = layout.source_release(self.source.name(), slug, &entry.release.sha256);
+        let path = layout.source_release(self.source.name(), &entry.release.sha256);
         let statement = fs::read(&path, bounds::RELEASE_BYTES as u64);
         if let Some(Ok(accepted)) = statement.ok().map(|bytes| self.advised.release(slug, &bytes)) {
             self.advised.installed(&accepted);
@@ -299,7 +325,7 @@ impl<'a, 'w> Work<'a, 'w> {
         for (slug, statement, accepted, payload) in unpacked {
             let one = payload.and_then(|payload| {
                 let release = noted(&accepted, &payload);
-                self.keep_statement(&slug, &release, &statement)?;
+                self.keep_statement(&release, &statement)?;
                 let installed = self.state.get(&slug);
                 let step = change::prepare(store, self.index, &slug, installed, &release, &payload)?;
                 Ok((Fetched { accepted, release, payload }, step))
@@ -399,8 +425,6 @@ impl<'a, 'w> Work<'a, 'w> {
         installed.held = matches!(self.ask, Ask::Install(_, Some(_))).then_some(Hold::Version);
         self.state.set(slug.clone(), installed);
         self.advised.installed(&fetched.accepted);
-        // What it became is in the object store; one that stays is removed after a day.
-        let _ = fs::remove_file(&self.writing.store().layout().cached(&fetched.release.tarball));
         let done = match done {
             Done::Current if from.is_none() => Done::Added,
             Done::Current if from != to => Done::Updated,
@@ -430,15 +454,18 @@ impl<'a, 'w> Work<'a, 'w> {
     }
 
     /// Keeps the signed statement of a release: what a skill may do is read from it.
-    fn keep_statement(&self, slug: &SkillName, release: &Release, statement: &[u8]) -> Result<(), Error> {
+    fn keep_statement(&self, release: &Release, statement: &[u8]) -> Result<(), Error> {
         let (layout, name) = (self.writing.store().layout(), self.source.name());
-        let path = layout.source_release(name, slug, &release.release);
-        if fs::lstat(&path)?.is_some() {
+        let path = layout.source_release(name, &release.release);
+        // One that a power cut tore is written anew: it is compared, not only looked for.
+        let known = fs::optional(fs::read(&path, bounds::RELEASE_BYTES as u64)).ok().flatten();
+        if known.as_deref() == Some(statement) {
             return Ok(());
         }
-        let folder = layout.source_skill(name, slug);
-        for folder in [layout.source_releases(name), folder.clone()] {
+        let folder = layout.source_releases(name);
+        if fs::lstat(&folder)?.is_none() {
             fs::make_dir(&folder)?;
+            fs::sync_dir(&layout.source(name))?;
         }
         fs::replace(&path, statement, fs::Mode::Private)?;
         Ok(())

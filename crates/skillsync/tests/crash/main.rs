@@ -7,8 +7,20 @@ mod agents;
 mod content;
 mod home;
 mod house;
+mod installs;
 mod invariant;
 mod projects;
 mod races;
 mod shop;
 mod sources;
+
+/// The hub that the tests of installs have, too.
+#[path = "."]
+mod lying {
+    #[expect(dead_code, reason = "what other tests have of it")]
+    #[path = "../../../client/tests/lying/house.rs"]
+    pub(crate) mod house;
+    #[expect(dead_code, reason = "what other tests have of it")]
+    #[path = "../../../client/tests/lying/hub.rs"]
+    pub(crate) mod hub;
+}
