@@ -17,10 +17,10 @@ mod sources;
 /// The hub that the tests of installs have, too.
 #[path = "."]
 mod lying {
-    #[expect(dead_code, reason = "what other tests have of it")]
+    #[expect(clippy::unwrap_used, dead_code, reason = "a helper of tests, and what others have of it")]
     #[path = "../../../client/tests/lying/house.rs"]
     pub(crate) mod house;
-    #[expect(dead_code, reason = "what other tests have of it")]
+    #[expect(clippy::unwrap_used, dead_code, reason = "a helper of tests, and what others have of it")]
     #[path = "../../../client/tests/lying/hub.rs"]
     pub(crate) mod hub;
 }
