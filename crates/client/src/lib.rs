@@ -20,3 +20,4 @@ pub mod catalogue;
 pub mod publish;
 pub mod site;
 pub mod mirror;
+pub mod lockfile;

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use semver::Version;
-use skillsync_core::digest::EnvelopeDigest;
+use skillsync_core::digest::{ArchiveDigest, EnvelopeDigest};
 use skillsync_core::fault::{Fault as _, Kind};
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::State;
 use skillsync_store::config::{Apply, Policy, Wanted};
-use skillsync_store::installed::{InstallState, Installed, Standing as Noted};
+use skillsync_store::installed::{InstallState, Installed, Release, Standing as Noted};
 use skillsync_store::payload::Payload;
 use skillsync_store::skills;
 use skillsync_store::store::Store;
@@ -70,9 +70,10 @@ pub fn follow(store: &Store, fetch: &dyn Fetch, source: &Source, wish: &Wish<'_>
 
 fn ending(error: &Error) -> Ending {
     match error {
-        Error::Discovery(discovery::Error::Api(api::Error::Fetch(fetch::Error::Unreachable { .. }))) => {
-            Ending::Unreachable
-        }
+        // Slow may be what the time of a session is too short for: that is no failure of the site.
+        Error::Discovery(discovery::Error::Api(api::Error::Fetch(
+            fetch::Error::Unreachable { .. } | fetch::Error::Slow { .. },
+        ))) => Ending::Unreachable,
         Error::Discovery(discovery::Error::Api(api::Error::Refused { retry_after_s, .. })) => {
             Ending::Failed { retry_after_s: *retry_after_s }
         }
@@ -100,6 +101,19 @@ pub fn counts<'r>(rows: impl Iterator<Item = (Done, Option<&'r str>)>) -> Counts
 /// What an edition is called in `_meta.json`: by what the index publishes of it, or by its content where that is nothing.
 fn edition_digest(entry: &Entry) -> Option<EnvelopeDigest> {
     entry.published().map(|published| EnvelopeDigest::of(format!("index\n{published}").as_bytes()))
+}
+
+/// What `_meta.json` says of files that came from an index by another tool, which noted what the index `published` of them.
+pub fn edition_of(published: Option<&str>, payload: &Payload) -> Release {
+    let content_hash = payload.tree().content_hash();
+    let release = match published {
+        Some(published) => EnvelopeDigest::of(format!("index\n{published}").as_bytes()),
+        None => unverified_digest(&content_hash),
+    };
+    let archive = published.and_then(|published| published.parse().ok());
+    let tarball = archive.unwrap_or_else(|| ArchiveDigest::from_bytes(*content_hash.as_bytes()));
+    let tree = payload.tree().id();
+    Release { version: Version::new(0, 0, 1), seq: 1, release, content_hash, tree, tarball }
 }
 
 fn unverified_digest(content: &dyn std::fmt::Display) -> EnvelopeDigest {

@@ -6,6 +6,7 @@ use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::keys::KeyDir;
+use crate::limits;
 use crate::metrics::Metrics;
 use crate::signer::Signer;
 
@@ -14,6 +15,7 @@ mod documents;
 mod error;
 mod install;
 pub mod keys;
+mod lookup;
 mod manifest;
 mod open;
 mod publish;
@@ -53,6 +55,7 @@ pub struct App {
     settings: Settings,
     metrics: Arc<Metrics>,
     cache: manifest::Cache,
+    lookup: lookup::Lookup,
 }
 
 impl App {
@@ -112,6 +115,17 @@ impl App {
         let ready = answered.await;
         self.metrics.ready(ready.is_ok());
         ready
+    }
+
+    /// Deletes what killed processes left half written among the blobs.
+    pub async fn clear_leftovers(&self) -> Result<(), Error> {
+        let age = jiff::SignedDuration::from_secs(limits::LEFTOVER_AGE_S.cast_signed());
+        let before = self.clock.timestamp().checked_sub(age).unwrap_or_default();
+        let cleared = self.blobs.clear_leftovers(before, limits::LEFTOVERS).await?;
+        if cleared > 0 {
+            tracing::info!(cleared, "what was left half written is gone");
+        }
+        Ok(())
     }
 
     /// Closes the connections to the database.

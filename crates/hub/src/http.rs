@@ -4,6 +4,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use crate::app::App;
 use crate::limits;
 
@@ -11,6 +13,7 @@ mod answer;
 mod body;
 mod caller;
 mod cdn;
+mod framing;
 mod guard;
 mod health;
 mod install;
@@ -36,7 +39,9 @@ pub use router::{Field, Needs, Reply, Route, Shape, Takes, guarded, router, rout
 pub struct Http {
     app: App,
     gate: guard::Gate,
-    uploads: tokio::sync::Semaphore,
+    bodies: Semaphore,
+    uploads: Semaphore,
+    unpacked: Semaphore,
     rates: rates::Rates,
     trusted_proxies: Vec<IpAddr>,
     openapi: bytes::Bytes,
@@ -65,7 +70,9 @@ impl Http {
         Arc::new(Self {
             app,
             gate: guard::Gate::new(behaviour.in_flight, prefix),
-            uploads: tokio::sync::Semaphore::new(limits::UPLOADS),
+            bodies: Semaphore::new(limits::BODIES),
+            uploads: Semaphore::new(limits::UPLOADS),
+            unpacked: Semaphore::new(limits::UNPACKED),
             rates: rates::Rates::new(behaviour.limited),
             trusted_proxies: behaviour.trusted_proxies,
             openapi: openapi::document().into(),

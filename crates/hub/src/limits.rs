@@ -14,6 +14,10 @@ pub const DB_LOOK: Duration = Duration::from_millis(50);
 pub const DB_CONNECTIONS: u32 = 16;
 /// Most connections that read a SQLite file at once: its reads seldom wait for the disk.
 pub const DB_READERS: u32 = 4;
+/// How many callers are looked up in one query, where so many ask in the same moment.
+pub const LOOKED_UP: usize = 32;
+/// How many such queries run at once: enough to use a database that is a network away.
+pub const LOOKUPS: usize = 4;
 /// How often at most the time of a key's last use is written.
 pub const KEY_TOUCH_MS: i64 = 60_000;
 /// Most rows of one page of a list.
@@ -41,8 +45,10 @@ pub const BUCKET_RETRIES: usize = 2;
 /// How long a request to a bucket is tried again.
 pub const BUCKET_RETRY: Duration = Duration::from_secs(10);
 
-/// Largest JSON body: five thousand installed skills with their hashes have 900 KiB.
+/// Largest JSON body.
 pub const JSON_BYTES: usize = 1024 * 1024;
+/// Largest report of what a machine has: five thousand skills with their hashes have 1.3 MiB.
+pub const STATE_BYTES: usize = 2 * 1024 * 1024;
 /// Largest announcement of an upload: a change log, and little else.
 pub const ANNOUNCEMENT_BYTES: usize = 64 * 1024;
 /// What the parts of an upload may cost in boundaries and headers beside what they hold.
@@ -68,6 +74,8 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 pub const UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a body may pause: slower than this is somebody who holds a place.
 pub const BODY_PAUSE: Duration = Duration::from_secs(10);
+/// How many bytes of a body have to come in a second, once it has had [`BODY_PAUSE`]: whoever holds a place shall pay for it.
+pub const BODY_RATE: u64 = 16 * 1024;
 /// How long the head of a request may take, and how long a connection may idle.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a peer may take nothing of what it is sent.
@@ -79,8 +87,14 @@ pub const RETRY_AFTER_S: u64 = 5;
 
 /// Most open connections: each costs a socket and two buffers.
 pub const CONNECTIONS: usize = 8_192;
-/// Most requests at work at once; more are turned away, not queued.
-pub const IN_FLIGHT: usize = 512;
+/// Most requests at work at once; more are turned away, not queued. A fleet of a thousand that asks in the same moment is
+/// answered within a tenth of a second; a request that waits costs a few KiB.
+pub const IN_FLIGHT: usize = 2_048;
+/// Most requests at once whose body is still on its way, of up to a MiB each: bodies that do not come leave the other places
+/// to those who only ask.
+pub const BODIES: usize = 256;
+/// Most archives at once out of which a file is read.
+pub const UNPACKED: usize = 4;
 /// Most uploads at once: each may hold an archive and what is in it, 120 MiB.
 pub const UPLOADS: usize = 4;
 
@@ -95,5 +109,9 @@ pub const CACHED_MANIFESTS: usize = 10_000;
 /// Most bytes of signed manifests kept in memory: enough for keys that fetch the same one again. Whoever has the newest is
 /// told so without it.
 pub const CACHED_MANIFEST_BYTES: usize = 32 * 1024 * 1024;
+/// How old a file must be that a killed hub left half written before it is cleared: none is written for so long.
+pub const LEFTOVER_AGE_S: u64 = 60 * 60;
+/// Most of them that one start clears.
+pub const LEFTOVERS: u64 = 10_000;
 /// How often somebody tries again who lost a race in the database.
 pub const RACE_TRIES: usize = 8;

@@ -52,6 +52,9 @@ pub async fn serve_metrics(listener: TcpListener, http: Arc<Http>, stop: impl Fu
 }
 
 async fn chores(http: Arc<Http>) {
+    if let Err(error) = http.app().clear_leftovers().await {
+        tracing::warn!("leftovers stay: {}", skillsync_core::fault::with_causes(&error));
+    }
     let mut times = tokio::time::interval(CHORES);
     loop {
         times.tick().await;

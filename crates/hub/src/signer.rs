@@ -34,8 +34,8 @@ impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
             Error::Keys(e) => e.kind(),
-            // Somebody sent what cannot be put into a document; or a bound of documents was reached.
-            Error::Document(_) => Kind::Limit,
+            // A bound of documents was reached, such as 10,000 revoked releases: it is the hub's own trouble.
+            Error::Document(_) => Kind::Io,
         }
     }
     fn code(&self) -> &'static str {

@@ -186,14 +186,19 @@ fn what_a_killed_hub_left_is_cleared_once_it_is_old() {
     block_on(async {
         let folder = TempDir::new().unwrap();
         let blobs = Blobs::open(&Place::Folder(folder.path().to_path_buf())).unwrap();
-        assert_eq!(blobs.clear_leftovers(Timestamp::MAX).await.unwrap(), 0, "nothing is there yet");
+        assert_eq!(blobs.clear_leftovers(Timestamp::MAX, 9).await.unwrap(), 0, "nothing is there yet");
         let key = tarball(b"a");
         blobs.put(&key, Bytes::from("a")).await.unwrap();
         let staged = folder.path().join(format!("{}#1", key.path()));
         fs::write(&staged, "half").unwrap();
         assert_eq!(listed(&blobs).await.len(), 1, "it is no blob");
-        assert_eq!(blobs.clear_leftovers(Timestamp::UNIX_EPOCH).await.unwrap(), 0, "somebody may be at it");
-        assert_eq!(blobs.clear_leftovers(Timestamp::MAX).await.unwrap(), 1);
+        assert_eq!(
+            blobs.clear_leftovers(Timestamp::UNIX_EPOCH, 9).await.unwrap(),
+            0,
+            "somebody may be at it"
+        );
+        assert_eq!(blobs.clear_leftovers(Timestamp::MAX, 0).await.unwrap(), 0, "no more than was said");
+        assert_eq!(blobs.clear_leftovers(Timestamp::MAX, 9).await.unwrap(), 1);
         assert!(!staged.exists());
         assert_eq!(blobs.get(&key).await.unwrap().as_deref(), Some(&b"a"[..]));
         fs::remove_dir_all(folder.path()).unwrap();

@@ -169,6 +169,11 @@ fn a_second_start_finds_everything_and_says_no_key() {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(6), "{text}");
     assert!(text.contains("elsewhere has no release key of root 1"), "{text}");
+    std::fs::remove_file(home.path().join("hub-data/keys/url.key")).unwrap();
+    let output = run(home.path(), &["serve", "--metrics-listen", "off", "--listen", "127.0.0.1:0"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("`skillsync-hub init` makes it"), "{output:?}");
+    good(home.path(), &["init"]);
+    Served::start(home.path(), &[]).stop();
     let output =
         run(home.path(), &["serve", "--database", "mysql://u:hunter2@h/d", "--listen", "127.0.0.1:0"]);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -44,6 +44,7 @@ mod setup;
 mod show;
 mod source;
 mod source_add;
+mod source_import;
 mod source_list;
 mod source_remove;
 mod source_trust;

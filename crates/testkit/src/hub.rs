@@ -110,23 +110,21 @@ impl Hub {
         assert!(self.child.is_none(), "the hub runs already");
         let mut command = self.command(&["serve", "--listen", &self.address, "--metrics-listen", "off"]);
         command.args(["--rate-limits", "off", "--log-format", "json"]).args(&self.options.serve);
-        let mut child = match command.stdin(Stdio::null()).spawn() {
+        // One pipe for both, so that what it prints and what it logs come in the order in which it wrote them.
+        let (output, into) = at(std::io::pipe(), Path::new("a pipe"));
+        command.stdout(at(into.try_clone(), Path::new("a pipe"))).stderr(into);
+        let child = match command.stdin(Stdio::null()).spawn() {
             Ok(child) => child,
             Err(e) => panic!("cannot start {command:?}: {e}"),
         };
+        // Its ends of the pipe are the hub's alone now.
+        drop(command);
         let (sender, lines) = mpsc::channel();
-        for pipe in [
-            child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>),
-            child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>),
-        ]
-        .into_iter()
-        .flatten()
-        {
-            note(pipe, sender.clone(), Arc::clone(&self.log));
-        }
-        drop(sender);
+        note(output, sender, Arc::clone(&self.log));
         self.child = Some(child);
-        loop {
+        let mut is_serving = false;
+        // What it prints and what it logs come by two ways, in any order.
+        while !is_serving || self.admin_key.is_empty() {
             let line = match lines.recv_timeout(HANGS_AFTER) {
                 Ok(line) => line,
                 Err(RecvTimeoutError::Timeout) => panic!("the hub does not serve:\n{}", self.log()),
@@ -139,7 +137,7 @@ impl Hub {
                 let said: Value = serde_json::from_str(&line).unwrap_or_default();
                 said["listen"].as_str().unwrap_or_default().clone_into(&mut self.address);
                 said["root"].as_str().unwrap_or_default().clone_into(&mut self.root_sha256);
-                break;
+                is_serving = true;
             }
         }
         assert!(self.address.len() > 10 && self.root_sha256.len() == 64, "what it says: {}", self.log());
@@ -166,6 +164,12 @@ impl Hub {
         let Some(mut child) = self.child.take() else { return };
         let _ = child.kill();
         let _ = child.wait();
+    }
+
+    /// The number of its process. Panics where it does not run.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap_or_else(|| panic!("the hub does not run")).id()
     }
 
     /// Its address: `http://127.0.0.1:PORT`.

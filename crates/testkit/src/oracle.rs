@@ -21,6 +21,12 @@ pub fn content_hash(folder: &Path) -> String {
     format!("sha256:{}", hex::encode(all.finalize()))
 }
 
+/// The hex SHA-256 of some bytes.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
 /// The payload files of a skill folder with the hex SHA-256 of each, sorted by path.
 #[must_use]
 pub fn payload(folder: &Path) -> Vec<(String, String)> {

@@ -217,6 +217,10 @@ impl Settling<'_, '_> {
     /// Notes that an edition is here.
     fn took(&mut self, edition: &Edition, done: Done, number: Option<u32>) {
         let (name, now) = (&edition.name, self.writing.store().now_text());
+        // It is the same content under another name: that it was fetched for it is said.
+        let was = self.ours(name).map(|installed| installed.current.release);
+        let is_other = was.is_some_and(|was| was != edition.release.release);
+        let done = if done == Done::Current && is_other { Done::Updated } else { done };
         let row = self.row(name, done);
         let known = self.ours(name).cloned();
         let source = self.follow.source.name().clone();

@@ -1,5 +1,7 @@
 //! What can go wrong in a use case.
 
+use std::sync::Arc;
+
 use semver::Version;
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::SkillName;
@@ -14,6 +16,9 @@ pub enum Error {
     /// The database.
     #[error(transparent)]
     Db(#[from] db::Error),
+    /// The database, at a question that several callers had together.
+    #[error(transparent)]
+    Lookup(Arc<db::Error>),
     /// The blobs.
     #[error(transparent)]
     Blobs(#[from] blobs::Error),
@@ -161,6 +166,7 @@ impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
             Error::Db(e) => e.kind(),
+            Error::Lookup(e) => e.kind(),
             Error::Blobs(e) => e.kind(),
             Error::Signer(e) => e.kind(),
             Error::Keys(e) => e.kind(),
@@ -185,6 +191,7 @@ impl Fault for Error {
     fn code(&self) -> &'static str {
         match self {
             Error::Db(e) => e.code(),
+            Error::Lookup(e) => e.code(),
             Error::Blobs(e) => e.code(),
             Error::Signer(e) => e.code(),
             Error::Keys(e) => e.code(),
@@ -215,6 +222,7 @@ impl Fault for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Error::Db(e) => e.hint(),
+            Error::Lookup(e) => e.hint(),
             Error::Blobs(e) => e.hint(),
             Error::Signer(e) => e.hint(),
             Error::Keys(e) => e.hint(),

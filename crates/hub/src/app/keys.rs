@@ -101,11 +101,11 @@ impl Caller {
 }
 
 impl App {
-    /// The caller who shows `key`, if it is one of this hub's and holds now. One query, asked anew each time, so that a
-    /// key that is revoked opens nothing from then on; and the same work for a key that is not known.
+    /// The caller who shows `key`, if it is one of this hub's and holds now. It is asked anew each time, so that a key that
+    /// is revoked opens nothing from then on; and the same work is done for a key that is not known.
     pub async fn authenticate(&self, key: &ApiKey) -> Result<Option<Caller>, Error> {
         let audience = key.audience();
-        let context = self.db.request_context(key.id(), &audience).await?;
+        let context = self.lookup.context(&self.db, key.id()).await.map_err(Error::Lookup)?;
         let stored = context.as_ref().map_or([0; 32], |context| context.caller.key.secret_sha256);
         let is_same = secret::same(&secret::key_hash(key), &stored);
         let Some(context) = context.filter(|_| is_same) else { return Ok(None) };

@@ -108,6 +108,13 @@ impl App {
         self.current_advisories().await?;
         let most = u32::try_from(MANIFEST_SKILLS).unwrap_or(u32::MAX);
         let listing = self.db.listing(&caller.viewer(), most).await?;
+        if listing.is_cut {
+            tracing::warn!(
+                key = caller.key_id(),
+                most,
+                "a manifest holds no more: public skills are left out"
+            );
+        }
         // Both are read after the listing: if one of them is newer than its generation, the manifest is made once more at
         // the next request; the other way round it would count as current and be out of date.
         let signer = self.current_signer().await?;

@@ -84,7 +84,8 @@ impl App {
         blobs.put(&BlobKey::Root(version), envelope.into()).await?;
         metrics.root_expires(signer.root().expires.timestamp().as_second());
         let signer = RwLock::new(Arc::new(signer));
-        let app = App { db, blobs, keys, signer, clock, settings, metrics, cache: Default::default() };
+        let (cache, lookup) = Default::default();
+        let app = App { db, blobs, keys, signer, clock, settings, metrics, cache, lookup };
         let advisories = app.current_advisories().await?;
         advisories::store(&app.blobs, &advisories).await?;
         let first = app.db.root(1).await?.ok_or(Error::NotFounded)?;

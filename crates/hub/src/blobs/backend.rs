@@ -219,12 +219,12 @@ impl Blobs {
         }
     }
 
-    /// Deletes what hubs that were killed while they stored a blob left in a folder before the moment `before`; gives how
-    /// many files that were. What is written right now by another hub must be younger.
-    pub async fn clear_leftovers(&self, before: Timestamp) -> Result<u64, Error> {
+    /// Deletes what hubs that were killed while they stored a blob left in a folder before the moment `before`, `most` files of
+    /// it; gives how many that were. What is written right now by another hub must be younger.
+    pub async fn clear_leftovers(&self, before: Timestamp, most: u64) -> Result<u64, Error> {
         let Backend::Folder { root, .. } = &self.backend else { return Ok(0) };
         let root = root.clone();
-        let done = tokio::task::spawn_blocking(move || leftovers::clear(&root, before)).await;
+        let done = tokio::task::spawn_blocking(move || leftovers::clear(&root, before, most)).await;
         match done {
             Ok(done) => done.map_err(|source| Error::Folder { source }),
             Err(panic) => Err(Error::Folder { source: std::io::Error::other(panic) }),
@@ -321,7 +321,7 @@ mod leftovers {
 
     use jiff::Timestamp;
 
-    pub(super) fn clear(root: &Path, before: Timestamp) -> io::Result<u64> {
+    pub(super) fn clear(root: &Path, before: Timestamp, most: u64) -> io::Result<u64> {
         let mut cleared = 0;
         for folder in ["blobs/sha256", "releases/sha256", "trust/root", "trust/advisories"] {
             let entries = match fs::read_dir(root.join(folder)) {
@@ -335,13 +335,25 @@ mod leftovers {
                 if !staged.is_some_and(|(_, number)| number.bytes().all(|b| b.is_ascii_digit())) {
                     continue;
                 }
-                let modified = Timestamp::try_from(entry.metadata()?.modified()?).unwrap_or(Timestamp::MAX);
-                if modified < before {
-                    fs::remove_file(entry.path())?;
-                    cleared += 1;
+                if cleared == most {
+                    return Ok(cleared);
+                }
+                match clear_one(&entry, before) {
+                    Ok(is_cleared) => cleared += u64::from(is_cleared),
+                    // Another hub was faster, or has just given it its name.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(error),
                 }
             }
         }
         Ok(cleared)
+    }
+
+    fn clear_one(entry: &fs::DirEntry, before: Timestamp) -> io::Result<bool> {
+        let modified = Timestamp::try_from(entry.metadata()?.modified()?).unwrap_or(Timestamp::MAX);
+        if modified >= before {
+            return Ok(false);
+        }
+        fs::remove_file(entry.path()).map(|()| true)
     }
 }

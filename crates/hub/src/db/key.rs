@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use skillsync_wire::api::skill::Tier;
-use skillsync_wire::text::{Audience, Owner};
+use skillsync_wire::text::Owner;
 
 use super::engine::{on, writing};
 use super::manifest::{ManifestHead, Stamp};
@@ -164,6 +164,22 @@ macro_rules! columns {
     };
 }
 
+/// The query for the contexts of keys with these ids. The audience of a key is made of its id (`ApiKey::audience`).
+macro_rules! contexts {
+    ($ids:literal) => {
+        concat!(
+            "select ",
+            columns!(),
+            ", a.tier, c.generation, m.version as manifest_version, m.generation as manifest_generation, \
+             m.issued_at as manifest_issued_at, m.expires_at as manifest_expires_at, m.sha256 as manifest_sha256 \
+             from keys k join accounts a on a.name = k.account cross join catalogue c \
+             left join manifests m on m.audience = 'key:' || k.id where k.id in (",
+            $ids,
+            ")"
+        )
+    };
+}
+
 impl Db {
     /// Stores a new key. False when there is one of its id. Fails when its account is not there.
     pub async fn insert_key(&self, key: &KeyRow) -> Result<bool, Error> {
@@ -210,28 +226,25 @@ impl Db {
         raw.map(Caller::try_from).transpose()
     }
 
-    /// The key with this id, revoked or expired as it may be, with all that a poll needs to know. `audience` is the key's.
-    pub async fn request_context(
-        &self,
-        id: &str,
-        audience: &Audience,
-    ) -> Result<Option<RequestContext>, Error> {
-        let raw: Option<RawContext> = on!(self, |conn| {
-            let row = sqlx::query_as(concat!(
-                "select ",
-                columns!(),
-                ", a.tier, c.generation, m.version as manifest_version, m.generation as manifest_generation, \
-                 m.issued_at as manifest_issued_at, m.expires_at as manifest_expires_at, m.sha256 as manifest_sha256 \
-                 from keys k join accounts a on a.name = k.account cross join catalogue c \
-                 left join manifests m on m.audience = $2 where k.id = $1"
-            ))
-            .bind(id)
-            .bind(audience.as_str())
-            .fetch_optional(&mut *conn)
-            .await?;
-            Ok::<_, Error>(row)
+    /// The keys with these ids, revoked or expired as they may be, each with all that a poll needs to know; at most
+    /// [`limits::LOOKED_UP`], in no order. What is not there is left out.
+    pub async fn request_contexts(&self, ids: &[&str]) -> Result<Vec<RequestContext>, Error> {
+        let raws: Vec<RawContext> = on!(self, |conn| {
+            // One text for one id and one for many: what is left over asks for no key.
+            let mut query = match ids.len() {
+                0 | 1 => sqlx::query_as(contexts!("$1")),
+                _ => sqlx::query_as(contexts!(
+                    "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
+                     $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32"
+                )),
+            };
+            let places = if ids.len() < 2 { 1 } else { limits::LOOKED_UP };
+            for place in 0..places {
+                query = query.bind(ids.get(place).copied().unwrap_or_default());
+            }
+            Ok::<_, Error>(query.fetch_all(&mut *conn).await?)
         })?;
-        raw.map(RequestContext::try_from).transpose()
+        raws.into_iter().map(RequestContext::try_from).collect()
     }
 
     /// The keys of an account, newest first, revoked ones among them.

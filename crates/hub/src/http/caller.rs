@@ -1,6 +1,5 @@
 //! Who asks: the key in a header becomes a [`Caller`], or the one refusal that tells nothing.
 
-use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -28,14 +27,16 @@ pub(super) struct Visitor {
     pub(super) who: Who,
 }
 
-/// Somebody of whom nothing counts but where they are: a key is not looked at.
-pub(super) struct Address(pub(super) Who);
+/// A caller from whose bucket this request was taken before anything of its body is read.
+pub(super) struct Counted(pub(super) Caller);
 
-impl FromRequestParts<Arc<Http>> for Address {
-    type Rejection = Infallible;
+impl FromRequestParts<Arc<Http>> for Counted {
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, http: &Arc<Http>) -> Result<Self, Infallible> {
-        Ok(Self(Who::at(address(parts, http))))
+    async fn from_request_parts(parts: &mut Parts, http: &Arc<Http>) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, http).await?;
+        take(http, Class::Other, &caller)?;
+        Ok(Self(caller))
     }
 }
 
@@ -81,8 +82,7 @@ pub(super) fn take(http: &Http, class: Class, caller: &Caller) -> Result<(), Pro
     limited(http, class, &Who::Key(caller.key_id().to_owned()))
 }
 
-/// Takes one from the bucket of whoever asks.
-pub(super) fn limited(http: &Http, class: Class, who: &Who) -> Result<(), Problem> {
+fn limited(http: &Http, class: Class, who: &Who) -> Result<(), Problem> {
     let taken = http.rates.take(class, who);
     if taken.is_err() {
         http.app.metrics().turned_away("rate");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use skillsync_core::digest::{ArchiveDigest, EnvelopeDigest};
 
 use super::Http;
 use super::answer::{Document, IMMUTABLE, IMMUTABLE_PRIVATE};
-use super::body::Query;
+use super::body::{Path, Query};
 use super::caller::Visitor;
 use super::problem::Problem;
 use crate::app::{Error, Sharing, SignedQuery};

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY,
+    CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Method};
@@ -19,7 +19,9 @@ use skillsync_wire::api::path;
 use tokio::sync::Semaphore;
 
 use super::Http;
+use super::body::Watched;
 use super::problem::Trouble;
+use super::{caller::Peer, framing};
 use crate::limits;
 use crate::metrics::Metrics;
 
@@ -74,10 +76,15 @@ pub(super) async fn guard(State(http): State<Arc<Http>>, mut request: Request, n
     let of = Of::default();
     request.extensions_mut().insert(of.clone());
 
-    let mut response = match refused(&request) {
-        Some(trouble) => trouble.problem().into_response(),
-        None => pass(&http, route, request, next).await,
+    let ends = framing::is_chunked(request.headers());
+    let mut response = match (misframed(&request), refused(&request)) {
+        (Some(trouble), _) => last(trouble.problem().into_response()),
+        (None, Some(trouble)) => trouble.problem().into_response(),
+        (None, None) => pass(&http, route, request, next).await,
     };
+    if ends {
+        response = last(response);
+    }
     finish(response.headers_mut(), &id);
     let (status, took) = (response.status().as_u16(), started.elapsed());
     http.app.metrics().answered(method, route, status, took);
@@ -90,6 +97,18 @@ pub(super) async fn guard(State(http): State<Arc<Http>>, mut request: Request, n
         tracing::info!(target: "access", id, method, route, status, ms, key);
     }
     response
+}
+
+/// The connection is closed after this answer.
+fn last(mut response: Response) -> Response {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// What nobody knows the end of, or for whom it is.
+fn misframed(request: &Request) -> Option<Trouble> {
+    let is_remote = request.extensions().get::<Peer>().is_some();
+    framing::fault(request.version(), request.headers(), is_remote).map(Trouble::wrong)
 }
 
 /// What is refused before anything looks at it.
@@ -115,6 +134,7 @@ async fn pass(http: &Http, route: &str, request: Request, next: Next) -> Respons
         },
     };
     let limit = if route == path::PUBLISH { limits::UPLOAD_TIMEOUT } else { limits::REQUEST_TIMEOUT };
+    let (request, arrived) = Watched::over(request);
     // What a handler left half changed is gone with it: shared state is in locks that are not held over a wait, and in the
     // database, which rolls back.
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
@@ -126,7 +146,9 @@ async fn pass(http: &Http, route: &str, request: Request, next: Next) -> Respons
         }
         Err(_elapsed) => {
             metrics.turned_away("slow");
-            Trouble::TooSlow.problem().into_response()
+            // It was not the hub that took its time.
+            let trouble = if arrived.load(Ordering::Relaxed) { Trouble::TooSlow } else { Trouble::BodySlow };
+            trouble.problem().into_response()
         }
     }
 }

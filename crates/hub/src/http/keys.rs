@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
@@ -10,8 +10,8 @@ use skillsync_wire::api::key::NewKey;
 
 use super::Http;
 use super::answer::{self, done, ok};
-use super::body::{Json, Query};
-use super::caller::take;
+use super::body::{Json, Path, Query};
+use super::caller::{Counted, take};
 use super::problem::Problem;
 use super::rates::Class;
 use crate::app::keys::Caller;
@@ -34,10 +34,9 @@ pub(super) async fn list(
 
 pub(super) async fn create(
     State(http): State<Arc<Http>>,
-    caller: Caller,
+    Counted(caller): Counted,
     Json(new): Json<NewKey>,
 ) -> Result<Response, Problem> {
-    take(&http, Class::Other, &caller)?;
     let created = http.app.create_key(&caller, &new).await?;
     Ok(answer::Json(StatusCode::CREATED, created).into_response())
 }

@@ -19,6 +19,7 @@ pub struct Problem {
 
 impl Problem {
     fn new(status: StatusCode, code: &str, message: String, hint: Option<String>) -> Self {
+        let message = without_keys(message);
         Self { status, said: Said { code: code.to_owned(), message, hint }, retry_after_s: None }
     }
 
@@ -29,12 +30,25 @@ impl Problem {
     }
 }
 
+/// What every key of the interface begins with.
+const KEY_HEAD: &str = "rec_";
+
+/// The message without keys: whoever puts one where a name belongs shall not find it in an error, which may be kept or sent on.
+fn without_keys(message: String) -> String {
+    let Some((before, rest)) = message.split_once(KEY_HEAD) else { return message };
+    let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+    format!("{before}(a key){}", without_keys(rest[end..].to_owned()))
+}
+
 /// What is wrong with a request as such, whatever was asked for.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Trouble {
     /// The hub failed, and says no more of it.
     #[error("the hub failed; its log says why")]
     Failed,
+    /// There is no room left where it stores things.
+    #[error("the hub has no room left; nothing of this was stored")]
+    Full,
     /// No key, or one that opens nothing. Which of the two, and why, is not said.
     #[error("a valid key of this hub is needed")]
     KeyRefused,
@@ -91,7 +105,7 @@ pub(super) enum Trouble {
 impl Fault for Trouble {
     fn kind(&self) -> Kind {
         match self {
-            Trouble::Failed => Kind::Io,
+            Trouble::Failed | Trouble::Full => Kind::Io,
             Trouble::KeyRefused => Kind::Denied,
             Trouble::Busy | Trouble::TooSlow | Trouble::NotReady => Kind::Offline,
             Trouble::NoRoute => Kind::NotFound,
@@ -107,6 +121,7 @@ impl Fault for Trouble {
     fn code(&self) -> &'static str {
         match self {
             Trouble::Failed => "hub-failed",
+            Trouble::Full => "hub-full",
             Trouble::KeyRefused => "key-refused",
             Trouble::Busy => "hub-busy",
             Trouble::TooSlow => "request-timeout",
@@ -125,6 +140,7 @@ impl Fault for Trouble {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Trouble::Full => Some("whoever runs the hub has to make room; then try again".to_owned()),
             Trouble::KeyRefused => Some("send it in the header `x-api-key`".to_owned()),
             _ => None,
         }
@@ -141,6 +157,7 @@ impl Trouble {
     pub(super) fn problem(&self) -> Problem {
         let status = match self {
             Trouble::KeyRefused => StatusCode::UNAUTHORIZED,
+            Trouble::Full => StatusCode::INSUFFICIENT_STORAGE,
             Trouble::TooOften { .. } => StatusCode::TOO_MANY_REQUESTS,
             Trouble::NoMethod => StatusCode::METHOD_NOT_ALLOWED,
             Trouble::QueryTooLong => StatusCode::URI_TOO_LONG,
@@ -150,7 +167,7 @@ impl Trouble {
         };
         let retry_after_s = match self {
             Trouble::TooOften { seconds } => Some(*seconds),
-            Trouble::Busy | Trouble::TooSlow | Trouble::NotReady => Some(RETRY_AFTER_S),
+            Trouble::Busy | Trouble::TooSlow | Trouble::NotReady | Trouble::Full => Some(RETRY_AFTER_S),
             _ => None,
         };
         Problem { retry_after_s, ..Problem::new(status, self.code(), self.to_string(), self.hint()) }
@@ -171,9 +188,18 @@ fn status(kind: Kind) -> StatusCode {
     }
 }
 
+fn is_full(code: &str) -> bool {
+    matches!(code, "blobs-full" | "database-full")
+}
+
 impl<E: Fault> From<E> for Problem {
     fn from(error: E) -> Self {
         match error.kind() {
+            // The one trouble of its own that it names: nothing was done, and somebody has to make room.
+            Kind::Io if is_full(error.code()) => {
+                tracing::error!(code = error.code(), "{}", with_causes(&error));
+                Trouble::Full.problem()
+            }
             Kind::Io => {
                 tracing::error!(code = error.code(), "{}", with_causes(&error));
                 Trouble::Failed.problem()
@@ -203,5 +229,22 @@ impl IntoResponse for Problem {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"skillsync\""));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_not_repeated() {
+        for (said, expected) in [
+            ("there is no skill `pdf`", "there is no skill `pdf`"),
+            ("`rec_live_aB3_x9_Z` is no name", "`(a key)` is no name"),
+            ("rec_live_a, rec_fleet_b", "(a key), (a key)"),
+            ("rec_", "(a key)"),
+        ] {
+            assert_eq!(without_keys(said.to_owned()), expected);
+        }
     }
 }

@@ -12,7 +12,7 @@ use skillsync_wire::limits::ARCHIVE_BYTES;
 
 use super::Http;
 use super::answer::Json;
-use super::body::{declared, json, media_type};
+use super::body::{Pace, declared, json, media_type, place};
 use super::caller::take;
 use super::problem::{Problem, Trouble};
 use super::rates::Class;
@@ -37,6 +37,7 @@ pub(super) async fn post(
     if declared(request.headers()).is_some_and(|bytes| bytes > UPLOAD_BYTES) {
         return Err(Trouble::BodyTooLarge { limit_bytes: UPLOAD_BYTES }.problem());
     }
+    let coming = place(&http)?;
     let multipart = Multipart::from_request(request, &()).await;
     let mut multipart = multipart.map_err(|_| Trouble::BodyType { expected: FORM }.problem())?;
 
@@ -49,13 +50,14 @@ pub(super) async fn post(
     take(&http, class, &caller)?;
 
     // An archive is in memory until it is stored, and so is what is in it.
-    let place = tokio::time::timeout(limits::BODY_PAUSE, http.uploads.acquire()).await;
-    let Ok(Ok(_place)) = place else { return Err(Trouble::Busy.problem()) };
+    let room = tokio::time::timeout(limits::BODY_PAUSE, http.uploads.acquire()).await;
+    let Ok(Ok(_room)) = room else { return Err(Trouble::Busy.problem()) };
     let archive = part(&mut multipart, ARCHIVE_FIELD).await?;
     let archive = read(archive, ARCHIVE_BYTES).await?;
     if next(&mut multipart).await?.is_some() {
         return Err(Trouble::wrong("the upload has more parts than it should").problem());
     }
+    drop(coming);
     let reply = http.app.publish(&caller, &announcement, archive.into()).await?;
     let status = if reply.created { StatusCode::CREATED } else { StatusCode::OK };
     Ok(Json(status, reply).into_response())
@@ -68,16 +70,13 @@ async fn part<'a>(multipart: &'a mut Multipart, name: &str) -> Result<Field<'a>,
 }
 
 async fn next(multipart: &mut Multipart) -> Result<Option<Field<'_>>, Problem> {
-    let next = tokio::time::timeout(limits::BODY_PAUSE, multipart.next_field()).await;
-    next.map_err(|_| Trouble::BodySlow.problem())?.map_err(|error| broken(&error))
+    Pace::begin().wait(0, multipart.next_field()).await?.map_err(|error| broken(&error))
 }
 
 async fn read(mut field: Field<'_>, most: u64) -> Result<Vec<u8>, Problem> {
-    let mut bytes = Vec::new();
+    let (mut bytes, pace) = (Vec::new(), Pace::begin());
     loop {
-        let chunk = tokio::time::timeout(limits::BODY_PAUSE, field.chunk())
-            .await
-            .map_err(|_| Trouble::BodySlow.problem())?;
+        let chunk = pace.wait(bytes.len(), field.chunk()).await?;
         let Some(chunk) = chunk.map_err(|error| broken(&error))? else { return Ok(bytes) };
         if bytes.len() as u64 + chunk.len() as u64 > most {
             return Err(Trouble::BodyTooLarge { limit_bytes: most }.problem());

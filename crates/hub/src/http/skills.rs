@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse as _, Response};
@@ -14,11 +14,10 @@ use skillsync_wire::api::publish::{Deprecate, Yank};
 
 use super::Http;
 use super::answer::{Document, REVALIDATED, done, ok};
-use super::body::{Json, Query};
-use super::caller::{Visitor, take};
+use super::body::{Json, Path, Query};
+use super::caller::{Counted, Visitor};
 use super::problem::{Problem, Trouble};
 use super::rates::Class;
-use crate::app::keys::Caller;
 
 #[derive(Deserialize)]
 pub(super) struct OfVersion {
@@ -54,7 +53,7 @@ pub(super) async fn file(
     let (slug, path) = (slug(&name)?, SkillPath::parse(&path)?);
     let version = asked.version.as_deref().map(version).transpose()?;
     // An archive is unpacked for it.
-    let _place = http.uploads.acquire().await.map_err(|_| Trouble::Busy.problem())?;
+    let _place = http.unpacked.acquire().await.map_err(|_| Trouble::Busy.problem())?;
     let file = http.app.file(visitor.caller.as_ref(), &slug, version.as_ref(), &path).await?;
     let is_text = std::str::from_utf8(&file.bytes).is_ok();
     let content_type = if is_text { "text/plain; charset=utf-8" } else { "application/octet-stream" };
@@ -69,22 +68,20 @@ pub(super) async fn file(
 
 pub(super) async fn yank(
     State(http): State<Arc<Http>>,
-    caller: Caller,
+    Counted(caller): Counted,
     Path(name): Path<String>,
     Json(order): Json<Yank>,
 ) -> Result<Response, Problem> {
-    take(&http, Class::Other, &caller)?;
     http.app.yank(&caller, &slug(&name)?, &order).await?;
     Ok(done())
 }
 
 pub(super) async fn deprecate(
     State(http): State<Arc<Http>>,
-    caller: Caller,
+    Counted(caller): Counted,
     Path(name): Path<String>,
     Json(said): Json<Deprecate>,
 ) -> Result<Response, Problem> {
-    take(&http, Class::Other, &caller)?;
     http.app.deprecate(&caller, &slug(&name)?, &said).await?;
     Ok(done())
 }

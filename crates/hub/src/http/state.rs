@@ -10,10 +10,11 @@ use skillsync_wire::api::state::StateReport;
 use super::Http;
 use super::answer::{done, ok};
 use super::body::{Json, Query};
-use super::caller::take;
+use super::caller::{Counted, take};
 use super::problem::Problem;
 use super::rates::Class;
 use crate::app::keys::Caller;
+use crate::limits;
 
 #[derive(Deserialize)]
 pub(super) struct Asked {
@@ -31,10 +32,9 @@ pub(super) async fn list(
 
 pub(super) async fn put(
     State(http): State<Arc<Http>>,
-    caller: Caller,
-    Json(report): Json<StateReport>,
+    Counted(caller): Counted,
+    Json(report): Json<StateReport, { limits::STATE_BYTES }>,
 ) -> Result<Response, Problem> {
-    take(&http, Class::Other, &caller)?;
     http.app.put_state(&caller, &report).await?;
     Ok(done())
 }

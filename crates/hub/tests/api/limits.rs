@@ -36,7 +36,7 @@ fn what_no_route_takes_is_a_problem_in_the_one_form() {
         assert_eq!(json(b"[]".to_vec()).await.problem(400), "request-invalid");
         assert_eq!(json(b"{\"skills\":[{}]}".to_vec()).await.problem(400), "request-invalid");
         assert_eq!(
-            json([b"{\"skills\":[]}".to_vec(), vec![b' '; 1024 * 1024]].concat()).await.problem(413),
+            json([b"{\"skills\":[]}".to_vec(), vec![b' '; 2 * 1024 * 1024]].concat()).await.problem(413),
             "body-too-large"
         );
         let text = asking(Method::POST, path::STATE, Some(&key)).header(CONTENT_TYPE, "text/plain");
@@ -90,7 +90,7 @@ fn who_guesses_keys_is_slowed_down_by_address() {
         let house = house.twin_with(behaviour, |_| {}).await;
         let from = async |peer: &str, forwarded: &str| {
             let request = asking(Method::GET, path::MANIFEST, Some("rec_live_guess"));
-            let request = request.header("x-forwarded-for", forwarded);
+            let request = request.header("host", "hub").header("x-forwarded-for", forwarded);
             let mut request = request.body(Body::empty()).unwrap();
             request.extensions_mut().insert(Peer(format!("{peer}:1000").parse().unwrap()));
             house.send(request).await.status.as_u16()

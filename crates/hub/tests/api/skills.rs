@@ -248,6 +248,12 @@ fn what_a_machine_tells_is_for_its_account() {
             house.get(&format!("{}?after={}", path::STATE, expected[0]), &one.key).await.ok();
         assert_eq!(rest.machines.len(), 1);
         assert!(house.get(path::STATE, &stranger).await.ok::<StateList>().machines.is_empty());
+        let many = (0..5000).map(|n| InstalledSkill {
+            slug: format!("{n:04}{}", "x".repeat(60)).parse().unwrap(),
+            ..installed.clone()
+        });
+        let largest = StateReport { skills: many.collect() };
+        assert_eq!(house.post(path::STATE, &two.key, &largest).await.status, StatusCode::NO_CONTENT);
         let twice = StateReport { skills: vec![installed.clone(), installed] };
         assert_eq!(house.post(path::STATE, &one.key, &twice).await.problem(400), "field-invalid");
     });

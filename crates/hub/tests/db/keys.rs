@@ -91,8 +91,11 @@ fn one_query_tells_a_poll_all_it_needs() {
         db.set_tier(&account("acme"), Tier::Pro).await.unwrap();
         db.insert_key(&key("k1", "acme")).await.unwrap();
         let aud = audience("k1");
-        assert_eq!(db.request_context("absent", &audience("absent")).await.unwrap(), None);
-        let context = db.request_context("k1", &aud).await.unwrap().unwrap();
+        for absent in [&[][..], &["absent"], &["", "absent"]] {
+            assert_eq!(db.request_contexts(absent).await.unwrap(), [], "{absent:?}");
+        }
+        let one = async || db.request_contexts(&["k1"]).await.unwrap().remove(0);
+        let context = one().await;
         assert_eq!((&*context.caller.key.id, context.caller.tier, context.manifest), ("k1", Tier::Pro, None));
         assert_eq!(context.generation, db.generation().await.unwrap());
         let stamp = Stamp { version: 4, generation: context.generation };
@@ -108,8 +111,17 @@ fn one_query_tells_a_poll_all_it_needs() {
         assert!(db.put_manifest(None, &row).await.unwrap());
         done(db.publish(&release("pdf", "acme", 1)).await.unwrap());
         db.revoke_key(By::Admin, "k1", at(3)).await.unwrap();
-        let context = db.request_context("k1", &aud).await.unwrap().unwrap();
+        let context = one().await;
         assert_eq!((context.manifest, context.generation), (Some(row.head()), stamp.generation + 1));
         assert_eq!(context.caller.key.revoked_at, Some(at(3)), "in force at once");
+        db.insert_key(&key("k2", "acme")).await.unwrap();
+        let mut together = db.request_contexts(&["k2", "absent", "k1"]).await.unwrap();
+        together.sort_by(|a, b| a.caller.key.id.cmp(&b.caller.key.id));
+        assert_eq!(together[0], context);
+        assert_eq!(
+            (&*together[1].caller.key.id, &together[1].manifest),
+            ("k2", &None),
+            "to each its own manifest"
+        );
     });
 }

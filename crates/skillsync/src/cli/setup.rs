@@ -4,6 +4,7 @@ mod view;
 
 use crate::cli::Cx;
 use crate::ops::setup::{self, Conflict, Done, Plan};
+use crate::ops::source::import;
 use crate::ui::{Exit, Stop};
 use view::{DoneView, PlanView, UndoPlanView, UndoneView, Words};
 
@@ -38,6 +39,10 @@ fn set_up(cx: &mut Cx<'_>) -> Result<Exit, Stop> {
         let progress = cx.ui.progress("looking at skills", None);
         setup::plan(cx.world, &|| progress.step())?
     };
+    if !plan.is_done() && !import::found(cx.world)?.is_empty() {
+        // Taken over by `setup`, a skill is the user's own from then on.
+        cx.ui.hint("another tool notes where skills here come from; `skillsync init` and `skillsync source import` before this go on following it");
+    }
     if cx.globals.dry_run {
         plan.dry_run = true;
         cx.ui.show(&PlanView { plan: &plan, words })?;

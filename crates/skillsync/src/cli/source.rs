@@ -2,6 +2,7 @@
 
 use crate::cli::Cx;
 use crate::cli::source_add::{self, SourceAddArgs};
+use crate::cli::source_import::{self, SourceImportArgs};
 use crate::cli::source_list::{self, SourceListArgs};
 use crate::cli::source_remove::{self, SourceRemoveArgs};
 use crate::cli::source_trust::{self, SourceTrustArgs};
@@ -25,6 +26,7 @@ enum SourceCommand {
     #[command(visible_alias = "ls")]
     List(SourceListArgs),
     Trust(SourceTrustArgs),
+    Import(SourceImportArgs),
 }
 
 pub(crate) fn run(cx: &mut Cx<'_>, args: &SourceArgs) -> Result<Exit, Stop> {
@@ -33,5 +35,6 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &SourceArgs) -> Result<Exit, Stop> {
         SourceCommand::Remove(args) => source_remove::run(cx, args),
         SourceCommand::List(args) => source_list::run(cx, args),
         SourceCommand::Trust(args) => source_trust::run(cx, args),
+        SourceCommand::Import(args) => source_import::run(cx, args),
     }
 }

@@ -16,7 +16,7 @@ use crate::cli::Cx;
 use crate::ops;
 use crate::ops::network::Network;
 use crate::ops::source::{Added, Pin, Task, Wish, apply, candidate, plan, skills_listed, task};
-use crate::ui::{Exit, Screen, Show, Stop};
+use crate::ui::{Answer, Exit, Screen, Show, Stop};
 
 /// Add a hub or a site with an open index as a source of skills
 ///
@@ -148,7 +148,12 @@ fn first_use(cx: &mut Cx<'_>, url: &str, root: &Candidate) -> Result<(), Stop> {
     let fingerprint = root.fingerprint();
     if cx.ui.is_asking() {
         cx.ui.note(format!("{url} says it is {}\nits root has the fingerprint {fingerprint}", root.hub()));
-        return cx.ui.consent("Is this the fingerprint that whoever runs the hub told you?");
+        let question = "Is this the fingerprint that whoever runs the hub told you?";
+        // The return key alone is no comparison.
+        return match cx.ui.confirm(question, Answer::No)? {
+            Answer::Yes => Ok(()),
+            Answer::No => Err(Stop::Declined),
+        };
     }
     cx.ui.consent(&format!("Trust {url} with the fingerprint {fingerprint}?"))?;
     cx.ui.warn(format!(

@@ -23,6 +23,7 @@ use super::{Error, Refusal, network};
 use crate::ui::Report;
 use crate::world::World;
 
+pub mod import;
 mod view;
 
 pub use view::{Listed, Sources, Trusted, list, trust};

@@ -81,6 +81,7 @@ fn every_document_has_the_keys_of_its_page() {
     changes(&m, "config", "`set` and `unset`", &["config", "set", "observation.mode", "off"]);
     changes(&m, "config", "`set` and `unset`", &["config", "unset", "observation.mode"]);
     changes(&m, "gc", "", &["gc"]);
+    changes(&m, "source", "`import`", &["source", "import"]);
     changes(&m, "man", "`--dir`", &["man", "--dir", "man1"]);
     changes(&m, "target", "`add`", &["target", "add", "--path", "more"]);
     changes(&m, "target", "`remove`", &["target", "remove", "path-1"]);

@@ -1,5 +1,7 @@
 //! Open indexes: `export --site`, read back over real web servers.
 
 mod following;
+mod importing;
+mod interop;
 mod publishing;
 mod server;

@@ -2,6 +2,7 @@
 //! hub's log or folder, in anything that a program printed, or on a machine but in the one file for it.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -42,6 +43,11 @@ impl Scene {
         let record = Rc::<Record>::default();
         record.keys.borrow_mut().push(hub.admin_key().to_owned());
         Scene { hub, record }
+    }
+
+    /// Where the hub listens: `127.0.0.1:PORT`.
+    pub(crate) fn address(&self) -> String {
+        self.hub.url().trim_start_matches("http://").to_owned()
     }
 
     /// A key of the hub for `account`.
@@ -104,10 +110,45 @@ impl Host {
         self.run(&["add", &source, "--force"]).ok();
     }
 
+    /// Adds Claude Code, so that what is installed can be seen where it is used.
+    pub(crate) fn with_agent(self) -> Host {
+        self.machine.agent("claude-code");
+        self.run(&["target", "add", "--tool", "claude-code"]).ok();
+        self
+    }
+
+    /// A skill as the agent finds it, through links.
+    pub(crate) fn seen_by_agent(&self, path: &str) -> String {
+        self.machine.read(&format!(".claude/skills/{path}"))
+    }
+
+    /// Polls once, which must go well, and gives the report.
+    pub(crate) fn poll(&self) -> serde_json::Value {
+        self.run(&["poll", "--json"]).ok().json()
+    }
+
+    /// The content hash of a skill, computed from what lies in the store.
+    pub(crate) fn content(&self, name: &str) -> String {
+        skillsync_testkit::oracle::content_hash(&self.machine.store(&format!("skills/{name}")))
+    }
+
     /// Publishes `name` for everybody and gives the hub's answer.
     pub(crate) fn publish(&self, name: &str) -> serde_json::Value {
         self.run(&["publish", name, "--public", "--json"]).ok().json()
     }
+}
+
+/// What became of each skill, by a report of `poll`, `install` or `update`.
+pub(crate) fn outcomes(report: &serde_json::Value) -> BTreeMap<String, String> {
+    let sources = report["sources"].as_array().cloned().unwrap_or_default();
+    let skills = sources.iter().flat_map(|source| source["skills"].as_array().cloned().unwrap_or_default());
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    skills.map(|skill| (text(&skill["skill"]), text(&skill["outcome"]))).collect()
+}
+
+/// The same as a value to compare with.
+pub(crate) fn became<const N: usize>(expected: [(&str, &str); N]) -> BTreeMap<String, String> {
+    expected.map(|(name, outcome)| (name.to_owned(), outcome.to_owned())).into()
 }
 
 /// The part of a key that opens anything.

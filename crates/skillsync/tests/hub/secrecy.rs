@@ -2,23 +2,11 @@
 
 use std::process::Command;
 
-use skillsync_testkit::hub::pass;
-use skillsync_testkit::web::{Answer, Asked, Web};
+use skillsync_testkit::web::Asked;
 use skillsync_testkit::{SkillBuilder, page};
 
+use crate::between::recorder;
 use crate::scene::{Host, Scene};
-
-/// Somebody in between who writes down all that goes to the hub.
-pub(crate) fn recorder(scene: &Scene) -> Web {
-    let address = scene.hub.url().trim_start_matches("http://").to_owned();
-    Web::serve(move |asked| match pass(&address, asked) {
-        Ok(answered) => Answer {
-            headers: answered.headers.into_iter().filter(|(name, _)| name != "content-length").collect(),
-            ..Answer { status: answered.status, ..Answer::ok(answered.body) }
-        },
-        Err(_) => Answer::status(502),
-    })
-}
 
 /// All of a request as text; bytes that are none are replaced.
 fn text(asked: &Asked) -> String {

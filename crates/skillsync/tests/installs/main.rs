@@ -8,6 +8,7 @@ mod house;
 #[path = "../../../client/tests/lying/hub.rs"]
 mod hub;
 
+mod conformance;
 mod edits;
 mod home;
 mod install;

@@ -17,7 +17,7 @@ mod releases;
 mod roots;
 
 /// What no lie may change: skills, their history, what agents load, what is known to be installed.
-fn valuables(machine: &Machine) -> Snapshot {
+pub(crate) fn valuables(machine: &Machine) -> Snapshot {
     machine.snapshot().without(&[
         ".skillsync/state",
         ".skillsync/sources",
@@ -29,7 +29,7 @@ fn valuables(machine: &Machine) -> Snapshot {
 
 /// A poll with what the hub says now is refused with `code` and changes nothing, not even what is believed.
 #[track_caller]
-fn refuses(machine: &Machine, code: &str) -> Value {
+pub(crate) fn refuses(machine: &Machine, code: &str) -> Value {
     let (before, trust) = (valuables(machine), machine.read(".skillsync/sources/team/trust.json"));
     let polled = report(machine, &["poll"], 6);
     let source = &polled["sources"][0];
@@ -70,7 +70,7 @@ fn with_manifest(hub: &LyingHub, by: u8, lie: impl FnOnce(&mut skillsync_wire::m
 }
 
 /// A document as JSON, which a liar may change before it is signed by `by`.
-fn forged<T: Document>(document: &T, by: &[u8], lie: impl FnOnce(&mut Value)) -> Vec<u8> {
+pub(crate) fn forged<T: Document>(document: &T, by: &[u8], lie: impl FnOnce(&mut Value)) -> Vec<u8> {
     let mut json = serde_json::to_value(document).unwrap();
     (json["_type"], json["spec"]) = (T::TYPE.into(), "1.0".into());
     lie(&mut json);

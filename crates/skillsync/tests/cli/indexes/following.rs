@@ -2,7 +2,11 @@
 #![expect(clippy::disallowed_methods, reason = "what strangers do is done outside the product")]
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use skillsync_testkit::web::{Answer, Manner, Web};
 use skillsync_testkit::{Machine, SkillBuilder, Snapshot};
 
 use super::server::{Server, python};
@@ -114,4 +118,28 @@ fn p4_an_empty_index_removes_nothing_unless_it_is_said_so() {
     assert!(reader.path(".claude/skills/pdf/SKILL.md").exists());
     reader.run(&["poll", "--allow-mass-removal"]).ok();
     assert!(!reader.path(".claude/skills/pdf").exists() && !reader.path(".claude/skills/csv").exists());
+}
+
+#[test]
+fn p6_a_site_that_never_answers_costs_a_session_its_time_and_nothing_else() {
+    let is_silent = Arc::new(AtomicBool::new(false));
+    let silent = Arc::clone(&is_silent);
+    let web = Web::serve(move |asked| match asked.path.ends_with("/skills/index.json") {
+        _ if silent.load(Ordering::SeqCst) => Answer::ok("").given(Manner::Silent(Duration::from_secs(60))),
+        true => Answer::ok("{\"skills\":[]}"),
+        false => Answer::status(404),
+    });
+    let reader = stocked();
+    reader.agent("claude-code");
+    reader.run(&["target", "add", "--tool", "claude-code"]).ok();
+    reader.run(&["source", "add", &web.url(), "--name", "site", "--yes"]).ok();
+    reader.run(&["sync"]).ok();
+    is_silent.store(true, Ordering::SeqCst);
+    reader.skill_folder("src/csv", &SkillBuilder::new("csv"));
+    reader.run(&["add", "src/csv"]).ok();
+    // What is here is brought to the agent all the same: a share of the time is kept for that.
+    let session = reader.run(&["hook", "session-start", "--budget", "8s"]).ok();
+    assert!(session.stdout.contains("1 skill new or changed (csv)"), "{session}");
+    assert!(session.stderr.contains("too slow"), "{session}");
+    assert!(reader.path(".claude/skills/csv/SKILL.md").exists());
 }

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use skillsync_testkit::web::Answer;
+use skillsync_testkit::{Machine, Snapshot};
 use skillsync_wire::api::path;
 use skillsync_wire::text::{Audience, Hub};
 
 use super::{forged, refuses, refuses_pdf, repacked, serve_manifest, valuables, with_manifest};
 use crate::home::{hub, installed, loaded, now, outcome, publish, report};
 use crate::house::{MANIFEST, RELEASE, STRANGER, api_key, later, other_key, signed};
+use crate::hub::LyingHub;
 
 #[test]
 fn t02_only_the_key_of_its_role_signs_a_document() {
@@ -141,33 +143,38 @@ fn t06_an_older_manifest_is_refused() {
     refuses(&machine, "trust-fork");
 }
 
-#[test]
-fn t08_a_frozen_hub_is_stale_and_nothing_else_changes() {
+/// A machine whose hub's newest manifest holds for three seconds, and then what is valuable on it.
+fn frozen() -> (LyingHub, Machine, Snapshot) {
     let hub = hub();
-    // The hub's newest manifest holds for three seconds more.
     hub.change(|house| {
         house.now = later(now(), 3 - house.ttl_s);
         house.touch();
     });
     let machine = installed(&hub);
     let before = valuables(&machine);
-    let status =
-        |exit| report(&machine, &["poll"], exit)["sources"][0]["status"].as_str().unwrap().to_owned();
+    (hub, machine, before)
+}
+
+/// Waits until the hub's newest manifest holds no longer.
+fn outlive(hub: &LyingHub) {
     while now() < hub.change(|house| later(house.now, house.ttl_s)) {
         std::thread::sleep(Duration::from_millis(100));
     }
-    // Frozen: the very same manifest, as a whole and as "nothing new" (row 9).
-    assert_eq!(status(7), "stale");
-    hub.lie(|asked, answer| match asked.path == path::MANIFEST {
-        true => Answer::status(304),
-        false => answer,
-    });
-    let polled = machine.run(&["poll", "--json"]).fails(7);
-    assert_eq!(polled.json()["sources"][0]["error"]["code"], "trust-stale");
-    assert!(polled.stderr.contains("STALE"), "{}", polled.stderr);
+}
+
+#[track_caller]
+fn status(machine: &Machine, exit: i32) -> String {
+    report(machine, &["poll"], exit)["sources"][0]["status"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn t08_a_frozen_hub_is_stale_and_nothing_else_changes() {
+    let (hub, machine, before) = frozen();
+    outlive(&hub);
+    assert_eq!(status(&machine, 7), "stale");
     // Out of reach it is stale as well, a sync says so, and so does the list.
     hub.lie(|_, _| Answer::status(503));
-    assert_eq!(status(7), "stale");
+    assert_eq!(status(&machine, 7), "stale");
     assert_eq!(report(&machine, &["sync"], 7)["sources"][0]["status"], "stale");
     let listed = machine.run(&["source", "list", "--json"]).ok().json();
     assert_eq!(listed["sources"][0]["freshness"], "stale");
@@ -178,6 +185,20 @@ fn t08_a_frozen_hub_is_stale_and_nothing_else_changes() {
     hub.change(|house| house.now = now());
     publish(&hub, "TWO");
     assert_eq!(outcome(&report(&machine, &["poll"], 0), "pdf")["outcome"], "updated");
+}
+
+#[test]
+fn t09_nothing_new_makes_nothing_hold_longer() {
+    let (hub, machine, before) = frozen();
+    hub.lie(|asked, answer| match asked.path == path::MANIFEST {
+        true => Answer::status(304),
+        false => answer,
+    });
+    outlive(&hub);
+    let polled = machine.run(&["poll", "--json"]).fails(7);
+    assert_eq!(polled.json()["sources"][0]["error"]["code"], "trust-stale");
+    assert!(polled.stderr.contains("STALE"), "{}", polled.stderr);
+    before.assert_same(&valuables(&machine));
 }
 
 #[test]

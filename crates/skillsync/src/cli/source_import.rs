@@ -1,0 +1,95 @@
+//! `skillsync source import`
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::ValueHint;
+use skillsync_store::config::BaseUrl;
+
+use crate::cli::Cx;
+use crate::ops;
+use crate::ops::source::import::{Imported, found, plan};
+use crate::ui::{Exit, Screen, Show, Stop};
+
+/// Take over the skills that another tool installed
+///
+/// Reads what the tool noted: `.ic-managed.json`, `skills-lock.json` and `.skill-lock.json` of npm's skills,
+/// `.clawhub/lock.json`, `.openskills.json`. The skills come into the store as they lie there, in the versions that
+/// you have; those of an open index are followed from then on. Nothing of the other tool's is changed.
+///
+/// Examples:
+///   skillsync source import
+///   skillsync source import .claude/skills/.ic-managed.json --dry-run
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct SourceImportArgs {
+    /// The lists; those in the current folder and in your home when none is named
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Where the skills of `.ic-managed.json` come from, which does not say it
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, value_parser = site)]
+    pub(crate) site: Option<BaseUrl>,
+}
+
+fn site(text: &str) -> Result<BaseUrl, String> {
+    BaseUrl::parse(text)
+}
+
+pub(crate) fn run(cx: &mut Cx<'_>, args: &SourceImportArgs) -> Result<Exit, Stop> {
+    let store = ops::open(cx.world)?;
+    let files = match args.files.is_empty() {
+        true => found(cx.world)?,
+        false => args.files.iter().map(|file| cx.world.resolve(file)).collect(),
+    };
+    let planned = plan(&store, &files, args.site.as_ref())?;
+    if cx.globals.dry_run {
+        cx.ui.show(&planned.report)?;
+        return Ok(exit(&planned.report));
+    }
+    if !planned.report.sources.is_empty() {
+        let urls: Vec<&str> = planned.report.sources.iter().map(|source| source.url.as_str()).collect();
+        let urls = urls.join(", ");
+        cx.ui.consent(&format!(
+            "Follow {urls} from now on? Nobody signs their skills but the sites themselves"
+        ))?;
+    }
+    let report = ops::write(&store, |writing, index| {
+        // Planned again under the mutex: another command may have come in between.
+        plan(writing.store(), &files, args.site.as_ref())?.apply(writing, index)
+    })?;
+    cx.ui.show(&report)?;
+    if report.lists.is_empty() {
+        cx.ui.hint("no list of another tool was found here; name one");
+    } else {
+        cx.ui.hint("`skillsync sync` brings them to every agent");
+    }
+    Ok(exit(&report))
+}
+
+fn exit(report: &Imported) -> Exit {
+    let mut skills = report.lists.iter().flat_map(|list| &list.skills);
+    if skills.any(|skill| skill.outcome == "failed") { Exit::Partial } else { Exit::Done }
+}
+
+impl Show for Imported {
+    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        let would = if self.dry_run { "would be " } else { "" };
+        for source in &self.sources {
+            writeln!(out, "{}: {would}added: {}", source.name, source.url)?;
+        }
+        for list in &self.lists {
+            writeln!(out, "{} ({}):", list.path, list.tool)?;
+            for skill in &list.skills {
+                let from = skill.from.as_ref().map(|from| format!(" (from {from})")).unwrap_or_default();
+                match (skill.outcome, &skill.error) {
+                    ("followed" | "added", _) => {
+                        writeln!(out, "  {}: {would}{}{from}", skill.skill, skill.outcome)?;
+                    }
+                    (_, Some(error)) => writeln!(out, "  {}: failed: {}", skill.skill, error.message)?,
+                    _ => writeln!(out, "  {}: {}{from}", skill.skill, skill.outcome)?,
+                }
+            }
+        }
+        Ok(())
+    }
+}
