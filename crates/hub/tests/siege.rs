@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use base64::Engine as _;
 use skillsync_testkit::hub::Options;
 use skillsync_testkit::{Hub, Postgres};
 
@@ -20,6 +21,22 @@ mod bodies;
 mod slow;
 #[path = "siege/texts.rs"]
 mod texts;
+
+#[path = "siege/secrets.rs"]
+mod secrets;
+#[path = "siege/several.rs"]
+mod several;
+#[path = "siege/cut.rs"]
+mod cut;
+#[path = "siege/told.rs"]
+mod told;
+#[path = "siege/full.rs"]
+mod full;
+#[path = "siege/mutation.rs"]
+mod mutation;
+#[path = "blobs/bucket.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod bucket;
 
 use line::Line;
 use upload::Upload;
@@ -57,4 +74,11 @@ fn unharmed(hub: &Hub) {
     assert_eq!(hub.ask("GET", "/api/skills/manifest", Some(hub.admin_key()), None).status, 200);
     let log = hub.log();
     assert!(!log.contains("panicked"), "{log}");
+}
+
+/// What a signed document says.
+fn payload_of(envelope: &[u8]) -> serde_json::Value {
+    let envelope: serde_json::Value = serde_json::from_slice(envelope).unwrap();
+    let payload = base64::engine::general_purpose::STANDARD.decode(envelope["payload"].as_str().unwrap());
+    serde_json::from_slice(&payload.unwrap()).unwrap()
 }

@@ -22,6 +22,10 @@ pub struct Postgres {
     _users: File,
 }
 
+/// A server of one test alone, which can be stopped and started. Gone when this is dropped.
+#[derive(Debug)]
+pub struct Own(Postgres);
+
 /// A database of one test, dropped with this.
 #[derive(Debug)]
 pub struct Database<'c> {
@@ -32,10 +36,9 @@ pub struct Database<'c> {
 /// Starts the server, says when it is ready, waits until nobody uses it, and a little for the next, and ends it. The lock is
 /// that of the users, opened here a second time.
 const MINDER: &str = r#"
-bin=$1 dir=$2; shift 2
+bin=$1 dir=$2 settings=$3; shift 3
 "$@" "$bin/initdb" --no-sync --auth=trust --username=postgres --locale=C --encoding=UTF8 -D "$dir/data" >"$dir/log" 2>&1 &&
-"$@" "$bin/pg_ctl" -w -t 60 -D "$dir/data" -l "$dir/server.log" -o "-c listen_addresses='' \
-  -c unix_socket_directories=$dir -c fsync=off -c full_page_writes=off -c wal_level=minimal -c max_wal_senders=0 -c max_connections=200" start >>"$dir/log" 2>&1 ||
+"$@" "$bin/pg_ctl" -w -t 60 -D "$dir/data" -l "$dir/server.log" -o "$settings" start >>"$dir/log" 2>&1 ||
 { "$@" cat "$dir/server.log" >>"$dir/log" 2>/dev/null; echo failed; exit 1; }
 touch "$dir/ready"
 echo ready
@@ -75,6 +78,24 @@ impl Postgres {
         Some(cluster)
     }
 
+    /// A server of its own, for a test that stops it. Says `SKIPPED` and gives none where the package is absent.
+    #[must_use]
+    pub fn own() -> Option<Own> {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let Some(bin) = newest_bin() else {
+            say("SKIPPED a stop of PostgreSQL: the package `postgresql` is not installed");
+            return None;
+        };
+        let (process, number) = (std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        let folder = PathBuf::from(format!("/tmp/skillsync-test-postgres-own-{process}-{number}"));
+        let _ = fs::remove_dir_all(&folder);
+        fs::DirBuilder::new().mode(0o755).create(&folder).expect("a folder");
+        let users = File::create(folder.join("users")).expect("a file");
+        users.lock_shared().expect("a lock");
+        start(&bin, &folder);
+        Some(Own(Self { bin, folder, _users: users }))
+    }
+
     /// Makes an empty database.
     #[must_use]
     pub fn database(&self) -> Database<'_> {
@@ -99,6 +120,52 @@ impl Postgres {
         let out = psql.arg("-h").arg(&self.folder).current_dir(&self.folder).output().expect("psql");
         assert!(out.status.success(), "{statement}: {}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8_lossy(&out.stdout).into_owned()
+    }
+}
+
+impl Own {
+    /// Its cluster.
+    #[must_use]
+    pub fn cluster(&self) -> &Postgres {
+        &self.0
+    }
+
+    /// Stops it as its operator does for an update: whoever is connected is thrown out.
+    pub fn stop(&self) {
+        self.control(&["-m", "fast", "stop"]);
+    }
+
+    /// Starts it again.
+    pub fn start(&self) {
+        self.control(&[
+            "-l",
+            &self.0.folder.join("server.log").to_string_lossy(),
+            "-o",
+            &settings(&self.0.folder),
+            "start",
+        ]);
+    }
+
+    fn control(&self, words: &[&str]) {
+        let mut program = vec!["setsid".to_owned()];
+        program.extend(as_owner().iter().map(|word| (*word).to_owned()));
+        program.push(self.0.bin.join("pg_ctl").to_string_lossy().into_owned());
+        let mut command = Command::new(&program[0]);
+        command
+            .args(&program[1..])
+            .args(["-w", "-t", "60", "-D"])
+            .arg(self.0.folder.join("data"))
+            .args(words);
+        let status = command.current_dir(&self.0.folder).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        assert!(status.is_ok_and(|status| status.success()), "pg_ctl {words:?}");
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        // Its minder takes the data away once the lock is free; the folder is this one's.
+        self.control(&["-m", "immediate", "stop"]);
+        let _ = fs::remove_dir_all(&self.0.folder);
     }
 }
 
@@ -131,15 +198,12 @@ impl Drop for Database<'_> {
 
 fn start(bin: &Path, folder: &Path) {
     let _ = fs::remove_dir_all(folder.join("data"));
-    // The server does not run as root, so root lets the user of the package do it.
-    let mut as_postgres: &[&str] = &[];
     if user() == 0 {
-        as_postgres = &["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"];
         // The files of the locks stay ours; theirs are those that the server makes.
         fs::set_permissions(folder, fs::Permissions::from_mode(0o1777)).expect("permissions");
     }
     let mut minder = Command::new("sh");
-    minder.args(["-c", MINDER, "minder"]).arg(bin).arg(folder).args(as_postgres);
+    minder.args(["-c", MINDER, "minder"]).arg(bin).arg(folder).arg(settings(folder)).args(as_owner());
     let minder = minder
         .current_dir(folder)
         // A group of its own: what ends the group of a test must not end the minder before its work.
@@ -154,6 +218,20 @@ fn start(bin: &Path, folder: &Path) {
     if line.trim() != "ready" {
         panic!("PostgreSQL did not start:\n{}", fs::read_to_string(folder.join("log")).unwrap_or_default());
     }
+}
+
+/// Put before a program of the server: it does not run as root, so root lets the user of the package do it.
+fn as_owner() -> &'static [&'static str] {
+    if user() == 0 { &["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] } else { &[] }
+}
+
+/// How the server runs.
+fn settings(folder: &Path) -> String {
+    format!(
+        "-c listen_addresses='' -c unix_socket_directories={} -c fsync=off -c full_page_writes=off -c wal_level=minimal \
+         -c max_wal_senders=0 -c max_connections=200",
+        folder.display()
+    )
 }
 
 /// The programs of the newest version that is installed.

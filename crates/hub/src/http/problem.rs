@@ -19,6 +19,7 @@ pub struct Problem {
 
 impl Problem {
     fn new(status: StatusCode, code: &str, message: String, hint: Option<String>) -> Self {
+        let message = without_keys(message);
         Self { status, said: Said { code: code.to_owned(), message, hint }, retry_after_s: None }
     }
 
@@ -27,6 +28,16 @@ impl Problem {
     pub(super) fn status(&self) -> StatusCode {
         self.status
     }
+}
+
+/// What every key of the interface begins with.
+const KEY_HEAD: &str = "rec_";
+
+/// The message without keys: whoever puts one where a name belongs shall not find it in an error, which may be kept or sent on.
+fn without_keys(message: String) -> String {
+    let Some((before, rest)) = message.split_once(KEY_HEAD) else { return message };
+    let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+    format!("{before}(a key){}", without_keys(rest[end..].to_owned()))
 }
 
 /// What is wrong with a request as such, whatever was asked for.
@@ -218,5 +229,22 @@ impl IntoResponse for Problem {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"skillsync\""));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_not_repeated() {
+        for (said, expected) in [
+            ("there is no skill `pdf`", "there is no skill `pdf`"),
+            ("`rec_live_aB3_x9_Z` is no name", "`(a key)` is no name"),
+            ("rec_live_a, rec_fleet_b", "(a key), (a key)"),
+            ("rec_", "(a key)"),
+        ] {
+            assert_eq!(without_keys(said.to_owned()), expected);
+        }
     }
 }

@@ -1,0 +1,107 @@
+//! PostgreSQL is cut off, falls silent, is stopped and started again: callers are told soon, and the hub goes on by itself.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use skillsync_testkit::link::{Link, Way};
+
+use super::*;
+
+/// Panics unless the hub says that it cannot now, in the one form, and soon; and lives.
+fn cannot_now(hub: &Hub) {
+    let begun = Instant::now();
+    let key = Some(hub.admin_key());
+    for (method, path, body) in [
+        ("GET", "/api/skills/manifest", None),
+        ("GET", "/api/skills/search?q=a", None),
+        ("GET", "/api/skills/pdf", None),
+        ("POST", "/api/state", Some(serde_json::json!({"skills": []}))),
+        ("GET", "/trust/advisories.json", None),
+    ] {
+        let answered = hub.ask(method, path, key, body.as_ref());
+        assert_eq!(answered.status, 503, "{path}");
+        let retry = answered.headers.iter().find(|(name, _)| name == "retry-after");
+        assert!(retry.is_some_and(|(_, seconds)| seconds.parse::<u64>().is_ok()), "{path}");
+        let error = &answered.json()["error"];
+        assert!(error["code"].as_str().is_some_and(|code| code.starts_with("database-")), "{path}: {error}");
+        assert_eq!(error["message"], "the hub cannot do this now");
+    }
+    let upload = Upload::of("pdf", "9.0.0", "x").to(hub, hub.admin_key());
+    assert_eq!(upload.status, 503);
+    assert_eq!(hub.ask("GET", "/readyz", None, None).status, 503);
+    assert_eq!(hub.ask("GET", "/healthz", None, None).status, 200);
+    // Not a measurement: nobody waits for the system's own quarter of an hour.
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+}
+
+/// Waits until the hub has recovered by itself.
+fn recovers(hub: &Hub) {
+    let ready = || {
+        let manifest = hub.ask("GET", "/api/skills/manifest", Some(hub.admin_key()), None);
+        manifest.status == 200 && hub.ask("GET", "/readyz", None, None).status == 200
+    };
+    for _ in 0..300 {
+        if ready() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    panic!("it does not recover:\n{}", hub.log());
+}
+
+#[test]
+fn a_database_that_is_cut_off_is_told_of_and_waited_for() {
+    let Some(cluster) = Postgres::shared() else { return };
+    let database = cluster.database();
+    let link = Link::to(&cluster.socket());
+    let hub = hub_with(&[("SKILLSYNC_HUB_DATABASE", &database.url_through(link.port()))]);
+    assert_eq!(Upload::of("pdf", "1.0.0", "x").to(&hub, hub.admin_key()).status, 201);
+    for way in [Way::Cut, Way::Silent, Way::Cut] {
+        link.set(way);
+        cannot_now(&hub);
+        link.set(Way::Open);
+        recovers(&hub);
+    }
+    // In the middle of publishing, again and again: what was told is there.
+    let mut told = Vec::new();
+    for round in 1..=20_u64 {
+        let version = format!("2.{round}.0");
+        thread::scope(|scope| {
+            let upload = Upload::of("pdf", &version, &format!("round {round}"));
+            let hub = &hub;
+            let publishing = scope.spawn(move || upload.to(hub, hub.admin_key()).status);
+            thread::sleep(Duration::from_micros(round * 1_700 % 30_000));
+            link.set(Way::Cut);
+            match publishing.join().unwrap() {
+                201 => told.push(version.clone()),
+                status => assert_eq!(status, 503),
+            }
+        });
+        link.set(Way::Open);
+        recovers(&hub);
+    }
+    let listed = hub.ask("GET", "/api/skills/pdf/versions", None, None).json();
+    let listed: Vec<&str> =
+        listed["versions"].as_array().unwrap().iter().map(|v| v["version"].as_str().unwrap()).collect();
+    assert!(told.iter().all(|version| listed.contains(&&**version)), "{told:?} of {listed:?}");
+    unharmed(&hub);
+}
+
+#[test]
+fn a_database_that_is_stopped_and_started_is_found_again() {
+    let Some(server) = Postgres::own() else { return };
+    let database = server.cluster().database();
+    let hub = hub_with(&[("SKILLSYNC_HUB_DATABASE", &database.url())]);
+    assert_eq!(Upload::of("pdf", "1.0.0", "x").to(&hub, hub.admin_key()).status, 201);
+    for round in 1..=2 {
+        server.stop();
+        cannot_now(&hub);
+        server.start();
+        recovers(&hub);
+        assert_eq!(
+            Upload::of("pdf", &format!("1.{round}.0"), &format!("{round}")).to(&hub, hub.admin_key()).status,
+            201
+        );
+    }
+    unharmed(&hub);
+}
