@@ -3,90 +3,35 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use skillsync_core::merge::TreeMerge;
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::{Source as Origin, State};
-use skillsync_store::edit::{self, HandedFrom, Handing};
+use skillsync_store::fs;
 use skillsync_store::index::Index;
-use skillsync_store::installed::{Hold, InstallState, Installed, Release, Standing};
+use skillsync_store::installed::{InstallState, Standing};
 use skillsync_store::lease::Holder;
-use skillsync_store::objects::Batch;
-use skillsync_store::payload::Payload;
-use skillsync_store::skills::{self, Change};
+use skillsync_store::skills;
 use skillsync_store::store::{Store, Writing};
-use skillsync_store::{fs, parallel};
 use skillsync_wire::json::Time;
 use skillsync_wire::limits as bounds;
 use skillsync_wire::trust::{Accepted, Advised, Refusal};
 
 use crate::limits;
-use crate::plan::{self, Ask, Held, Here, Local, Step};
+use crate::plan::{self, Ask, Held, Step};
 use crate::source::{self, Source};
 use crate::trust::Believed;
 
 mod change;
+mod install;
 mod row;
+mod survey;
 mod unpack;
 
 pub(crate) use change::{Prepared, prepare, stage};
 pub use row::{Done, Error, Row};
+pub use survey::Survey;
 
 /// A release whose archive is in the cache: its signed statement.
 pub type Statement = Vec<u8>;
-
-/// What is here of every name that a plan is about.
-#[derive(Debug)]
-pub struct Survey {
-    state: InstallState,
-    local: BTreeMap<SkillName, Local>,
-    pins: BTreeMap<SkillName, u64>,
-}
-
-impl Survey {
-    /// Looks at what is installed, and at what else there is of the names that the manifest lists.
-    pub fn of(store: &Store, index: &Index, advised: &Advised) -> Result<Self, Error> {
-        let (state, manifest) = (InstallState::load(store.layout())?, advised.manifest());
-        let there: BTreeSet<SkillName> = skills::names(store.layout())?.into_iter().collect();
-        let listed = manifest.skills.iter().map(|entry| &entry.slug);
-        let names: BTreeSet<&SkillName> = listed.chain(state.iter().map(|(name, _)| name)).collect();
-        let names: Vec<&SkillName> = names.into_iter().filter(|name| there.contains(*name)).collect();
-        let look = |name: &&SkillName| {
-            let entry = manifest.skill(name).map(|entry| entry.release.sha256);
-            let installed = state.get(name).filter(|installed| installed.state == Standing::Installed);
-            // Where nothing is to be done, its mark is all that counts, and the index knows that.
-            if installed.is_some_and(|installed| Some(installed.current.release) == entry)
-                && let Some(head) = skills::head(store, index, name)?
-            {
-                let local = Local::Present { source: Origin::Hub, state: head.state };
-                return Ok(((*name).clone(), local));
-            }
-            let found = skills::find(store, name)?;
-            let local =
-                found.map_or(Local::Absent, |meta| Local::Present { source: meta.source, state: meta.state });
-            Ok::<_, Error>(((*name).clone(), local))
-        };
-        let local = parallel::map(&names, look).into_iter().collect::<Result<_, _>>()?;
-        let pins = advised.state().skills.iter().map(|(name, mark)| (name.clone(), mark.pin_seq)).collect();
-        Ok(Self { state, local, pins })
-    }
-
-    /// What is installed.
-    pub fn state(&self) -> &InstallState {
-        &self.state
-    }
-
-    /// What a plan is made of.
-    pub fn here(&self) -> BTreeMap<SkillName, Here<'_>> {
-        let names: BTreeSet<&SkillName> =
-            self.local.keys().chain(self.state.iter().map(|(name, _)| name)).collect();
-        let here = |name: &SkillName| {
-            let pin_seq = self.pins.get(name).copied().unwrap_or(0);
-            let local = self.local.get(name).copied().unwrap_or(Local::Absent);
-            (name.clone(), Here { installed: self.state.get(name), local, pin_seq })
-        };
-        names.into_iter().map(here).collect()
-    }
-}
 
 /// What is to be delivered, and by whom.
 pub struct Delivery<'a> {
@@ -102,16 +47,25 @@ pub struct Delivery<'a> {
     pub ready: BTreeMap<SkillName, Result<Statement, Error>>,
 }
 
-/// Does what is to be done, and gives a row for each skill that is concerned.
-pub fn deliver(store: &Store, delivery: Delivery<'_>) -> Result<Vec<Row>, Error> {
+/// What was done.
+pub struct Delivered {
+    /// A row for each skill that is concerned.
+    pub rows: Vec<Row>,
+    /// What ended the work before its end, if something did: what is in the rows was done all the same.
+    pub error: Option<Error>,
+}
+
+/// Does what is to be done. Fails where nothing was done.
+pub fn deliver(store: &Store, delivery: Delivery<'_>) -> Result<Delivered, Error> {
     let writing = store.write()?;
     let mut index = Index::load(writing.store().layout());
-    let done = Work::new(&writing, &mut index, &delivery).and_then(|work| work.run(delivery.ready));
-    let saved = index.save(writing.store().layout());
-    let rows = done?;
+    let done = Work::new(&writing, &mut index, &delivery).map(|mut work| {
+        let error = work.run(delivery.ready).err();
+        Delivered { rows: work.rows.into_values().collect(), error }
+    });
     // A cache that cannot be written is no reason to report what was done as undone; the disk will say so again.
-    drop(saved);
-    Ok(rows)
+    let _ = index.save(writing.store().layout());
+    done
 }
 
 struct Work<'a, 'w> {
@@ -126,13 +80,6 @@ struct Work<'a, 'w> {
     rows: BTreeMap<SkillName, Row>,
 }
 
-/// A release that is believed, and its files.
-struct Fetched {
-    accepted: Accepted,
-    release: Release,
-    payload: Payload,
-}
-
 impl<'a, 'w> Work<'a, 'w> {
     fn new(writing: &'a Writing<'w>, index: &'a mut Index, delivery: &Delivery<'a>) -> Result<Self, Error> {
         let store = writing.store();
@@ -144,7 +91,7 @@ impl<'a, 'w> Work<'a, 'w> {
         Ok(Self { writing, index, source, ask, holder, believed, advised, state, rows: BTreeMap::new() })
     }
 
-    fn run(mut self, mut ready: BTreeMap<SkillName, Result<Statement, Error>>) -> Result<Vec<Row>, Error> {
+    fn run(&mut self, mut ready: BTreeMap<SkillName, Result<Statement, Error>>) -> Result<(), Error> {
         let store = self.writing.store();
         let survey = Survey::of(store, self.index, &self.advised)?;
         let config = source::named(store.config(), self.source.name())?.clone();
@@ -188,7 +135,24 @@ impl<'a, 'w> Work<'a, 'w> {
         }
         self.install(batch)?;
         self.believed.store(store.layout(), self.advised.state())?;
-        Ok(self.rows.into_values().collect())
+        self.clear_cache();
+        Ok(())
+    }
+
+    /// Removes archives of which the files are in the store. One that stays is removed the next time, or after a day.
+    fn clear_cache(&self) {
+        let layout = self.writing.store().layout();
+        let cached: BTreeSet<_> =
+            fs::entries(&layout.cache()).ok().flatten().unwrap_or_default().into_iter().collect();
+        if cached.is_empty() {
+            return;
+        }
+        for (_, installed) in self.state.iter() {
+            let path = layout.cached(&installed.current.tarball);
+            if path.file_name().is_some_and(|name| cached.contains(name)) {
+                let _ = fs::remove_file(&path);
+            }
+        }
     }
 
     /// Notes what became of a skill. That it is in quarantine is more than that nothing came of a cure.
@@ -262,7 +226,7 @@ impl<'a, 'w> Work<'a, 'w> {
             return;
         }
         let layout = self.writing.store().layout();
-        let path = layout.source_release(self.source.name(), slug, &entry.release.sha256);
+        let path = layout.source_release(self.source.name(), &entry.release.sha256);
         let statement = fs::read(&path, bounds::RELEASE_BYTES as u64);
         if let Some(Ok(accepted)) = statement.ok().map(|bytes| self.advised.release(slug, &bytes)) {
             self.advised.installed(&accepted);
@@ -281,168 +245,6 @@ impl<'a, 'w> Work<'a, 'w> {
     fn accept(&self, slug: &SkillName, statement: &[u8]) -> Result<Accepted, Error> {
         Ok(believed(&self.advised, self.ask, slug, statement)?)
     }
-
-    /// Installs releases that are believed: what they are is noted before the first swap, and that they are here after the
-    /// last one.
-    fn install(&mut self, batch: Vec<(SkillName, Statement, Accepted)>) -> Result<(), Error> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let writing = self.writing;
-        let store = writing.store();
-        let layout = store.layout();
-        let unpacked = parallel::map_owned(batch, |(slug, statement, accepted)| {
-            let payload = unpack::payload(layout, accepted.release());
-            (slug, statement, accepted, payload)
-        });
-        let mut prepared = Vec::new();
-        for (slug, statement, accepted, payload) in unpacked {
-            let one = payload.and_then(|payload| {
-                let release = noted(&accepted, &payload);
-                self.keep_statement(&slug, &release, &statement)?;
-                let installed = self.state.get(&slug);
-                let step = change::prepare(store, self.index, &slug, installed, &release, &payload)?;
-                Ok((Fetched { accepted, release, payload }, step))
-            });
-            match one {
-                Ok((fetched, step)) => prepared.push((slug, fetched, step)),
-                Err(error) => self.fail(&slug, error),
-            }
-        }
-        let now = store.now_text();
-        for (slug, fetched, step) in &prepared {
-            let is_new = matches!(step, Prepared::Version { done: Done::Added, .. });
-            let name = self.source.name();
-            match self.state.get_mut(slug).filter(|installed| installed.source == *name) {
-                Some(installed) => installed.learn(&fetched.release),
-                None if is_new => {
-                    // A kill before it is there leaves a record that says so.
-                    let pending = Installed::new(name.clone(), fetched.release.clone(), now.clone());
-                    self.state.set(slug.clone(), pending);
-                }
-                None => {}
-            }
-        }
-        self.state.save_if_changed(layout)?;
-        self.swap(prepared)?;
-        Ok(self.state.save_if_changed(layout)?)
-    }
-
-    fn swap(&mut self, prepared: Vec<(SkillName, Fetched, Prepared)>) -> Result<(), Error> {
-        let writing = self.writing;
-        let store = writing.store();
-        let transaction = writing.transaction()?;
-        let batch = Batch::new(store.layout(), transaction.dir())?;
-        let mut changes: Vec<Change> = Vec::new();
-        let (mut changing, mut conflicts) = (Vec::new(), Vec::new());
-        for (slug, fetched, step) in prepared {
-            match step {
-                Prepared::Here => match self.here(&slug) {
-                    Ok(()) => self.took(&slug, &fetched, Done::Current, None),
-                    Err(error) => self.fail(&slug, error),
-                },
-                Prepared::Conflict { merge, merged } => {
-                    skills::batch_payload(&batch, &fetched.payload)?;
-                    conflicts.push((slug, fetched, merge, merged));
-                }
-                Prepared::Version { merged, done, parents } => {
-                    let payload = merged.as_ref().unwrap_or(&fetched.payload);
-                    let staged = change::stage(&transaction, &batch, &slug, payload).and_then(|staged| {
-                        if done == Done::Merged {
-                            skills::batch_payload(&batch, &fetched.payload)?;
-                        }
-                        Ok(staged)
-                    });
-                    match staged {
-                        Ok(staged) => {
-                            changes.push(change::change(staged, fetched.accepted.release(), done, parents));
-                            changing.push((slug, fetched, done));
-                        }
-                        Err(error) => self.fail(&slug, error),
-                    }
-                }
-            }
-        }
-        let advanced = skills::advance(writing, &transaction, batch, self.index, changes)?;
-        for ((slug, fetched, done), advanced) in changing.into_iter().zip(advanced) {
-            match advanced {
-                Ok(advanced) => self.took(&slug, &fetched, done, Some(advanced.version.number)),
-                Err(error) => self.fail(&slug, error.into()),
-            }
-        }
-        // Only now: what the lease names is in the object store.
-        for (slug, fetched, merge, merged) in conflicts {
-            match self.hand_out(&slug, &fetched, &merge, &merged) {
-                Ok(row) => self.put(row),
-                Err(error) => self.fail(&slug, error),
-            }
-        }
-        Ok(transaction.finish()?)
-    }
-
-    /// Takes up a skill that is here already: out of quarantine, or the mark of `rm` away.
-    fn here(&self, slug: &SkillName) -> Result<(), Error> {
-        skills::set_state(self.writing.store(), slug, State::Active)?;
-        Ok(())
-    }
-
-    /// Notes that a release is here.
-    fn took(&mut self, slug: &SkillName, fetched: &Fetched, done: Done, number: Option<u32>) {
-        let now = self.writing.store().now_text();
-        let Row { from, .. } = self.listed(slug, done);
-        let to = Some(fetched.release.version.clone());
-        let name = self.source.name();
-        let known = self.state.get(slug).filter(|installed| installed.source == *name).cloned();
-        let mut installed =
-            known.unwrap_or_else(|| Installed::new(name.clone(), fetched.release.clone(), now.clone()));
-        installed.took(&fetched.release, now);
-        installed.held = matches!(self.ask, Ask::Install(_, Some(_))).then_some(Hold::Version);
-        self.state.set(slug.clone(), installed);
-        self.advised.installed(&fetched.accepted);
-        // What it became is in the object store; one that stays is removed after a day.
-        let _ = fs::remove_file(&self.writing.store().layout().cached(&fetched.release.tarball));
-        let done = match done {
-            Done::Current if from.is_none() => Done::Added,
-            Done::Current if from != to => Done::Updated,
-            done => done,
-        };
-        self.put(Row { from, to, number, ..Row::new(slug, done) });
-    }
-
-    /// Gives both sides of a conflict to whoever decides it: a working copy under a lease.
-    fn hand_out(
-        &mut self,
-        slug: &SkillName,
-        fetched: &Fetched,
-        merge: &TreeMerge,
-        merged: &Payload,
-    ) -> Result<Row, Error> {
-        let from = HandedFrom::Release(fetched.release.clone());
-        let handing = Handing { merge, merged, from };
-        let begun = edit::begin_merged(self.writing, slug, self.holder.clone(), handing)?;
-        if let Some(installed) = self.state.get_mut(slug) {
-            installed.conflict = Some(fetched.release.release);
-        }
-        let paths: Vec<String> = merge.conflicts.iter().map(|conflict| conflict.path.to_string()).collect();
-        let why = Some(paths.join(", "));
-        let to = Some(fetched.release.version.clone());
-        Ok(Row { to, why, working_copy: Some(begun.path), ..self.listed(slug, Done::Conflict) })
-    }
-
-    /// Keeps the signed statement of a release: what a skill may do is read from it.
-    fn keep_statement(&self, slug: &SkillName, release: &Release, statement: &[u8]) -> Result<(), Error> {
-        let (layout, name) = (self.writing.store().layout(), self.source.name());
-        let path = layout.source_release(name, slug, &release.release);
-        if fs::lstat(&path)?.is_some() {
-            return Ok(());
-        }
-        let folder = layout.source_skill(name, slug);
-        for folder in [layout.source_releases(name), folder.clone()] {
-            fs::make_dir(&folder)?;
-        }
-        fs::replace(&path, statement, fs::Mode::Private)?;
-        Ok(())
-    }
 }
 
 /// Believes the statement of a release: the one that is listed, or of the version that was asked for.
@@ -458,19 +260,6 @@ pub fn believed(
         return Err(Refusal::Mismatch { what: format!("release of `{slug}`"), field: "version" });
     }
     Ok(accepted)
-}
-
-/// A release as `_meta.json` keeps it.
-fn noted(accepted: &Accepted, payload: &Payload) -> Release {
-    let release = accepted.release();
-    Release {
-        version: release.version.clone(),
-        seq: release.seq,
-        release: release.digest(),
-        content_hash: release.tree,
-        tree: payload.tree().id(),
-        tarball: release.tarball.sha256,
-    }
 }
 
 /// The word for why a skill stays as it is.

@@ -21,7 +21,7 @@ use skillsync_wire::json::Time;
 use skillsync_wire::limits as bounds;
 use skillsync_wire::trust::{Advised, Freshness, Refusal};
 
-use crate::delivery::{self, Delivery, Done, Error, Row, Statement, Survey};
+use crate::delivery::{self, Delivered, Delivery, Done, Error, Row, Statement, Survey};
 use crate::download::{Places, Progress, Warning, Watch, in_parallel};
 use crate::fetch::{self, Fetch};
 use crate::plan::{self, Ask, Step};
@@ -108,10 +108,8 @@ pub fn pull(store: &Store, fetch: &dyn Fetch, source: &Source, wish: &Wish<'_>) 
     let pull = Pull { store, desk: Desk { store, fetch, source, places: &places }, wish };
     let mut polls = Polls::load(store.layout(), source.name());
     let (believed, outcome) = pull.run(&mut polls);
-    let (rows, error) = match outcome {
-        Ok(rows) => (rows, None),
-        Err(error) => (Vec::new(), Some(error)),
-    };
+    let Delivered { rows, error } =
+        outcome.unwrap_or_else(|error| Delivered { rows: Vec::new(), error: Some(error) });
     let ending = error.as_ref().map_or(Ending::Answered, ending);
     polls.ended(store.now(), ending, wish.interval, wish.chance);
     // Without it the next poll only comes too early.
@@ -159,7 +157,7 @@ struct Pull<'a> {
 
 impl Pull<'_> {
     /// What was believed, if anything was, and what came of it.
-    fn run(&self, polls: &mut Polls) -> (Option<Advised>, Result<Vec<Row>, Error>) {
+    fn run(&self, polls: &mut Polls) -> (Option<Advised>, Result<Delivered, Error>) {
         let ticket = match self.ticket() {
             Ok(ticket) => ticket,
             Err(error) => return (None, Err(error)),
@@ -184,7 +182,7 @@ impl Pull<'_> {
                 outcome => return (Some(advised), outcome),
             }
         }
-        last.unwrap_or((None, Ok(Vec::new())))
+        last.unwrap_or((None, Ok(Delivered { rows: Vec::new(), error: None })))
     }
 
     /// Asks for the one skill that is to be installed, which counts as an install. Nothing in the answer is believed.
@@ -205,14 +203,15 @@ impl Pull<'_> {
         Ok(self.desk.source.api(self.desk.fetch).get(path::INSTALL, &query)?)
     }
 
-    fn follow(&self, believed: &Believed, ticket: Option<&InstallReply>) -> Result<Vec<Row>, Error> {
+    fn follow(&self, believed: &Believed, ticket: Option<&InstallReply>) -> Result<Delivered, Error> {
         let advised = believed.advised();
         let index = Index::load(self.store.layout());
         let survey = Survey::of(self.store, &index, advised)?;
         let config = self.desk.source.config();
         let steps = plan::plan(config, &self.wish.ask, advised.manifest(), &survey.here());
         if self.wish.mode == Mode::Plan || self.wish.ask == Ask::Look {
-            return Ok(steps.iter().map(|(slug, step)| self.planned(advised, &survey, slug, step)).collect());
+            let rows = steps.iter().map(|(slug, step)| self.planned(advised, &survey, slug, step));
+            return Ok(Delivered { rows: rows.collect(), error: None });
         }
         let ready = self.gather(advised, &steps, ticket);
         let Wish { ask, holder, .. } = self.wish;
@@ -287,7 +286,7 @@ impl Pull<'_> {
             (None, Some(entry)) => (entry.release.sha256, Some(entry.release.size_bytes)),
             (None, None) => return Err(Refusal::NotListed { slug: slug.clone() }.into()),
         };
-        let stored = layout.source_release(self.desk.source.name(), slug, &digest);
+        let stored = layout.source_release(self.desk.source.name(), &digest);
         let statement = match fs::read(&stored, bounds::RELEASE_BYTES as u64) {
             // Whether it is what it is named is looked at below, as of one that was fetched.
             Ok(bytes) if skillsync_core::digest::EnvelopeDigest::of(&bytes) == digest => bytes,

@@ -202,6 +202,16 @@ pub fn replace(path: &Path, bytes: &[u8], mode: Mode) -> Result<()> {
     written_beside(path, bytes, mode, rename)
 }
 
+/// Puts a complete file under a name without making it durable: for many at once, before one [`sync_file_system`].
+pub fn place(path: &Path, bytes: &[u8], mode: Mode) -> Result<()> {
+    let temporary = parent(path).join(unique_name(OUR_PREFIX) + ".tmp");
+    let written = create(&temporary, bytes, mode).and_then(|()| rename(&temporary, path));
+    if written.is_err() {
+        discard_file(&temporary);
+    }
+    written
+}
+
 /// Publishes a complete file under a name that must be free, as one step. Fails with `AlreadyExists` when taken.
 pub fn publish(path: &Path, bytes: &[u8], mode: Mode) -> Result<()> {
     written_beside(path, bytes, mode, rename_no_replace)

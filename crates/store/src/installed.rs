@@ -283,9 +283,10 @@ impl InstallState {
         self.skills.iter()
     }
 
-    /// The trees that it names in the object store.
+    /// The trees that it names in the object store: bases of merges with what is here.
     pub fn trees(&self) -> impl Iterator<Item = TreeId> {
-        self.skills.values().flat_map(|installed| {
+        let here = self.skills.values().filter(|installed| installed.state != Standing::Removed);
+        here.flat_map(|installed| {
             installed.releases.iter().chain([&installed.current]).map(|release| release.tree)
         })
     }

@@ -220,14 +220,9 @@ impl Layout {
         self.source(name).join("releases")
     }
 
-    /// The release statements of one skill of one source.
-    pub fn source_skill(&self, name: &SourceName, slug: &SkillName) -> PathBuf {
-        self.source_releases(name).join(slug.as_str())
-    }
-
     /// One release statement, in its envelope; `digest` is that of the envelope.
-    pub fn source_release(&self, name: &SourceName, slug: &SkillName, digest: &EnvelopeDigest) -> PathBuf {
-        self.source_skill(name, slug).join(format!("{}.json", digest.hex()))
+    pub fn source_release(&self, name: &SourceName, digest: &EnvelopeDigest) -> PathBuf {
+        self.source_releases(name).join(format!("{}.json", digest.hex()))
     }
 
     /// When one source was asked, and when it is to be asked next.

@@ -479,6 +479,13 @@ pub fn set_state(store: &Store, name: &SkillName, state: State) -> Result<Meta, 
     let mut meta = load(store, name)?;
     if meta.state != state {
         meta.state = state;
+        let folder = store.layout().skill(name);
+        // What a kill at this very place has left.
+        for entry in fs::entries(&folder)?.unwrap_or_default() {
+            if entry.to_str().is_some_and(fs::is_abandoned_temporary) {
+                fs::remove_file(&folder.join(entry))?;
+            }
+        }
         let path = store.layout().meta(name);
         fs::replace(&path, meta.text(&path)?.as_bytes(), fs::Mode::Plain)?;
     }

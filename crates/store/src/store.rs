@@ -291,7 +291,8 @@ impl Writing<'_> {
         let mut folders = vec![layout.root().to_owned(), layout.state(), layout.projects(), layout.locks()];
         folders.extend([layout.cache(), layout.sources()]);
         for source in fs::optional(fs::entries(&layout.sources()))?.flatten().unwrap_or_default() {
-            folders.push(layout.sources().join(source));
+            let source = layout.sources().join(source);
+            folders.extend([source.join("releases"), source]);
         }
         for folder in folders {
             for name in fs::optional(fs::entries(&folder))?.flatten().unwrap_or_default() {

@@ -1,6 +1,7 @@
 //! Every row of the table of threats that can be decided without a network, by its number, against a hub in memory that
 //! can tell any lie. What needs a network, a disk or a crash (rows 15, 20, 25 beyond its rules, 26) is asked of the client, and
-//! every row of the whole program: `crates/client/tests`, `crates/skillsync/tests/installs/threats`.
+//! every row of the whole program: `crates/client/tests`, `crates/skillsync/tests/installs/threats`. One or more of each row are
+//! files, too, for other programs: `attacks.rs`.
 //!
 //! | row | threat | test |
 //! |---|---|---|

@@ -1,5 +1,6 @@
 //! Bytes that never change: what was signed or packed once must be read, and written, alike by every later version and by
-//! every other program. The keys are of the seeds 01..01, 02..02 and so on, and sign nothing but these.
+//! every other program. The keys are of the seeds 01..01, 02..02 and so on, and sign nothing but these and the attacks
+//! (`attacks.rs`).
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
 
 use std::fmt::Debug;
@@ -113,36 +114,6 @@ envelope!(
     [4],
     "f2bd221fcc8cd8b58bd9c664ebe35e3923baa8d96230c4db2755f2251a3bfc89"
 );
-
-#[test]
-fn attacks_are_refused() {
-    let attacks: [(&str, &[u8], &[u8]); 4] = [
-        (
-            "twice",
-            vector!("attack-signed-twice", "case.json"),
-            vector!("attack-signed-twice", "envelope.json"),
-        ),
-        (
-            "malleated",
-            vector!("attack-malleated-signature", "case.json"),
-            vector!("attack-malleated-signature", "envelope.json"),
-        ),
-        (
-            "another type",
-            vector!("attack-release-as-manifest", "case.json"),
-            vector!("attack-release-as-manifest", "envelope.json"),
-        ),
-        (
-            "key twice",
-            vector!("attack-key-twice-in-payload", "case.json"),
-            vector!("attack-key-twice-in-payload", "envelope.json"),
-        ),
-    ];
-    for (name, case, envelope) in attacks {
-        let (case, signers) = Case::read(case);
-        assert_eq!(case.outcome(envelope, &signers), case.expect, "{name}");
-    }
-}
 
 #[test]
 fn the_archive_is_read_and_written_byte_for_byte() {

@@ -107,17 +107,23 @@ fn merge(
     Ok(Prepared::Version { merged: Some(merged), done: Done::Merged, parents })
 }
 
-/// Stages a version, and looks at what stands on the disk then: it must have the content that was signed.
+/// Stages a version: the release's own files, or what they were merged to, and then the release's beside them in the object
+/// store, as the base of the next merge. Looks at what stands on the disk then: it must be what was to be written.
 pub(crate) fn stage(
     transaction: &Transaction,
     batch: &Batch<'_>,
     slug: &SkillName,
-    payload: &Payload,
+    release: &Payload,
+    merged: Option<&Payload>,
 ) -> Result<Staged, Error> {
+    let payload = merged.unwrap_or(release);
     let staged = skills::stage_payload(transaction, batch, slug, payload)?;
     let (found, _) = scan::read(&staged.dir).map_err(skills::Error::from)?;
     if found.id() != payload.tree().id() {
         return Err(Error::Written { slug: slug.clone() });
+    }
+    if merged.is_some() {
+        skills::batch_payload(batch, release)?;
     }
     Ok(staged)
 }

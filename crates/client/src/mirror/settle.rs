@@ -133,15 +133,8 @@ impl Settling<'_, '_> {
                     conflicts.push((edition, merge, merged));
                 }
                 Prepared::Version { merged, done, parents } => {
-                    let payload = merged.as_ref().unwrap_or(&edition.payload);
-                    let staged =
-                        delivery::stage(&transaction, &batch, &edition.name, payload).and_then(|staged| {
-                            if done == Done::Merged {
-                                skills::batch_payload(&batch, &edition.payload)?;
-                            }
-                            Ok(staged)
-                        });
-                    match staged {
+                    let payload = &edition.payload;
+                    match delivery::stage(&transaction, &batch, &edition.name, payload, merged.as_ref()) {
                         Ok(staged) => {
                             let origin = if done == Done::Added { Origin::Install } else { Origin::Update };
                             let reason = Some(format!("from {}", self.follow.source.config().url));

@@ -7,8 +7,20 @@ mod agents;
 mod content;
 mod home;
 mod house;
+mod installs;
 mod invariant;
 mod projects;
 mod races;
 mod shop;
 mod sources;
+
+/// The hub that the tests of installs have, too.
+#[path = "."]
+mod lying {
+    #[expect(clippy::unwrap_used, dead_code, reason = "a helper of tests, and what others have of it")]
+    #[path = "../../../client/tests/lying/house.rs"]
+    pub(crate) mod house;
+    #[expect(clippy::unwrap_used, dead_code, reason = "a helper of tests, and what others have of it")]
+    #[path = "../../../client/tests/lying/hub.rs"]
+    pub(crate) mod hub;
+}

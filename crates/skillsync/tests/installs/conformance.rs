@@ -38,7 +38,7 @@ fn what_is_stored_is_what_was_served_byte_for_byte() {
         let manifest = crate::house::signed(&house.manifest_for(&api_key().audience()), &[house.manifest_by]);
         (manifest, house.signed_advisories(), house.roots.clone(), house.newest("pdf").clone())
     });
-    let statement = format!("releases/pdf/{}.json", newest.digest().hex());
+    let statement = format!("releases/{}.json", newest.digest().hex());
     for (file, served) in [
         ("manifest.json", &manifest),
         ("advisories.json", &advisories),

@@ -201,7 +201,7 @@ fn t22_what_a_skill_may_do_is_in_the_signed_statement() {
     machine.run(&["poll"]).ok();
     let release = hub.change(|house| house.newest("pdf").clone());
     let hex = release.digest().hex();
-    let kept = format!(".skillsync/sources/team/releases/pdf/{hex}.json");
+    let kept = format!(".skillsync/sources/team/releases/{hex}.json");
     assert_eq!(machine.read(&kept).into_bytes(), release.statement, "the statement as it was signed");
     // Neither the manifest nor the statement can be said without it.
     hub.change(|house| {
