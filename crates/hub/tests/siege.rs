@@ -32,6 +32,8 @@ mod cut;
 mod told;
 #[path = "siege/full.rs"]
 mod full;
+#[path = "siege/killed.rs"]
+mod killed;
 #[path = "siege/mutation.rs"]
 mod mutation;
 #[path = "blobs/bucket.rs"]

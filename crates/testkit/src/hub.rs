@@ -122,9 +122,7 @@ impl Hub {
         let (sender, lines) = mpsc::channel();
         note(output, sender, Arc::clone(&self.log));
         self.child = Some(child);
-        let mut is_serving = false;
-        // What it prints and what it logs come by two ways, in any order.
-        while !is_serving || self.admin_key.is_empty() {
+        loop {
             let line = match lines.recv_timeout(HANGS_AFTER) {
                 Ok(line) => line,
                 Err(RecvTimeoutError::Timeout) => panic!("the hub does not serve:\n{}", self.log()),
@@ -137,7 +135,7 @@ impl Hub {
                 let said: Value = serde_json::from_str(&line).unwrap_or_default();
                 said["listen"].as_str().unwrap_or_default().clone_into(&mut self.address);
                 said["root"].as_str().unwrap_or_default().clone_into(&mut self.root_sha256);
-                is_serving = true;
+                break;
             }
         }
         assert!(self.address.len() > 10 && self.root_sha256.len() == 64, "what it says: {}", self.log());

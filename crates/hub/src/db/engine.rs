@@ -103,14 +103,16 @@ impl Lite {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .disable_statement_logging();
-        // The writer comes first: it makes the tables.
-        let writer = Self::pool()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options.clone())
-            .await?;
-        Self::migrate(&writer).await?;
+        // For the lock that turns a new file over to its log SQLite does not wait, however long it was told to.
+        let started = Instant::now();
+        let writer = loop {
+            match Self::writing(&options).await {
+                Err(Error::Busy { .. }) if started.elapsed() <= limits::DB_BUSY => {
+                    tokio::time::sleep(limits::DB_LOOK).await;
+                }
+                opened => break opened?,
+            }
+        };
         let readers = match role {
             Role::Server => limits::DB_READERS,
             Role::Tool => 1,
@@ -132,6 +134,18 @@ impl Lite {
                 Err(_) => tokio::time::sleep(limits::DB_LOOK).await,
             }
         }
+    }
+
+    /// The connection that writes. It makes the tables.
+    async fn writing(options: &SqliteConnectOptions) -> Result<SqlitePool, Error> {
+        let writer = Self::pool()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.clone())
+            .await?;
+        Self::migrate(&writer).await?;
+        Ok(writer)
     }
 
     fn pool() -> SqlitePoolOptions {

@@ -30,6 +30,18 @@ impl Told {
         let mut slugs: Vec<&String> = self.0.iter().map(|(slug, ..)| slug).collect();
         slugs.sort_unstable();
         slugs.dedup();
+        self.are_whole(hub, &slugs);
+    }
+
+    /// The same for the skills that were told last.
+    #[track_caller]
+    pub(crate) fn newest_is_whole(&self, hub: &Hub) {
+        let mut slugs: Vec<&String> = self.0.iter().rev().take(5).map(|(slug, ..)| slug).collect();
+        slugs.dedup();
+        self.are_whole(hub, &slugs);
+    }
+
+    fn are_whole(&self, hub: &Hub, slugs: &[&String]) {
         for slug in slugs {
             let listed = hub.ask("GET", &format!("/api/skills/{slug}/versions"), None, None).json();
             let listed = listed["versions"].as_array().unwrap_or_else(|| panic!("{slug}: {listed}")).clone();
@@ -47,7 +59,7 @@ impl Told {
                     }
                 }
             }
-            for (_, version, archive) in self.0.iter().filter(|(told, ..)| told == slug) {
+            for (_, version, archive) in self.0.iter().filter(|(told, ..)| told == *slug) {
                 let there = archives.iter().find(|(there, _)| there == version);
                 let (_, bytes) = there.unwrap_or_else(|| panic!("{slug} {version} is lost: {listed:?}"));
                 assert_eq!(bytes, archive, "{slug} {version}");
@@ -59,7 +71,7 @@ impl Told {
             }
             let manifest = super::payload_of(&manifest.body);
             let entry =
-                manifest["skills"].as_array().unwrap().iter().find(|entry| entry["slug"] == **slug).unwrap();
+                manifest["skills"].as_array().unwrap().iter().find(|entry| entry["slug"] == ***slug).unwrap();
             assert_eq!(entry["seq"].as_u64(), sequence.first().copied(), "{manifest}");
         }
     }
