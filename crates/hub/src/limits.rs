@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use skillsync_wire::limits::MANIFEST_BYTES;
+
 /// How long a caller waits for a connection to the database: one that is down must be told of quickly.
 pub const DB_CONNECT: Duration = Duration::from_secs(2);
 /// How long one use case may take in PostgreSQL: a link that swallows everything must not hold a caller.
@@ -59,6 +61,11 @@ pub const HEADER_BYTES: usize = 16 * 1024;
 pub const QUERY_BYTES: usize = 512;
 /// Deepest page of a search: beyond it nobody reads, and the database counts along.
 pub const PAGE_MOST: u32 = 1_000;
+/// Longest version, in bytes: it is in every manifest that lists the release.
+pub const VERSION_BYTES: usize = 64;
+/// Most bytes of the skills and the removed ones that a manifest lists: in base64, with what is around them, they are
+/// no more than a manifest may have.
+pub const LISTING_BYTES: usize = MANIFEST_BYTES / 4 * 3 - 16 * 1024;
 /// Longest change log, in bytes.
 pub const CHANGELOG_BYTES: usize = 16 * 1024;
 /// Longest label of a key, category, or reason, in bytes.
