@@ -28,6 +28,13 @@ pub const PAGE_ROWS: u32 = 100;
 pub const VERSIONS: u32 = 100;
 /// Most machines of which one page of states tells: each may have thousands of skills.
 pub const STATES: u32 = 20;
+/// Most statements that the owner of a skill revokes, over all its skills. A release has one, and one more for each release
+/// key that was replaced since it was published.
+pub const REVOKED_OF_ACCOUNT: u64 = 1_000;
+/// Most statements that owners revoke in all: the rest is for administrators.
+pub const REVOKED_BY_OWNERS: u64 = 5_000;
+/// Most statements that are revoked in all: with the longest names and reasons, so many have room in advisories.
+pub const REVOKED: u64 = 7_000;
 /// Most skills that one blob is asked for: in practice it is of one.
 pub const BLOB_SKILLS: u32 = 100;
 /// Most words of a search that count.
