@@ -135,3 +135,40 @@ fn a_skill_that_is_taken_off_the_list_stays() {
     assert_eq!((&pdf["outcome"], &pdf["why"]), (&"unlisted".into(), &"yanked".into()));
     assert!(loaded(&machine, "pdf").is_some());
 }
+
+/// Release 2 is revoked and in quarantine, and the hub lists release 1 again.
+fn quarantined() -> (crate::hub::LyingHub, skillsync_testkit::Machine) {
+    let hub = hub();
+    let machine = installed(&hub);
+    publish(&hub, "malicious");
+    machine.run(&["poll"]).ok();
+    hub.change(|house| {
+        house.revoke("pdf", 2, "malware");
+        house.removed.insert(crate::house::slug("pdf"), "revoked".to_owned());
+    });
+    report(&machine, &["poll"], 6);
+    hub.change(|house| {
+        house.removed.clear();
+        house.listed.insert(crate::house::slug("pdf"), 1);
+        house.touch();
+    });
+    (hub, machine)
+}
+
+#[test]
+fn t23_a_revoked_release_does_not_come_back_when_its_record_is_lost() {
+    let (hub, machine) = quarantined();
+    machine.run(&["source", "remove", "team", "--yes"]).ok();
+    let add = ["source", "add", &hub.web.url(), "--name", "team", "--root", "root.json", "--key-stdin"];
+    machine.command(&add).stdin(crate::house::api_key().expose()).run().ok();
+    let done = report(&machine, &["install", "pdf"], 0);
+    assert_eq!(outcome(&done, "pdf")["version"], 3, "{done}");
+    assert!(loaded(&machine, "pdf").unwrap().contains("two"));
+    assert!(machine.read(".skillsync/skills/pdf/SKILL.md").contains("two"));
+    assert_eq!(meta(&machine)["skills"]["pdf"]["version"], "1.1.0");
+    report(&machine, &["poll"], 0);
+    // And one that is as it came is only noted.
+    skillsync_testkit::disk::remove(&machine.store("_meta.json"));
+    let done = report(&machine, &["install", "pdf"], 0);
+    assert!(outcome(&done, "pdf")["version"].is_null(), "{done}");
+}
