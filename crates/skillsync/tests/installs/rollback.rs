@@ -172,3 +172,14 @@ fn t23_a_revoked_release_does_not_come_back_when_its_record_is_lost() {
     let done = report(&machine, &["install", "pdf"], 0);
     assert!(outcome(&done, "pdf")["version"].is_null(), "{done}");
 }
+
+#[test]
+fn t23_rollback_never_revives_what_is_in_quarantine_without_a_record() {
+    let (_hub, machine) = quarantined();
+    skillsync_testkit::disk::remove(&machine.store("_meta.json"));
+    let refused = machine.run(&["rollback", "pdf", "--to", "2", "--json"]).fails(6).json();
+    assert_eq!(refused["error"]["code"], "version-revoked");
+    let back = report(&machine, &["rollback", "pdf"], 0);
+    assert_eq!((&back["back_to"], &back["revived"]), (&1.into(), &true.into()));
+    assert!(machine.read(".skillsync/skills/pdf/SKILL.md").contains("two"));
+}
