@@ -247,3 +247,18 @@ fn t23_a_look_says_what_was_revoked_and_puts_no_poll_off() {
     report(&machine, &["poll"], 6);
     assert!(!machine.path(".claude/skills/pdf").exists());
 }
+
+#[test]
+fn t23_what_was_revoked_leaves_the_agents_though_the_poll_ends_with_an_error() {
+    let hub = hub();
+    let machine = installed(&hub);
+    hub.change(|house| house.revoke("pdf", 1, "malware"));
+    // Nothing can be stored where a folder stands, which is found after the quarantine.
+    let stored = machine.path(".skillsync/sources/team/manifest.json");
+    skillsync_testkit::disk::remove(&stored);
+    machine.write(".skillsync/sources/team/manifest.json/in-the-way", "");
+    let polled = report(&machine, &["poll"], 6);
+    assert!(polled["sources"][0]["error"]["code"].is_string(), "{polled}");
+    assert_eq!(outcome(&polled, "pdf")["outcome"], "quarantined");
+    assert!(!machine.path(".claude/skills/pdf").exists());
+}
