@@ -5,6 +5,8 @@
     reason = "a helper of a test may fail the test, and plays the user"
 )]
 
+#[path = "mirror/asked.rs"]
+mod asked;
 #[path = "mirror/site.rs"]
 mod site;
 
