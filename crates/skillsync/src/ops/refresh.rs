@@ -285,7 +285,8 @@ pub fn refresh(
 ) -> Result<Refreshed, Error> {
     let door = network.door("asking a hub")?;
     let mut refreshed = ask(world, store, &*door, request)?;
-    let has_answer = refreshed.sources.iter().any(|source| source.status == Status::Fresh);
+    let has_answer = refreshed.sources.iter().any(|source| source.status == Status::Fresh)
+        || refreshed.skills().any(|(_, skill)| skill.has_changed());
     if request.intent == Intent::Apply && request.ask != Ask::Look && has_answer {
         // What an earlier run left undone is done, too: nothing is to be done where nothing is.
         refreshed.sync = Some(sync(world, &super::open(world)?)?);
