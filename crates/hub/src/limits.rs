@@ -80,7 +80,7 @@ pub const LABEL_BYTES: usize = 128;
 /// Most scopes of one key.
 pub const SCOPES: usize = 32;
 /// Most keys of one account that are neither revoked nor expired.
-pub const KEYS: usize = 1_000;
+pub const KEYS: u64 = 1_000;
 
 /// How long a request may take, its body included.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);

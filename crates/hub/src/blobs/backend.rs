@@ -48,6 +48,8 @@ pub struct Bucket {
     pub access_key_id: String,
     /// The secret of the credentials.
     pub secret_access_key: String,
+    /// The token of a session, where the credentials are of one.
+    pub session_token: Option<String>,
 }
 
 impl fmt::Debug for Bucket {
@@ -297,6 +299,9 @@ impl Bucket {
             .with_client_options(client);
         if let Some(endpoint) = &self.endpoint {
             builder = builder.with_endpoint(endpoint);
+        }
+        if let Some(token) = &self.session_token {
+            builder = builder.with_token(token);
         }
         builder.build().map_err(|error| Error::Place { reason: error.to_string() })
     }

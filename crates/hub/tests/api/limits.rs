@@ -9,6 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use futures_util::StreamExt as _;
 use skillsync_hub::http::{Behaviour, Peer, guarded};
+use skillsync_wire::api::key::NewKey;
 use skillsync_wire::api::path;
 
 use super::house::{asking, said};
@@ -79,6 +80,32 @@ fn who_asks_too_often_waits_and_others_do_not() {
         );
         let update = house.upload(&publisher, &said("skill-0"), &skill("skill-0", "y")).await;
         assert_eq!(update.status, StatusCode::CREATED, "what is there can be mended");
+    });
+}
+
+#[test]
+fn a_further_key_of_an_account_is_no_way_round_its_limits() {
+    on_lite(|house| async move {
+        let keys = [house.key("acme", &["publish"]).await.key, house.key("acme", &["publish"]).await.key];
+        let other = house.key("globex", &["publish"]).await.key;
+        let house = house.twin_with(Behaviour::default(), |_| {}).await;
+        for number in 0..5 {
+            let slug = format!("skill-{number}");
+            let answer = house.upload(&keys[0], &said(&slug), &skill(&slug, "x")).await;
+            assert_eq!(answer.status, StatusCode::CREATED);
+        }
+        let more = house.upload(&keys[1], &said("more"), &skill("more", "x")).await;
+        assert_eq!(more.problem(429), "rate-limited");
+        let answer = house.upload(&other, &said("more"), &skill("more", "x")).await;
+        assert_eq!(answer.status, StatusCode::CREATED);
+
+        let new = NewKey { scopes: vec!["publish".to_owned()], ..NewKey::default() };
+        for number in 0..30 {
+            let answer = house.post(path::KEYS, &keys[number % 2], &new).await;
+            assert_eq!(answer.status, StatusCode::CREATED, "{number}");
+        }
+        assert_eq!(house.post(path::KEYS, &keys[0], &new).await.problem(429), "rate-limited");
+        assert_eq!(house.post(path::KEYS, &other, &new).await.status, StatusCode::CREATED);
     });
 }
 
