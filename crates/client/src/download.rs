@@ -226,7 +226,9 @@ impl<'a> Places<'a> {
                         last = Some(error);
                     }
                     Err(Failure::Lasting(error)) => {
-                        if *place != self.source.base() {
+                        // A mirror need not have everything, and what the hub itself says is in the error.
+                        let is_refusal = matches!(error.kind(), Kind::Denied | Kind::NotFound);
+                        if *place != self.source.base() && !is_refusal {
                             self.warn(place, &error);
                         }
                         is_out[at] = true;
@@ -283,7 +285,10 @@ impl<'a> Places<'a> {
     }
 
     fn strike(&self, at: usize, place: &Base, error: &Error) {
-        self.strikes[at].fetch_add(1, Ordering::Relaxed);
+        // A wrong file says nothing of the others.
+        if error.kind() == Kind::Offline {
+            self.strikes[at].fetch_add(1, Ordering::Relaxed);
+        }
         self.warn(place, error);
     }
 

@@ -180,9 +180,12 @@ impl Fault for Error {
             | Error::NotFounded => Kind::NotFound,
             Error::TierTooLow { .. } | Error::ScopeMissing { .. } | Error::NotOwner { .. } => Kind::Denied,
             Error::SlugTaken { .. } | Error::VersionTaken { .. } => Kind::Exists,
-            Error::VersionNotNewer { .. } | Error::Raced | Error::OtherName { .. } => Kind::Conflict,
+            Error::VersionNotNewer { .. }
+            | Error::Raced
+            | Error::OtherName { .. }
+            | Error::TooManyKeys { .. } => Kind::Conflict,
             Error::KeyRefused { .. } | Error::Field { .. } => Kind::Invalid,
-            Error::TooManyKeys { .. } => Kind::Limit,
+
             Error::KeysBehind { .. } => Kind::Offline,
             Error::CutOff => Kind::Io,
         }

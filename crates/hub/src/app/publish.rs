@@ -153,6 +153,10 @@ fn check(said: &Announcement) -> Result<(), Error> {
         let rule = format!("it has at most {} bytes", limits::CHANGELOG_BYTES);
         return Err(Error::Field { field: "changelog", rule });
     }
+    if said.version.as_ref().is_some_and(|version| version.to_string().len() > limits::VERSION_BYTES) {
+        let rule = format!("it has at most {} bytes", limits::VERSION_BYTES);
+        return Err(Error::Field { field: "version", rule });
+    }
     match said.category.as_deref() {
         None | Some("") => Ok(()),
         Some(text) if text.len() <= limits::LABEL_BYTES && Line::parse(text).is_ok() => Ok(()),

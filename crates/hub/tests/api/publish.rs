@@ -166,3 +166,22 @@ fn only_who_may_publishes() {
         assert_eq!((private.visibility, private.owner.as_str()), (Visibility::Private, "acme"));
     });
 }
+
+#[test]
+fn a_long_version_is_refused_and_no_manifest_bursts() {
+    on_lite(|house| async move {
+        let key = house.key("acme", &["publish"]).await.key;
+        let at = |length: usize| Announcement {
+            version: version(&format!("1.0.0-{}", "a".repeat(length - 6))),
+            visibility: Some(Visibility::Public),
+            ..said("pdf")
+        };
+        for length in [65, 44_000] {
+            let answer = house.upload(&key, &at(length), &skill("pdf", "x")).await;
+            assert_eq!(answer.problem(400), "field-invalid", "{length}");
+        }
+        assert_eq!(house.upload(&key, &at(64), &skill("pdf", "x")).await.status, StatusCode::CREATED);
+        let synced = Client::new(&key_that_reads(&house).await).sync(&house).await.unwrap();
+        assert_eq!(synced.manifest.skills[0].version.to_string().len(), 64);
+    });
+}

@@ -57,6 +57,9 @@ fn t23_a_revoked_release_is_taken_out_of_use_and_rollback_is_offered() {
     assert!(!machine.path(".claude/skills/pdf").exists());
     assert_eq!(meta(&machine)["skills"]["pdf"]["state"], "quarantined");
     assert_eq!(machine.run(&["info", "pdf", "--json"]).ok().json()["state"], "quarantined");
+    let found = machine.run(&["doctor", "--json"]).either().json();
+    let findings = found["findings"].as_array().unwrap();
+    assert!(findings.iter().any(|finding| finding["code"] == "quarantined"), "{found}");
     // It stays out, in every way, and the next poll says so again.
     report(&machine, &["poll"], 6);
     machine.run(&["sync"]).ok();
