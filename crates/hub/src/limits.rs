@@ -54,6 +54,11 @@ pub const BUCKET_RETRIES: usize = 2;
 /// How long a request to a bucket is tried again.
 pub const BUCKET_RETRY: Duration = Duration::from_secs(10);
 
+/// Most bytes of what machines told in one page of states, unless its first machine alone told more.
+pub const STATES_BYTES: u32 = 4 * 1024 * 1024;
+/// Most pages of states at once, from the database to the last byte on the wire: each may hold a few times its bytes.
+pub const STATES_AT_ONCE: usize = 16;
+
 /// Largest JSON body.
 pub const JSON_BYTES: usize = 1024 * 1024;
 /// Largest report of what a machine has: five thousand skills with their hashes have 1.3 MiB.
@@ -111,6 +116,9 @@ pub const BODIES: usize = 256;
 pub const UNPACKED: usize = 4;
 /// Most uploads at once: each may hold an archive and what is in it, 120 MiB.
 pub const UPLOADS: usize = 4;
+
+/// How long it counts that database and blobs answered.
+pub const READY_AGE: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 
 /// How long a signed address holds, in seconds.
 pub const SIGNED_URL_S: u64 = 10 * 60;

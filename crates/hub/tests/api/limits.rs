@@ -154,6 +154,9 @@ fn without_its_database_it_says_that_it_cannot_now() {
     on_both(|house| async move {
         assert_eq!(house.ask(Method::GET, "/readyz", None).await.status, StatusCode::OK);
         house.http.app().close().await;
+        let ready = house.ask(Method::GET, "/readyz", None).await;
+        assert_eq!(ready.status, StatusCode::OK, "for a second nobody is asked again");
+        house.site.clock.advance(1);
         let answer = house.get(path::MANIFEST, &house.admin).await;
         assert_eq!(answer.problem(503), "database-offline");
         assert_eq!(answer.header("retry-after"), "5");

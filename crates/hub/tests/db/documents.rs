@@ -100,6 +100,27 @@ fn what_a_machine_tells_replaces_what_it_told() {
 }
 
 #[test]
+fn a_page_of_states_is_bounded_in_bytes_and_always_goes_on() {
+    on_both(|db| async move {
+        accounts(&db, &["acme"]).await;
+        let mib = |count: usize| format!("\"{}\"", "ü".repeat(count * 512 * 1024));
+        for (id, size) in [("a", 1), ("b", 2), ("c", 2), ("d", 5), ("e", 1)] {
+            db.insert_key(&key(id, "acme")).await.unwrap();
+            db.put_state(id, at(1), &mib(size)).await.unwrap();
+        }
+        let mut pages = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let page = db.states_of(&account("acme"), after.as_deref()).await.unwrap();
+            let Some(last) = page.last() else { break };
+            after = Some(last.key_id.clone());
+            pages.push(page.iter().map(|state| &*state.key_id).collect::<String>());
+        }
+        assert_eq!(pages, ["ab", "c", "d", "e"]);
+    });
+}
+
+#[test]
 fn nobody_revokes_more_than_advisories_have_room_for() {
     at_both(|url| {
         run(url, |db| async move {
