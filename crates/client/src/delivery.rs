@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use skillsync_core::name::SkillName;
+use skillsync_core::name::{SkillName, SourceName};
 use skillsync_core::skill::{Source as Origin, State};
 use skillsync_store::fs;
 use skillsync_store::index::Index;
-use skillsync_store::installed::{InstallState, Standing};
+use skillsync_store::installed::{InstallState, Installed, Standing};
 use skillsync_store::lease::Holder;
 use skillsync_store::skills;
 use skillsync_store::store::{Store, Writing};
@@ -93,12 +93,17 @@ impl<'a, 'w> Work<'a, 'w> {
 
     fn run(&mut self, mut ready: BTreeMap<SkillName, Result<Statement, Error>>) -> Result<(), Error> {
         let store = self.writing.store();
-        let survey = Survey::of(store, self.index, &self.advised)?;
+        let mut survey = Survey::of(store, self.index, &self.advised)?;
         let config = source::named(store.config(), self.source.name())?.clone();
         self.quarantine()?;
         let steps = plan::plan(&config, self.ask, self.advised.manifest(), &survey.here());
+        let mut unread = survey.take_unread();
         let mut due = Vec::new();
         for (slug, step) in steps {
+            if let Some(error) = unread.remove(&slug) {
+                self.fail(&slug, error);
+                continue;
+            }
             match step {
                 Step::Add | Step::Update => match ready.remove(&slug) {
                     Some(Ok(statement)) => due.push((slug, statement)),
@@ -113,7 +118,10 @@ impl<'a, 'w> Work<'a, 'w> {
                     self.put(Row { why, ..self.listed(&slug, Done::Held) });
                 }
                 Step::Refuse(why) => self.fail(&slug, Error::Planned { slug: slug.clone(), why }),
-                Step::Unlisted(why) => self.put(Row { why, ..self.listed(&slug, Done::Unlisted) }),
+                Step::Unlisted(why) => {
+                    self.arrived(&slug);
+                    self.put(Row { why, ..self.listed(&slug, Done::Unlisted) });
+                }
                 Step::Forget => self.forget(&slug),
             }
         }
@@ -179,41 +187,42 @@ impl<'a, 'w> Work<'a, 'w> {
     }
 
     /// Takes what is made of a revoked release out of use, whatever else is known of it (threat 23). Its versions stay.
+    /// One that cannot be looked at does not keep the others in use.
     fn quarantine(&mut self) -> Result<(), Error> {
         let (store, name) = (self.writing.store(), self.source.name());
-        let advisories = self.advised.advisories();
-        let mut revoked = Vec::new();
-        for (slug, installed) in self.state.iter().filter(|(_, installed)| installed.source == *name) {
-            let is_concerned = installed.releases.iter().any(|r| advisories.revocation(r.release).is_some());
-            if installed.state != Standing::Installed || !is_concerned {
-                continue;
-            }
-            let meta = skills::find(store, slug)?.filter(|meta| meta.source == Origin::Hub);
-            let Some(meta) = meta else { continue };
-            let basis = installed.basis(meta.versions(), meta.head().number).unwrap_or(&installed.current);
-            let Some(revocation) = advisories.revocation(basis.release) else { continue };
-            if meta.state == State::Active {
-                skills::set_state(store, slug, State::Quarantined)?;
-            }
-            revoked.push((slug.clone(), revocation.reason.as_str().to_owned()));
-        }
-        for (slug, reason) in revoked {
-            if let Some(installed) = self.state.get_mut(&slug) {
-                (installed.state, installed.reason) = (Standing::Quarantined, Some(reason));
+        for (slug, revoked) in revoked(store, name, &self.state, &self.advised) {
+            let taken = revoked.and_then(|Revoked { reason, is_active }| {
+                if is_active {
+                    skills::set_state(store, &slug, State::Quarantined)?;
+                }
+                Ok(reason)
+            });
+            match (taken, self.state.get_mut(&slug)) {
+                (Ok(reason), Some(installed)) => {
+                    (installed.state, installed.reason) = (Standing::Quarantined, Some(reason));
+                }
+                (Ok(_), None) => {}
+                (Err(error), _) => self.fail(&slug, error),
             }
         }
-        let quarantined =
-            self.state.iter().filter(|(_, i)| i.source == *name && i.state == Standing::Quarantined);
-        let rows: Vec<Row> = quarantined
-            .map(|(slug, i)| Row { why: i.reason.clone(), to: None, ..self.listed(slug, Done::Quarantined) })
-            .collect();
+        let rows = quarantined(name, &self.state);
         rows.into_iter().for_each(|row| self.put(row));
         Ok(self.state.save_if_changed(store.layout())?)
+    }
+
+    /// Notes of a skill that is here that it is: what was to note that was killed.
+    fn arrived(&mut self, slug: &SkillName) {
+        if let Some(installed) = self.state.get_mut(slug)
+            && installed.state == Standing::Pending
+        {
+            installed.state = Standing::Installed;
+        }
     }
 
     /// Remembers what the state of trust does not know of a skill that is as it is listed: of a run that was killed, or of
     /// a conflict that was committed since.
     fn keep(&mut self, slug: &SkillName) {
+        self.arrived(slug);
         let row = self.listed(slug, Done::Current);
         if self.ask.releases(slug)
             && let Some(installed) = self.state.get_mut(slug)
@@ -245,6 +254,51 @@ impl<'a, 'w> Work<'a, 'w> {
     fn accept(&self, slug: &SkillName, statement: &[u8]) -> Result<Accepted, Error> {
         Ok(believed(&self.advised, self.ask, slug, statement)?)
     }
+}
+
+/// A skill that is made of a revoked release.
+pub(crate) struct Revoked {
+    /// Why it was revoked.
+    pub(crate) reason: String,
+    /// Whether it is in use now.
+    pub(crate) is_active: bool,
+}
+
+/// The skills from `source` that are here, made of a revoked release, and not noted to be in quarantine; or why one that may
+/// be cannot be looked at.
+pub(crate) fn revoked(
+    store: &Store,
+    source: &SourceName,
+    state: &InstallState,
+    advised: &Advised,
+) -> Vec<(SkillName, Result<Revoked, Error>)> {
+    let advisories = advised.advisories();
+    let concerned = state.iter().filter(|(_, installed)| {
+        let is_of_one = installed.releases.iter().any(|r| advisories.revocation(r.release).is_some());
+        // One that is still to come may be here: an install was killed before that was noted.
+        let may_be_here = matches!(installed.state, Standing::Installed | Standing::Pending);
+        installed.source == *source && may_be_here && is_of_one
+    });
+    let look = |(slug, installed): (&SkillName, &Installed)| {
+        let meta = match skills::find(store, slug) {
+            Ok(meta) => meta.filter(|meta| meta.source == Origin::Hub)?,
+            Err(error) => return Some((slug.clone(), Err(error.into()))),
+        };
+        let basis = installed.basis(meta.versions(), meta.head().number).unwrap_or(&installed.current);
+        let reason = advisories.revocation(basis.release)?.reason.as_str().to_owned();
+        Some((slug.clone(), Ok(Revoked { reason, is_active: meta.state == State::Active })))
+    };
+    concerned.filter_map(look).collect()
+}
+
+/// The rows of what is noted to be in quarantine.
+pub(crate) fn quarantined(source: &SourceName, state: &InstallState) -> Vec<Row> {
+    let is_it = |(_, i): &(&SkillName, &Installed)| i.source == *source && i.state == Standing::Quarantined;
+    let row = |(slug, i): (&SkillName, &Installed)| {
+        let from = Some(i.current.version.clone());
+        Row { from, why: i.reason.clone(), ..Row::new(slug, Done::Quarantined) }
+    };
+    state.iter().filter(is_it).map(row).collect()
 }
 
 /// Believes the statement of a release: the one that is listed, or of the version that was asked for.

@@ -65,6 +65,14 @@ pub enum Error {
         /// The skill.
         name: SkillName,
     },
+    /// Another version was asked for than the one that is listed.
+    #[error("the index does not list version {asked} of `{name}`")]
+    Version {
+        /// The skill.
+        name: SkillName,
+        /// What was asked for.
+        asked: semver::Version,
+    },
     /// The index cannot be kept.
     #[error(transparent)]
     Fs(#[from] fs::Error),
@@ -80,6 +88,7 @@ impl Fault for Error {
             Error::Archive { source, .. } => source.kind(),
             Error::Tree { source, .. } => source.kind(),
             Error::Elsewhere { .. } => Kind::Untrusted,
+            Error::Version { .. } => Kind::Invalid,
             Error::Fs(e) => e.kind(),
         }
     }
@@ -92,6 +101,7 @@ impl Fault for Error {
             Error::Archive { source, .. } => source.code(),
             Error::Tree { source, .. } => source.code(),
             Error::Elsewhere { .. } => "index-address-refused",
+            Error::Version { .. } => "index-version-refused",
             Error::Fs(e) => e.code(),
         }
     }
@@ -106,6 +116,9 @@ impl Fault for Error {
             Error::Archive { source, .. } => source.hint(),
             Error::Tree { source, .. } => source.hint(),
             Error::Elsewhere { .. } => Some("tell the owner of the site; what is installed stays".to_owned()),
+            Error::Version { name, .. } => Some(format!(
+                "an index has one edition of each skill: `skillsync install {name}` installs the one that is listed"
+            )),
             Error::Fs(e) => e.hint(),
         }
     }

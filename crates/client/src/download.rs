@@ -205,6 +205,8 @@ impl<'a> Places<'a> {
         let places: Vec<&Base> = self.source.places().collect();
         let mut is_out = vec![false; places.len()];
         let mut last = None;
+        // Only where the hub itself will not give it so: what is slow or wrong at one address is so at another of the same.
+        let mut is_refused = false;
         for _ in 0..limits::ROUNDS {
             for (at, place) in places.iter().enumerate() {
                 if is_out[at] || self.strikes[at].load(Ordering::Relaxed) >= limits::STRIKES {
@@ -213,7 +215,13 @@ impl<'a> Places<'a> {
                 let address = place.at(path)?;
                 // The key is the hub's business alone.
                 let key = self.source.key().filter(|_| *place == self.source.base());
-                match attempt(&Request { key, ..Request::get(&address, 0) }) {
+                let attempted = attempt(&Request { key, ..Request::get(&address, 0) });
+                if let Err(Failure::Passing(error) | Failure::Lasting(error)) = &attempted
+                    && *place == self.source.base()
+                {
+                    is_refused = matches!(error.kind(), Kind::Denied | Kind::NotFound);
+                }
+                match attempted {
                     Ok(()) => {
                         self.strikes[at].store(0, Ordering::Relaxed);
                         return Ok(());
@@ -226,7 +234,9 @@ impl<'a> Places<'a> {
                         last = Some(error);
                     }
                     Err(Failure::Lasting(error)) => {
-                        if *place != self.source.base() {
+                        // A mirror need not have everything, and what the hub itself says is in the error.
+                        let is_refusal = matches!(error.kind(), Kind::Denied | Kind::NotFound);
+                        if *place != self.source.base() && !is_refusal {
                             self.warn(place, &error);
                         }
                         is_out[at] = true;
@@ -235,9 +245,6 @@ impl<'a> Places<'a> {
                 }
             }
         }
-        // Only where the hub itself will not give it so: what is slow or wrong at one address is so at another of the same.
-        let is_refused =
-            last.as_ref().is_some_and(|e: &Error| matches!(e.kind(), Kind::Denied | Kind::NotFound));
         let signed = elsewhere.filter(|_| is_refused).and_then(|elsewhere| elsewhere());
         if let Some(address) = signed {
             match attempt(&Request::get(&address, 0)) {
@@ -283,7 +290,10 @@ impl<'a> Places<'a> {
     }
 
     fn strike(&self, at: usize, place: &Base, error: &Error) {
-        self.strikes[at].fetch_add(1, Ordering::Relaxed);
+        // A wrong file says nothing of the others.
+        if error.kind() == Kind::Offline {
+            self.strikes[at].fetch_add(1, Ordering::Relaxed);
+        }
         self.warn(place, error);
     }
 

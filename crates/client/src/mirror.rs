@@ -1,7 +1,7 @@
 //! An open index followed: what it means for this machine is planned, what is needed is fetched and proven, and goes in as
 //! every version does, edits kept (checklist P3-P6). A skill that cannot be had stays as it is, and is tried again.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -9,11 +9,9 @@ use semver::Version;
 use skillsync_core::digest::{ArchiveDigest, EnvelopeDigest};
 use skillsync_core::fault::{Fault as _, Kind};
 use skillsync_core::name::SkillName;
-use skillsync_core::skill::State;
 use skillsync_store::config::{Apply, Policy, Wanted};
-use skillsync_store::installed::{InstallState, Installed, Release, Standing as Noted};
+use skillsync_store::installed::{Installed, Release, Standing as Noted};
 use skillsync_store::payload::Payload;
-use skillsync_store::skills;
 use skillsync_store::store::Store;
 use skillsync_wire::wellknown::Entry;
 
@@ -27,9 +25,11 @@ use crate::schedule::{Ending, Polls};
 use crate::source::Source;
 use crate::{api, fetch, limits};
 
+mod here;
 mod plan;
 mod settle;
 
+use here::Here;
 pub use plan::{Choice, Counts, Held, Plan, Pruning, Standing, Why, plan};
 
 /// How the rows of skills that nothing proves are marked.
@@ -103,6 +103,11 @@ fn edition_digest(entry: &Entry) -> Option<EnvelopeDigest> {
     entry.published().map(|published| EnvelopeDigest::of(format!("index\n{published}").as_bytes()))
 }
 
+/// The version that the index says `entry` has.
+fn said_version(entry: &Entry) -> Option<Version> {
+    entry.extra.get("version")?.as_str()?.parse().ok()
+}
+
 /// What `_meta.json` says of files that came from an index by another tool, which noted what the index `published` of them.
 pub fn edition_of(published: Option<&str>, payload: &Payload) -> Release {
     let content_hash = payload.tree().content_hash();
@@ -140,13 +145,6 @@ impl Step {
     }
 }
 
-/// What is held here, and what else there is.
-struct Here {
-    state: InstallState,
-    held: BTreeMap<SkillName, Held>,
-    others: BTreeSet<SkillName>,
-}
-
 impl Follow<'_> {
     fn run(&self, warnings: &mut Vec<Warning>) -> Result<Vec<Row>, Error> {
         let layout = self.store.layout();
@@ -159,21 +157,33 @@ impl Follow<'_> {
             let problem = format!("{what} of its index is passed over: {}", bad.problem);
             warnings.push(Warning { host: self.source.base().host().to_owned(), problem, times: 1 });
         }
-        let here = self.here(self.store, &found)?;
+        let mut here = self.here(self.store, &found)?;
         let plan = self.plan(&found, &here);
         let mut rows: BTreeMap<SkillName, Row> = BTreeMap::new();
         let mut due = VecDeque::new();
+        let damaged = std::mem::take(&mut here.damaged);
         for (name, step) in self.steps(&found, &here, &plan) {
             match step {
                 Step::Fetch(why) => due.push_back((name, why)),
                 Step::Row(row) => drop(rows.insert(name, *row)),
             }
         }
+        let damaged = damaged.into_iter().filter(|(name, _)| self.concerns(name));
+        rows.extend(damaged.map(|(name, error)| (name.clone(), Row::failed(&name, error.into()))));
+        let (prunes, unlisted): (Vec<_>, Vec<_>) =
+            plan.remove.iter().filter(|name| self.concerns(name)).partition(|name| self.prunes(name));
+        for name in unlisted {
+            let why = Some(self.source.config().apply.as_str().to_owned());
+            let from = self.version_here(&here, name);
+            rows.insert(name.clone(), Row { why, from, ..Row::new(name, Done::Unlisted) });
+        }
         if self.wish.mode == Mode::Plan || self.wish.ask == Ask::Look {
             rows.extend(due.into_iter().map(|(name, why)| (name.clone(), self.planned(&found, &name, why))));
-            rows.extend(plan.remove.iter().map(|name| (name.clone(), Row::new(name, Done::Removed))));
+            rows.extend(prunes.into_iter().map(|name| (name.clone(), Row::new(name, Done::Removed))));
             return Ok(rows.into_values().collect());
         }
+        // Before anything new comes: it would count as held.
+        self.note_guarded(&found, &here, &plan)?;
         found.keep(layout, self.source).map_err(discovery::Error::from)?;
         (self.wish.watch)(Progress::Expected { files: due.len(), bytes: 0 });
         while !due.is_empty() && !self.is_over() {
@@ -184,57 +194,35 @@ impl Follow<'_> {
             let why = Some("time".to_owned());
             rows.insert(name.clone(), Row { why, ..Row::new(&name, Done::Available) });
         }
-        if !plan.remove.is_empty() {
+        if !prunes.is_empty() {
             rows.extend(self.prune(&found)?);
         }
         Ok(rows.into_values().collect())
     }
 
-    fn is_over(&self) -> bool {
-        self.bounds.until.is_some_and(|until| Instant::now() >= until)
+    /// Whether something may be said and done about `name`, which is here.
+    fn concerns(&self, name: &SkillName) -> bool {
+        match &self.wish.ask {
+            Ask::Poll | Ask::Look => true,
+            Ask::Update(names) => names.is_empty() || names.contains(name),
+            Ask::Install(asked, _) => asked == name,
+        }
     }
 
-    /// What is held of this source as `_meta.json` and the records of the skills say it. The hand edits of canonical
-    /// folders are looked at when it comes to a change.
-    fn here(&self, store: &Store, found: &Found) -> Result<Here, Error> {
-        let state = InstallState::load(store.layout())?;
-        let mut others: BTreeSet<SkillName> =
-            skills::names(store.layout()).map_err(skills::Error::from)?.into_iter().collect();
-        let mut held = BTreeMap::new();
-        for (name, installed) in state.iter().filter(|(_, installed)| installed.source == *self.source.name())
-        {
-            let there = others.remove(name);
-            let standing = match (installed.state, there) {
-                (Noted::Pending, false) => continue,
-                (Noted::Removed, _) | (_, false) => {
-                    // One that the user made anew since then is theirs.
-                    if there && skills::find(store, name)?.is_some_and(|meta| meta.state == State::Active) {
-                        others.insert(name.clone());
-                    }
-                    held.insert(name.clone(), Held { published: None, standing: Standing::Removed });
-                    continue;
-                }
-                _ => skills::find(store, name)?,
-            };
-            let Some(meta) = standing else { continue };
-            let basis = installed.basis(meta.versions(), meta.head().number);
-            let entry = found.index.entry(name);
-            let published = basis.and_then(|basis| match entry.and_then(edition_digest) {
-                Some(digest) if digest == basis.release => entry.and_then(Entry::published),
-                _ if basis.release == unverified_digest(&basis.content_hash) => None,
-                // Something that no index publishes: it is not what is listed.
-                _ => Some(String::new()),
-            });
-            let is_pristine = basis.is_some_and(|basis| basis.content_hash == meta.head().content_hash);
-            let standing = match (meta.state, installed.held) {
-                (State::PendingRemove, _) => Standing::Removed,
-                (_, Some(_)) => Standing::Pinned,
-                _ if is_pristine => Standing::Pristine,
-                _ => Standing::Edited,
-            };
-            held.insert(name.clone(), Held { published, standing });
+    /// Whether `name` is removed where the index does not list it any more.
+    fn prunes(&self, name: &SkillName) -> bool {
+        match &self.wish.ask {
+            // Who allows it whatever it is has been told.
+            Ask::Poll | Ask::Look => {
+                self.source.config().apply == Apply::Auto || self.bounds.pruning == Pruning::Allowed
+            }
+            Ask::Update(_) => self.concerns(name),
+            Ask::Install(..) => false,
         }
-        Ok(Here { state, held, others })
+    }
+
+    fn is_over(&self) -> bool {
+        self.bounds.until.is_some_and(|until| Instant::now() >= until)
     }
 
     fn plan(&self, found: &Found, here: &Here) -> Plan {
@@ -280,6 +268,8 @@ impl Follow<'_> {
                     let why = Refusal::NotListed;
                     let row = Row::failed(name, Error::Planned { slug: name.clone(), why });
                     steps.insert(name.clone(), Step::row(row));
+                } else if let Some(error) = self.other_version(found, here) {
+                    steps.insert(name.clone(), Step::row(Row::failed(name, error.into())));
                 } else if !plan.taken.contains(name) && !plan.unchanged.contains(name) {
                     steps.insert(name.clone(), Step::Fetch(Why::New));
                 }
@@ -288,6 +278,19 @@ impl Follow<'_> {
             _ => {}
         }
         steps
+    }
+
+    /// Why the version that was asked for is not to be had: an index has one edition of each skill.
+    fn other_version(&self, found: &Found, here: &Here) -> Option<discovery::Error> {
+        let Ask::Install(name, Some(asked)) = &self.wish.ask else { return None };
+        let entry = found.index.entry(name)?;
+        let known = here.state.get(name).filter(|installed| installed.source == *self.source.name());
+        let listed = said_version(entry).or_else(|| {
+            let digest = edition_digest(entry)?;
+            Some(known?.releases.iter().find(|release| release.release == digest)?.version.clone())
+        });
+        let is_it = listed.as_ref() == Some(asked);
+        (!is_it).then(|| discovery::Error::Version { name: name.clone(), asked: asked.clone() })
     }
 
     /// What stands instead of fetching `name`, where something does.

@@ -111,7 +111,12 @@ pub fn pull(store: &Store, fetch: &dyn Fetch, source: &Source, wish: &Wish<'_>) 
     let Delivered { rows, error } =
         outcome.unwrap_or_else(|error| Delivered { rows: Vec::new(), error: Some(error) });
     let ending = error.as_ref().map_or(Ending::Answered, ending);
+    let next_at = polls.next_at;
     polls.ended(store.now(), ending, wish.interval, wish.chance);
+    if pull.is_look() && ending == Ending::Answered {
+        // Nothing was done about what it says: the next poll is to come no later for that.
+        polls.next_at = next_at;
+    }
     // Without it the next poll only comes too early.
     let _ = polls.save(store.layout(), source.name());
     let status = pull.status(error.as_ref());
@@ -206,17 +211,47 @@ impl Pull<'_> {
     fn follow(&self, believed: &Believed, ticket: Option<&InstallReply>) -> Result<Delivered, Error> {
         let advised = believed.advised();
         let index = Index::load(self.store.layout());
-        let survey = Survey::of(self.store, &index, advised)?;
+        let mut survey = Survey::of(self.store, &index, advised)?;
         let config = self.desk.source.config();
         let steps = plan::plan(config, &self.wish.ask, advised.manifest(), &survey.here());
-        if self.wish.mode == Mode::Plan || self.wish.ask == Ask::Look {
-            let rows = steps.iter().map(|(slug, step)| self.planned(advised, &survey, slug, step));
-            return Ok(Delivered { rows: rows.collect(), error: None });
+        if self.is_look() {
+            let mut unread = survey.take_unread();
+            let mut rows = BTreeMap::new();
+            for (slug, step) in &steps {
+                let row = match unread.remove(slug) {
+                    Some(error) => Row::failed(slug, error),
+                    None => self.planned(advised, &survey, slug, step),
+                };
+                rows.insert(slug.clone(), row);
+            }
+            self.warn_of_revoked(advised, &survey, &mut rows);
+            return Ok(Delivered { rows: rows.into_values().collect(), error: None });
         }
         let ready = self.gather(advised, &steps, ticket);
         let Wish { ask, holder, .. } = self.wish;
         let delivery = Delivery { source: self.desk.source, ask, holder, believed, ready };
         delivery::deliver(self.store, delivery)
+    }
+
+    /// Whether nothing is to be done now.
+    fn is_look(&self) -> bool {
+        self.wish.mode == Mode::Plan || self.wish.ask == Ask::Look
+    }
+
+    /// Says of what would be taken out of use that it would, where the plan has no cure.
+    fn warn_of_revoked(&self, advised: &Advised, survey: &Survey, rows: &mut BTreeMap<SkillName, Row>) {
+        let (name, mut state) = (self.desk.source.name(), survey.state().clone());
+        for (slug, revoked) in delivery::revoked(self.store, name, survey.state(), advised) {
+            if let (Ok(revoked), Some(installed)) = (revoked, state.get_mut(&slug)) {
+                (installed.state, installed.reason) = (Standing::Quarantined, Some(revoked.reason));
+            }
+        }
+        for row in delivery::quarantined(name, &state) {
+            let planned = rows.get(&row.slug).map(|planned| planned.done);
+            if !matches!(planned, Some(Done::Added | Done::Updated | Done::Removed)) {
+                rows.insert(row.slug.clone(), row);
+            }
+        }
     }
 
     /// What would become of a skill.

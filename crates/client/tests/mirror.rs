@@ -5,6 +5,8 @@
     reason = "a helper of a test may fail the test, and plays the user"
 )]
 
+#[path = "mirror/asked.rs"]
+mod asked;
 #[path = "mirror/site.rs"]
 mod site;
 
@@ -297,7 +299,7 @@ fn an_index_is_of_its_path_alone_and_bad_entries_spoil_no_other() {
         (Done::Unlisted, "unreadable".to_owned()),
         "it is not taken for gone"
     );
-    assert_eq!(done(&pulled, "skill-02"), (Done::Current, UNVERIFIED.to_owned()));
+    assert_eq!(done(&pulled, "skill-02"), (Done::Updated, UNVERIFIED.to_owned()), "its hash is gone");
     assert_eq!(pulled.warnings.len(), 2, "{:?}", pulled.warnings);
 }
 

@@ -56,6 +56,8 @@ pub struct App {
     metrics: Arc<Metrics>,
     cache: manifest::Cache,
     lookup: lookup::Lookup,
+    in_force: advisories::Known,
+    was_ready: tokio::sync::Mutex<Option<jiff::Timestamp>>,
 }
 
 impl App {
@@ -105,8 +107,14 @@ impl App {
         }
     }
 
-    /// Fails unless database and blobs answer.
+    /// Fails unless database and blobs answer, or did within the last second: everybody may ask, and as often as they like.
+    /// One at a time asks them.
     pub async fn ready(&self) -> Result<(), Error> {
+        let mut last = self.was_ready.lock().await;
+        let now = self.clock.timestamp();
+        if last.is_some_and(|at| now.duration_since(at).abs() < limits::READY_AGE) {
+            return Ok(());
+        }
         let answered = async {
             self.db.ping().await?;
             self.blobs.ping().await?;
@@ -114,6 +122,7 @@ impl App {
         };
         let ready = answered.await;
         self.metrics.ready(ready.is_ok());
+        *last = ready.is_ok().then_some(now);
         ready
     }
 

@@ -147,6 +147,7 @@ fn place(storage: &Storage) -> Result<Place, Stop> {
         region: bucket.region.unwrap_or_else(|| "us-east-1".to_owned()),
         access_key_id: bucket.key_id.ok_or_else(|| missing("a key", "AWS_ACCESS_KEY_ID"))?,
         secret_access_key: secret.expose().clone(),
+        session_token: bucket.token.map(|token| token.expose().clone()),
     }))
 }
 

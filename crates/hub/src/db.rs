@@ -24,7 +24,7 @@ mod yank;
 pub use access::BlobOwner;
 pub use account::AccountRow;
 pub use catalogue::{FileList, ReleaseRow, SkillRow};
-pub use document::{AdvisoriesRow, Restrictions, Revoked};
+pub use document::{AdvisoriesHead, AdvisoriesRow, Restrictions, Revoked};
 pub use engine::{Db, Role};
 pub use error::Error;
 pub use key::{Caller, KeyRow, RequestContext};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use skillsync_wire::limits::MANIFEST_BYTES;
+
 /// How long a caller waits for a connection to the database: one that is down must be told of quickly.
 pub const DB_CONNECT: Duration = Duration::from_secs(2);
 /// How long one use case may take in PostgreSQL: a link that swallows everything must not hold a caller.
@@ -26,6 +28,13 @@ pub const PAGE_ROWS: u32 = 100;
 pub const VERSIONS: u32 = 100;
 /// Most machines of which one page of states tells: each may have thousands of skills.
 pub const STATES: u32 = 20;
+/// Most statements that the owner of a skill revokes, over all its skills. A release has one, and one more for each release
+/// key that was replaced since it was published.
+pub const REVOKED_OF_ACCOUNT: u64 = 1_000;
+/// Most statements that owners revoke in all: the rest is for administrators.
+pub const REVOKED_BY_OWNERS: u64 = 5_000;
+/// Most statements that are revoked in all: with the longest names and reasons, so many have room in advisories.
+pub const REVOKED: u64 = 7_000;
 /// Most skills that one blob is asked for: in practice it is of one.
 pub const BLOB_SKILLS: u32 = 100;
 /// Most words of a search that count.
@@ -45,6 +54,11 @@ pub const BUCKET_RETRIES: usize = 2;
 /// How long a request to a bucket is tried again.
 pub const BUCKET_RETRY: Duration = Duration::from_secs(10);
 
+/// Most bytes of what machines told in one page of states, unless its first machine alone told more.
+pub const STATES_BYTES: u32 = 4 * 1024 * 1024;
+/// Most pages of states at once, from the database to the last byte on the wire: each may hold a few times its bytes.
+pub const STATES_AT_ONCE: usize = 16;
+
 /// Largest JSON body.
 pub const JSON_BYTES: usize = 1024 * 1024;
 /// Largest report of what a machine has: five thousand skills with their hashes have 1.3 MiB.
@@ -59,6 +73,11 @@ pub const HEADER_BYTES: usize = 16 * 1024;
 pub const QUERY_BYTES: usize = 512;
 /// Deepest page of a search: beyond it nobody reads, and the database counts along.
 pub const PAGE_MOST: u32 = 1_000;
+/// Longest version, in bytes: it is in every manifest that lists the release.
+pub const VERSION_BYTES: usize = 64;
+/// Most bytes of the skills and the removed ones that a manifest lists: in base64, with what is around them, they are
+/// no more than a manifest may have.
+pub const LISTING_BYTES: usize = MANIFEST_BYTES / 4 * 3 - 16 * 1024;
 /// Longest change log, in bytes.
 pub const CHANGELOG_BYTES: usize = 16 * 1024;
 /// Longest label of a key, category, or reason, in bytes.
@@ -66,7 +85,7 @@ pub const LABEL_BYTES: usize = 128;
 /// Most scopes of one key.
 pub const SCOPES: usize = 32;
 /// Most keys of one account that are neither revoked nor expired.
-pub const KEYS: usize = 1_000;
+pub const KEYS: u64 = 1_000;
 
 /// How long a request may take, its body included.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
@@ -97,6 +116,9 @@ pub const BODIES: usize = 256;
 pub const UNPACKED: usize = 4;
 /// Most uploads at once: each may hold an archive and what is in it, 120 MiB.
 pub const UPLOADS: usize = 4;
+
+/// How long it counts that database and blobs answered.
+pub const READY_AGE: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 
 /// How long a signed address holds, in seconds.
 pub const SIGNED_URL_S: u64 = 10 * 60;

@@ -279,3 +279,27 @@ fn a_signed_address_opens_one_blob_and_nothing_else() {
         assert_eq!(memory.signed_url(&key, Duration::from_secs(600)).await.unwrap(), None);
     });
 }
+
+#[test]
+fn the_token_of_a_session_goes_along_to_the_bucket() {
+    block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let folder = TempDir::new().unwrap();
+        let bucket = Bucket {
+            endpoint: Some(format!("http://{}", listener.local_addr().unwrap())),
+            session_token: Some("of-a-session".to_owned()),
+            ..BucketServer::start(folder.path()).await.bucket("")
+        };
+        assert!(!format!("{bucket:?}").contains("of-a-session"));
+        let blobs = Blobs::open(&Place::Bucket(bucket)).unwrap();
+        let asking = tokio::spawn(async move { blobs.ping().await });
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(tokio::io::AsyncReadExt::read_u8(&mut socket).await.unwrap());
+        }
+        asking.abort();
+        let head = String::from_utf8(head).unwrap().to_lowercase();
+        assert!(head.contains("x-amz-security-token: of-a-session"), "{head}");
+    });
+}

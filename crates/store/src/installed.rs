@@ -134,6 +134,10 @@ pub struct Installed {
     /// The release whose changes disagree with what was edited here. It was handed out once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conflict: Option<EnvelopeDigest>,
+    /// Its index lost it together with more than is believed, and did not list it since: it stays until its removal is
+    /// allowed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guarded: bool,
     /// Every release of it that came here, oldest first.
     #[serde(default)]
     pub releases: Vec<Release>,
@@ -144,7 +148,7 @@ impl Installed {
     pub fn new(source: SourceName, current: Release, at: String) -> Self {
         let releases = vec![current.clone()];
         let (state, reason, held, conflict) = (Standing::Pending, None, None, None);
-        Self { source, current, installed_at: at, state, reason, held, conflict, releases }
+        Self { source, current, installed_at: at, state, reason, held, conflict, guarded: false, releases }
     }
 
     /// Remembers that `release` came here, before anything is made of it.

@@ -63,9 +63,14 @@ pub(crate) fn prepare(
     let head = meta.head();
     let Some(basis) = installed.and_then(|installed| installed.basis(meta.versions(), head.number)) else {
         // Its record was lost, or an install was killed before it was written: it is this skill if it was this release.
-        let was_this = |version: &Version| version.tree == theirs.tree().id();
-        if matches!(meta.source, Source::Hub | Source::Index) && meta.versions().iter().any(was_this) {
-            return Ok(Prepared::Here);
+        if matches!(meta.source, Source::Hub | Source::Index)
+            && let Some(unrecorded) = unrecorded(&meta, release, theirs)
+        {
+            if matches!(unrecorded, Prepared::Version { .. }) {
+                lease::require_free(store.layout(), slug)?;
+                skills::require_pristine(store, index, slug, &meta)?;
+            }
+            return Ok(unrecorded);
         }
         return Err(Error::Planned { slug: slug.clone(), why: plan::Refusal::Local });
     };
@@ -81,6 +86,33 @@ pub(crate) fn prepare(
         return Ok(Prepared::Version { merged: None, done: Done::Updated, parents: Vec::new() });
     }
     merge(store, slug, &meta, basis, release, theirs)
+}
+
+/// What `release` makes of a skill that came from a source and of which no record tells what it is made of now. None where
+/// it never was this release, or where it was edited since in a way that has no base.
+fn unrecorded(meta: &Meta, release: &Release, theirs: &Payload) -> Option<Prepared> {
+    let head = meta.head();
+    let is_this = |version: &Version| {
+        version.tree == theirs.tree().id() || version.parents.last() == Some(&release.content_hash)
+    };
+    let came =
+        |version: &&Version| matches!(version.origin, Origin::Install | Origin::Update | Origin::Rollback);
+    let newest = meta.versions().iter().rev().find(came);
+    if head.tree == theirs.tree().id() || newest.is_some_and(is_this) {
+        return Some(Prepared::Here);
+    }
+    // It came later and is another release, which may have been revoked since: only these files are known to be good.
+    let as_it_came = |version: &Version| {
+        let is_plain =
+            matches!(version.origin, Origin::Install | Origin::Update) && version.parents.is_empty();
+        is_plain && version.tree == head.tree
+    };
+    let is_as_it_came = meta.versions().iter().any(as_it_came);
+    (is_as_it_came && meta.versions().iter().any(is_this)).then(|| Prepared::Version {
+        merged: None,
+        done: Done::Updated,
+        parents: Vec::new(),
+    })
 }
 
 fn merge(

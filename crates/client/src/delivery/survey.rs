@@ -19,6 +19,7 @@ pub struct Survey {
     state: InstallState,
     local: BTreeMap<SkillName, Local>,
     pins: BTreeMap<SkillName, u64>,
+    unread: BTreeMap<SkillName, Error>,
 }
 
 impl Survey {
@@ -29,29 +30,38 @@ impl Survey {
         let listed = manifest.skills.iter().map(|entry| &entry.slug);
         let names: BTreeSet<&SkillName> = listed.chain(state.iter().map(|(name, _)| name)).collect();
         let names: Vec<&SkillName> = names.into_iter().filter(|name| there.contains(*name)).collect();
-        let look = |name: &&SkillName| {
+        let look = |name: &&SkillName| -> Result<Local, Error> {
             let entry = manifest.skill(name).map(|entry| entry.release.sha256);
             let installed = state.get(name).filter(|installed| installed.state == Standing::Installed);
             // Where nothing is to be done, its mark is all that counts, and the index knows that.
             if installed.is_some_and(|installed| Some(installed.current.release) == entry)
                 && let Some(head) = skills::head(store, index, name)?
             {
-                let local = Local::Present { source: Source::Hub, state: head.state };
-                return Ok(((*name).clone(), local));
+                return Ok(Local::Present { source: Source::Hub, state: head.state });
             }
             let found = skills::find(store, name)?;
-            let local =
-                found.map_or(Local::Absent, |meta| Local::Present { source: meta.source, state: meta.state });
-            Ok::<_, Error>(((*name).clone(), local))
+            Ok(found.map_or(Local::Absent, |meta| Local::Present { source: meta.source, state: meta.state }))
         };
-        let local = parallel::map(&names, look).into_iter().collect::<Result<_, _>>()?;
+        let (mut local, mut unread) = (BTreeMap::new(), BTreeMap::new());
+        for (name, found) in names.iter().zip(parallel::map(&names, look)) {
+            match found {
+                Ok(found) => drop(local.insert((*name).clone(), found)),
+                // One record that does not read is that skill's failure, and no reason to leave the others as they are.
+                Err(error) => drop(unread.insert((*name).clone(), error)),
+            }
+        }
         let pins = advised.state().skills.iter().map(|(name, mark)| (name.clone(), mark.pin_seq)).collect();
-        Ok(Self { state, local, pins })
+        Ok(Self { state, local, pins, unread })
     }
 
     /// What is installed.
     pub fn state(&self) -> &InstallState {
         &self.state
+    }
+
+    /// The skills whose record does not read, and why. Nothing can be planned for them. They are handed out once.
+    pub(crate) fn take_unread(&mut self) -> BTreeMap<SkillName, Error> {
+        std::mem::take(&mut self.unread)
     }
 
     /// What a plan is made of.

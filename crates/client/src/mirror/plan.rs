@@ -16,6 +16,8 @@ pub struct Held {
     pub published: Option<String>,
     /// How it stands.
     pub standing: Standing,
+    /// It vanished with more than was believed, and was not listed since: it stays until its removal is allowed.
+    pub is_guarded: bool,
 }
 
 /// How a skill that came from an index stands.
@@ -114,12 +116,17 @@ pub fn plan(
     let mut gone = Vec::new();
     let mut count = 0;
     for (name, held) in here {
-        count += 1;
-        if index.entry(name).is_some() {
+        let is_listed = index.entry(name).is_some();
+        let stays = !is_listed && held.is_guarded && pruning == Pruning::Guarded;
+        // What is guarded already makes no later loss look larger or smaller.
+        count += usize::from(!stays);
+        if is_listed {
             continue;
         }
         if unreadable.contains(name) {
             plan.unreadable.insert(name.clone());
+        } else if stays {
+            plan.guarded.insert(name.clone());
         } else {
             gone.push((name, held.standing));
         }

@@ -18,7 +18,7 @@ use skillsync_store::skills::{self, Change};
 use skillsync_store::store::Writing;
 use skillsync_wire::wellknown::{Content, Entry};
 
-use super::{Follow, UNVERIFIED, Why, edition_digest, next_seq, unverified_digest};
+use super::{Follow, UNVERIFIED, Why, edition_digest, next_seq, said_version, unverified_digest};
 use crate::delivery::{self, Done, Error, Prepared, Row};
 use crate::discovery::Found;
 use crate::source;
@@ -34,6 +34,21 @@ impl Follow<'_> {
     /// Takes out of use what the index does not list any more. The next sync takes it away, to trash.
     pub(super) fn prune(&self, found: &Found) -> Result<BTreeMap<SkillName, Row>, Error> {
         self.write(|settling| settling.prune(found))
+    }
+
+    /// Notes of each of these skills whether it is guarded.
+    pub(super) fn note(&self, guarded: &[(SkillName, bool)]) -> Result<(), Error> {
+        let noted = self.write(|settling| {
+            let source = self.source.name();
+            for (name, is_guarded) in guarded {
+                let installed = settling.state.get_mut(name).filter(|installed| installed.source == *source);
+                if let Some(installed) = installed {
+                    installed.guarded = *is_guarded;
+                }
+            }
+            Ok(())
+        });
+        noted.map(drop)
     }
 
     fn write(
@@ -198,7 +213,7 @@ impl Settling<'_, '_> {
         let same =
             known.and_then(|installed| installed.releases.iter().find(|release| release.release == digest));
         let seq = same.map_or_else(|| next_seq(known), |release| release.seq);
-        let says = entry.and_then(|entry| entry.extra.get("version")?.as_str()?.parse::<Version>().ok());
+        let says = entry.and_then(said_version);
         let release = Release {
             version: says.unwrap_or_else(|| Version::new(0, 0, seq)),
             seq,
@@ -248,7 +263,8 @@ impl Settling<'_, '_> {
         let store = self.writing.store();
         // Planned anew: another command may have come in between.
         let here = self.follow.here(store, found)?;
-        for name in self.follow.plan(found, &here).remove {
+        let remove = self.follow.plan(found, &here).remove;
+        for name in remove.into_iter().filter(|name| self.follow.prunes(name)) {
             match self.remove(&name) {
                 Ok(()) => {
                     let row = self.row(&name, Done::Removed);

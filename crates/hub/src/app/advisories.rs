@@ -1,55 +1,116 @@
 //! Advisories: what must not be used any more, signed anew when that changes and before half of their life is over.
 
+use std::sync::{PoisonError, RwLock};
+
+use bytes::Bytes;
+use jiff::Timestamp;
 use skillsync_wire::advisories::{Advisories, Revocation};
 use skillsync_wire::json::Time;
 use skillsync_wire::limits::ADVISORIES_TTL_S;
 use skillsync_wire::text::Line;
 
 use super::manifest::half;
-use super::{App, Error};
+use super::{App, Error, Public};
 use crate::blobs::{BlobKey, Blobs};
 use crate::clock::after;
-use crate::db::{AdvisoriesRow, Restrictions};
+use crate::db::{AdvisoriesHead, AdvisoriesRow, Restrictions};
 use crate::limits;
 use crate::signer::{Releases, Signer, read_own};
 
 /// What stands for a reason that nobody gave.
 const NO_REASON: &str = "revoked";
 
+/// Advisories as they are shared.
+#[derive(Debug, Clone)]
+pub(super) struct Shared {
+    version: u64,
+    /// What everybody gets.
+    pub(super) public: Public,
+}
+
+impl Shared {
+    pub(super) fn of(row: &AdvisoriesRow) -> Self {
+        let envelope = Bytes::copy_from_slice(&row.envelope);
+        Self { version: row.version, public: Public { digest: row.sha256, envelope } }
+    }
+}
+
+/// The advisories that this process found in force. They count only while the database says the same of them.
+#[derive(Debug, Default)]
+pub(super) struct Known(RwLock<Option<Verified>>);
+
+#[derive(Debug)]
+struct Verified {
+    head: AdvisoriesHead,
+    half_at: Timestamp,
+    shared: Shared,
+}
+
 impl App {
     /// The advisories in force, made now where they are not of the newest state, are half through their life, or were
-    /// signed by a key that was replaced.
-    pub(super) async fn current_advisories(&self) -> Result<AdvisoriesRow, Error> {
+    /// signed by a key that was replaced. Everybody may ask for them, so those that were verified are kept.
+    pub(super) async fn current_advisories(&self) -> Result<Shared, Error> {
+        if let Some(head) = self.db.advisories_head().await? {
+            let known = self.in_force.0.read().unwrap_or_else(PoisonError::into_inner);
+            let now = self.clock.timestamp();
+            if let Some(known) = known.as_ref().filter(|known| known.head == head && now < known.half_at) {
+                return Ok(known.shared.clone());
+            }
+        }
         for _ in 0..limits::RACE_TRIES {
             let signer = self.current_signer().await?;
             let restrictions = self.db.restrictions().await?;
             let last = self.db.last_advisories().await?;
-            if let Some(last) = last.filter(|last| self.is_in_force(&signer, last, &restrictions)) {
-                return Ok(last);
+            let in_force = last.and_then(|last| Some((self.in_force(&signer, &last, &restrictions)?, last)));
+            if let Some((half_at, last)) = in_force {
+                let head = AdvisoriesHead {
+                    root_version: signer.root().version,
+                    warnings: last.warnings,
+                    sha256: last.sha256,
+                };
+                return Ok(self.keep_shared(Verified { head, half_at, shared: Shared::of(&last) }).await);
             }
             let row = next(signer.releases(), &restrictions, self.clock.now())?;
-            store(&self.blobs, &row).await?;
-            if self.db.put_advisories(&row, signer.root().version).await? {
-                return Ok(row);
-            }
+            // Whoever was faster is found above on the next turn.
+            self.db.put_advisories(&row, signer.root().version).await?;
         }
         Err(Error::Raced)
     }
 
-    fn is_in_force(&self, signer: &Signer, last: &AdvisoriesRow, restrictions: &Restrictions) -> bool {
-        let Ok(signers) = signer.root().release_signers() else { return false };
-        let Ok(document) = read_own::<Advisories>(&last.envelope, &signers) else { return false };
-        let now = self.clock.timestamp();
+    /// Until when these advisories need no others, if they are in force.
+    fn in_force(
+        &self,
+        signer: &Signer,
+        last: &AdvisoriesRow,
+        restrictions: &Restrictions,
+    ) -> Option<Timestamp> {
+        let signers = signer.root().release_signers().ok()?;
+        let document = read_own::<Advisories>(&last.envelope, &signers).ok()?;
         let made = document.expires.timestamp().as_second() - seconds(ADVISORIES_TTL_S);
-        let made = jiff::Timestamp::from_second(made).unwrap_or_default();
-        last.warnings == restrictions.warnings && now < half(made, last.expires_at)
+        let half_at = half(Timestamp::from_second(made).unwrap_or_default(), last.expires_at);
+        let holds = last.warnings == restrictions.warnings && self.clock.timestamp() < half_at;
+        holds.then_some(half_at)
+    }
+
+    /// Puts the blob of what the database has, and keeps it in memory. The hub itself serves from there: without the blobs
+    /// it goes on, and tries again.
+    async fn keep_shared(&self, verified: Verified) -> Shared {
+        let shared = verified.shared.clone();
+        match store(&self.blobs, &shared).await {
+            Ok(()) => {
+                *self.in_force.0.write().unwrap_or_else(PoisonError::into_inner) = Some(verified);
+            }
+            Err(error) => {
+                tracing::warn!("advisories not stored: {}", skillsync_core::fault::with_causes(&error));
+            }
+        }
+        shared
     }
 }
 
-/// Stores the blob of advisories. It is named by its number, so a number that two made at the same time is of the one that
-/// the database took: the hub itself serves from there, and the blob is put right.
-pub(super) async fn store(blobs: &Blobs, row: &AdvisoriesRow) -> Result<(), Error> {
-    blobs.put(&BlobKey::Advisories(row.version), row.envelope.clone().into()).await?;
+/// Stores the blob of advisories. It is named by its number, so only what the database took may be put there.
+pub(super) async fn store(blobs: &Blobs, shared: &Shared) -> Result<(), Error> {
+    blobs.put(&BlobKey::Advisories(shared.version), shared.public.envelope.clone()).await?;
     Ok(())
 }
 

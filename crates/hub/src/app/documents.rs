@@ -91,10 +91,8 @@ impl App {
 
     /// The advisories `version`, or the newest.
     pub async fn advisories(&self, version: Option<u64>) -> Result<Public, Error> {
-        let row = match version {
-            Some(version) => self.db.advisories(version).await?.ok_or(Error::DocumentNotFound)?,
-            None => self.current_advisories().await?,
-        };
+        let Some(version) = version else { return Ok(self.current_advisories().await?.public) };
+        let row = self.db.advisories(version).await?.ok_or(Error::DocumentNotFound)?;
         Ok(public(row.envelope))
     }
 }

@@ -91,6 +91,20 @@ pub enum Error {
         /// The version.
         version: Version,
     },
+    /// The version was taken back.
+    #[error("`{slug}` {version} is yanked, and stays so")]
+    VersionYanked {
+        /// The skill.
+        slug: SkillName,
+        /// The version.
+        version: Version,
+    },
+    /// The files are those of a revoked release.
+    #[error("these files of `{slug}` are revoked: no release has them again")]
+    FilesRevoked {
+        /// The skill.
+        slug: SkillName,
+    },
     /// A version below the newest.
     #[error("{version} of `{slug}` does not follow {newest}, which is the newest")]
     VersionNotNewer {
@@ -180,9 +194,13 @@ impl Fault for Error {
             | Error::NotFounded => Kind::NotFound,
             Error::TierTooLow { .. } | Error::ScopeMissing { .. } | Error::NotOwner { .. } => Kind::Denied,
             Error::SlugTaken { .. } | Error::VersionTaken { .. } => Kind::Exists,
-            Error::VersionNotNewer { .. } | Error::Raced | Error::OtherName { .. } => Kind::Conflict,
+            Error::VersionNotNewer { .. }
+            | Error::VersionYanked { .. }
+            | Error::FilesRevoked { .. }
+            | Error::Raced
+            | Error::OtherName { .. }
+            | Error::TooManyKeys { .. } => Kind::Conflict,
             Error::KeyRefused { .. } | Error::Field { .. } => Kind::Invalid,
-            Error::TooManyKeys { .. } => Kind::Limit,
             Error::KeysBehind { .. } => Kind::Offline,
             Error::CutOff => Kind::Io,
         }
@@ -207,6 +225,8 @@ impl Fault for Error {
             Error::NotOwner { .. } => "not-owner",
             Error::VersionTaken { .. } => "version-taken",
             Error::VersionNotNewer { .. } => "version-not-newer",
+            Error::VersionYanked { .. } => "version-yanked",
+            Error::FilesRevoked { .. } => "files-revoked",
             Error::Raced => "hub-raced",
             Error::KeyNotFound { .. } => "key-not-found",
             Error::KeyRefused { .. } => "key-request-invalid",
@@ -228,7 +248,10 @@ impl Fault for Error {
             Error::Keys(e) => e.hint(),
             Error::Gate(e) => e.hint(),
             Error::VersionTaken { .. } => Some("a version never changes: publish the next one".to_owned()),
-            Error::VersionNotNewer { .. } => Some("leave the version out to get the next one".to_owned()),
+            Error::FilesRevoked { .. } => Some("mend them first".to_owned()),
+            Error::VersionNotNewer { .. } | Error::VersionYanked { .. } => {
+                Some("leave the version out to get the next one".to_owned())
+            }
             Error::Raced => Some("try again".to_owned()),
             Error::OtherName { .. } => {
                 Some("a hub keeps its name: leave --name out, or use another database".to_owned())

@@ -183,7 +183,7 @@ impl App {
         if let Some(tier) = new.tier {
             self.db.set_tier(&account, tier).await?;
         }
-        if self.live_keys(&account).await? >= limits::KEYS {
+        if self.db.live_keys(&account, now).await? >= limits::KEYS {
             return Err(Error::TooManyKeys { account: account.to_string() });
         }
         let scopes: Vec<String> = scopes.iter().map(Scope::to_string).collect();
@@ -205,20 +205,6 @@ impl App {
                 return Ok(KeyCreated { key: key.expose().to_owned(), info: info(&row) });
             }
         }
-    }
-
-    async fn live_keys(&self, account: &Owner) -> Result<usize, Error> {
-        let now = self.clock.timestamp();
-        let is_live = |key: &&KeyRow| key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now);
-        let mut count = 0;
-        for number in 1.. {
-            let page = self.db.keys_of(account, Page::of(number, u32::MAX)).await?;
-            count += page.iter().filter(is_live).count();
-            if page.is_empty() || count >= limits::KEYS {
-                break;
-            }
-        }
-        Ok(count)
     }
 
     /// The keys of the caller's account, newest first.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use skillsync_core::digest::EnvelopeDigest;
 use skillsync_wire::json::Time;
-use skillsync_wire::limits::MANIFEST_SKILLS;
+use skillsync_wire::limits::{CLOCK_SKEW_S, MANIFEST_SKILLS};
 use skillsync_wire::manifest::{AdvisoriesRef, Entry, Manifest, ReleaseRef, Removed, TarballRef};
 use skillsync_wire::text::{Audience, Line};
 
@@ -164,7 +164,14 @@ fn standing(context: &RequestContext, now: Timestamp) -> Option<ManifestHead> {
 /// Whether a manifest may be given once more: it is true of the catalogue as it is, which a new root and new advisories
 /// change too, and it is not half through its life.
 fn holds(head: &ManifestHead, generation: u64, now: Timestamp) -> bool {
-    head.stamp.generation == generation && now < half(head.issued_at, head.expires_at)
+    head.stamp.generation == generation && is_young(head.issued_at, head.expires_at, now)
+}
+
+/// Whether less than half of a life is over that has begun. One that begins later was signed while the clock was ahead:
+/// clients refuse it, and it would stand for as long as the clock was wrong.
+fn is_young(from: Timestamp, to: Timestamp, now: Timestamp) -> bool {
+    let ahead_s = from.as_second().saturating_sub(now.as_second());
+    ahead_s <= CLOCK_SKEW_S.cast_signed() && now < half(from, to)
 }
 
 /// When half of the time is over.
@@ -185,7 +192,7 @@ fn is_still_true(signer: &Signer, row: &ManifestRow, next: &Manifest) -> bool {
     // A hub that was told to give shorter lives begins at once.
     *before == same
         && before.ttl_s() <= next.ttl_s()
-        && next.issued_at.timestamp() < half(row.issued_at, row.expires_at)
+        && is_young(row.issued_at, row.expires_at, next.issued_at.timestamp())
 }
 
 /// What a manifest says, but for its version and times.
@@ -246,6 +253,9 @@ mod tests {
         let installed = ManifestHead { stamp: Stamp { generation: 0, ..head.stamp }, ..head };
         for (head, generation, now, expected) in [
             (head, 7, at(0), true),
+            // A clock that is a little behind, and one that was far ahead and was put right.
+            (head, 7, at(-300), true),
+            (head, 7, at(-301), false),
             (head, 7, at(49), true),
             (head, 7, at(50), false),
             (head, 7, at(1_000), false),

@@ -9,8 +9,8 @@ use skillsync_wire::api::skill::Tier;
 use skillsync_wire::key::SecretKey;
 use skillsync_wire::text::Hub;
 
-use super::{App, Error, Settings, advisories};
-use crate::blobs::{BlobKey, Blobs};
+use super::{App, Error, Settings, advisories, rotate};
+use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::keys::{KeyDir, Role};
@@ -72,7 +72,7 @@ impl App {
                     Some(hub) => hub,
                     None => made_up_name()?,
                 };
-                found(&db, &blobs, &keys, root_keys.as_ref().unwrap_or(&keys), hub, &clock).await?
+                found(&db, &keys, root_keys.as_ref().unwrap_or(&keys), hub, &clock).await?
             }
         };
         let (version, envelope) = db.last_root().await?.ok_or(Error::NotFounded)?;
@@ -80,12 +80,15 @@ impl App {
         if let Some(asked) = name.filter(|asked| asked != signer.hub()) {
             return Err(Error::OtherName { is: signer.hub().clone(), asked });
         }
-        // A root lies in the blobs for others to serve. What was killed, or lost the race, left none or another.
-        blobs.put(&BlobKey::Root(version), envelope.into()).await?;
+        // Roots lie in the blobs for others to serve. What was killed left none: clients walk them one by one.
+        for version in 1..=version {
+            rotate::store_root(&db, &blobs, version).await?;
+        }
         metrics.root_expires(signer.root().expires.timestamp().as_second());
         let signer = RwLock::new(Arc::new(signer));
-        let (cache, lookup) = Default::default();
-        let app = App { db, blobs, keys, signer, clock, settings, metrics, cache, lookup };
+        let (cache, lookup, in_force, was_ready) = Default::default();
+        let app =
+            App { db, blobs, keys, signer, clock, settings, metrics, cache, lookup, in_force, was_ready };
         let advisories = app.current_advisories().await?;
         advisories::store(&app.blobs, &advisories).await?;
         let first = app.db.root(1).await?.ok_or(Error::NotFounded)?;
@@ -107,14 +110,7 @@ impl App {
 }
 
 /// Makes the keys that are not there, and the first root. False when another process made it first.
-async fn found(
-    db: &Db,
-    blobs: &Blobs,
-    keys: &KeyDir,
-    root_keys: &KeyDir,
-    hub: Hub,
-    clock: &Clock,
-) -> Result<bool, Error> {
+async fn found(db: &Db, keys: &KeyDir, root_keys: &KeyDir, hub: Hub, clock: &Clock) -> Result<bool, Error> {
     let release = keys.ensure(Role::Release, "release")?;
     let manifest = keys.ensure(Role::Manifest, "manifest")?;
     keys.ensure(Role::Url, "url")?;
@@ -122,7 +118,6 @@ async fn found(
     let root =
         names.map(|name| root_keys.ensure(Role::Root, &name)).collect::<Result<Vec<SecretKey>, _>>()?;
     let (_, issued) = roots::first(hub, clock.now(), &root, &release, &manifest)?;
-    blobs.put(&BlobKey::Root(1), issued.envelope.clone().into()).await?;
     Ok(db.put_root(1, &issued.envelope).await?)
 }
 

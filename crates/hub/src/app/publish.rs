@@ -62,13 +62,17 @@ impl App {
         passed: &Passed,
     ) -> Result<Option<PublishReply>, Error> {
         let slug = &said.slug;
+        // Before the release that is to be followed is looked up: a root that comes between is noticed at the end.
+        let signer = self.current_signer().await?;
         let last = self.db.last(slug).await?;
         if let Some(before) = self.same(said, passed, last.as_ref()).await? {
             self.share(caller, said).await?;
             return Ok(Some(reply(slug, &before, false, passed)));
         }
+        if self.db.is_revoked(slug, &passed.packed.tree).await? {
+            return Err(Error::FilesRevoked { slug: slug.clone() });
+        }
         let version = next_version(slug, said.version.as_ref(), last.as_ref())?;
-        let signer = self.current_signer().await?;
         let release = statement(&signer, caller, slug, &version, last.as_ref(), passed, self.clock.now())?;
         let issued = signer.releases().release(&release)?;
         self.blobs.put(&BlobKey::Release(issued.digest), issued.envelope.clone().into()).await?;
@@ -87,12 +91,7 @@ impl App {
                 Ok(Some(reply(slug, &made, true, passed)))
             }
             Published::SlugTaken => Err(Error::SlugTaken { slug: slug.clone() }),
-            Published::VersionExists(before) if before.content_hash == passed.packed.tree => {
-                Ok(Some(reply(slug, &before, false, passed)))
-            }
-            Published::VersionExists(_) if said.version.is_some() => {
-                Err(Error::VersionTaken { slug: slug.clone(), version })
-            }
+            // Whether it is of these files is found at the next try, like everything that was there before.
             Published::VersionExists(_) | Published::SeqTaken { .. } => Ok(None),
         }
     }
@@ -105,7 +104,8 @@ impl App {
         Ok(())
     }
 
-    /// The release that these very files have already: of the version that was said, or the newest where none was.
+    /// The release that these very files have already, and that can be installed: of the version that was said, or the newest
+    /// where none was. A version that is yanked stays so.
     async fn same(
         &self,
         said: &Announcement,
@@ -114,11 +114,14 @@ impl App {
     ) -> Result<Option<ReleaseRow>, Error> {
         let before = match &said.version {
             Some(version) => self.db.release(&said.slug, version).await?,
-            None => last.filter(|last| is_same(last, passed)).cloned(),
+            None => last.filter(|last| is_same(last, passed) && last.yanked_at.is_none()).cloned(),
         };
         match (before, &said.version) {
             (Some(before), Some(version)) if !is_same(&before, passed) => {
                 Err(Error::VersionTaken { slug: said.slug.clone(), version: version.clone() })
+            }
+            (Some(before), Some(version)) if before.yanked_at.is_some() => {
+                Err(Error::VersionYanked { slug: said.slug.clone(), version: version.clone() })
             }
             (before, _) => Ok(before),
         }
@@ -152,6 +155,10 @@ fn check(said: &Announcement) -> Result<(), Error> {
     if said.changelog.len() > limits::CHANGELOG_BYTES {
         let rule = format!("it has at most {} bytes", limits::CHANGELOG_BYTES);
         return Err(Error::Field { field: "changelog", rule });
+    }
+    if said.version.as_ref().is_some_and(|version| version.to_string().len() > limits::VERSION_BYTES) {
+        let rule = format!("it has at most {} bytes", limits::VERSION_BYTES);
+        return Err(Error::Field { field: "version", rule });
     }
     match said.category.as_deref() {
         None | Some("") => Ok(()),

@@ -59,6 +59,15 @@ pub struct Rotation {
     pub clock: Clock,
 }
 
+/// Stores the blob of the root `version`, where the database has that root. It is named by its number, so only what the
+/// database took may be put there.
+pub(super) async fn store_root(db: &Db, blobs: &Blobs, version: u64) -> Result<(), Error> {
+    if let Some(envelope) = db.root(version).await? {
+        blobs.put(&BlobKey::Root(version), envelope.into()).await?;
+    }
+    Ok(())
+}
+
 impl Rotation {
     /// Replaces keys. Enough root keys of the newest root must be there; new ones are put beside them.
     pub async fn replace(&self, what: Replace) -> Result<Rotated, Error> {
@@ -85,22 +94,28 @@ impl Rotation {
             Replace::Manifest => Change::Manifest(&new[0]),
         };
         let (root, issued) = successor(&before, self.clock.now(), &change, &old)?;
-        self.blobs.put(&BlobKey::Root(next), issued.envelope.clone().into()).await?;
         let statements = match what {
             Replace::Release => self.put_release_root(&root, &issued, &before).await?,
-            Replace::Root | Replace::Manifest => {
-                if !self.db.put_root(next, &issued.envelope).await? {
-                    return Err(Error::Raced);
-                }
-                0
-            }
+            Replace::Root | Replace::Manifest => self.db.put_root(next, &issued.envelope).await?.then_some(0),
         };
+        // What the database took, be it this or the one of who was faster.
+        store_root(&self.db, &self.blobs, next).await?;
+        if let Some(last) = self.db.last_advisories().await? {
+            advisories::store(&self.blobs, &advisories::Shared::of(&last)).await?;
+        }
+        let statements = statements.ok_or(Error::Raced)?;
         let files = names.iter().map(|name| dir.file(name).display().to_string()).collect();
         Ok(Rotated { root_version: next, files, statements })
     }
 
-    /// Signs again what the old release key signed, and puts it in its place together with the root.
-    async fn put_release_root(&self, next_root: &Root, issued: &Issued, before: &Root) -> Result<u64, Error> {
+    /// Signs again what the old release key signed, and puts it in its place together with the root. Gives how many
+    /// statements that were; none when somebody else was always faster.
+    async fn put_release_root(
+        &self,
+        next_root: &Root,
+        issued: &Issued,
+        before: &Root,
+    ) -> Result<Option<u64>, Error> {
         let signer = Releases::open(next_root, &self.keys)?;
         let old = before.release_signers().map_err(crate::signer::Error::from)?;
         for _ in 0..limits::RACE_TRIES {
@@ -109,13 +124,12 @@ impl Rotation {
             let count = self.stage_statements(&signer, &old).await?;
             let restrictions = self.db.restrictions().await?;
             let advisories = advisories::next(&signer, &restrictions, self.clock.now())?;
-            advisories::store(&self.blobs, &advisories).await?;
             let next = NextRoot { version: next_root.version, envelope: &issued.envelope, generation };
             if self.db.put_release_root(&next, &advisories).await? {
-                return Ok(count);
+                return Ok(Some(count));
             }
         }
-        Err(Error::Raced)
+        Ok(None)
     }
 
     async fn stage_statements(&self, signer: &Releases, old: &Signers) -> Result<u64, Error> {

@@ -48,6 +48,8 @@ pub struct Bucket {
     pub access_key_id: String,
     /// The secret of the credentials.
     pub secret_access_key: String,
+    /// The token of a session, where the credentials are of one.
+    pub session_token: Option<String>,
 }
 
 impl fmt::Debug for Bucket {
@@ -116,7 +118,9 @@ impl Blobs {
         let (backend, prefix) = match place {
             Place::Memory => (Backend::Memory(Arc::default()), Path::default()),
             Place::Folder(root) => {
-                made(root).map_err(|source| Error::Folder { source })?;
+                for folder in FOLDERS {
+                    made(&root.join(folder)).map_err(|source| Error::Folder { source })?;
+                }
                 // Files and the folders that name them are synced before a blob counts as stored.
                 let store = LocalFileSystem::new_with_prefix(root).map_err(failed)?.with_fsync(true);
                 (Backend::Folder { store: Arc::new(store), root: root.clone() }, Path::default())
@@ -151,6 +155,7 @@ impl Blobs {
             .put_opts(&self.location(key), bytes.into(), options)
             .await
             .map_err(|error| self.error(error))?;
+        self.hide(key).await?;
         Ok(Put::Stored)
     }
 
@@ -240,6 +245,18 @@ impl Blobs {
         synced.await.map_err(|source| Error::Folder { source })
     }
 
+    /// Leaves a blob in a folder to the hub alone: it may be a private skill.
+    async fn hide(&self, key: &BlobKey) -> Result<(), Error> {
+        #[cfg(unix)]
+        if let Backend::Folder { root, .. } = &self.backend {
+            use std::os::unix::fs::PermissionsExt as _;
+            let own = std::fs::Permissions::from_mode(0o600);
+            let hidden = tokio::fs::set_permissions(root.join(key.path()), own).await;
+            hidden.map_err(|source| Error::Folder { source })?;
+        }
+        Ok(())
+    }
+
     async fn found(&self, key: &BlobKey) -> Result<Option<object_store::GetResult>, Error> {
         match self.store().get(&self.location(key)).await {
             Ok(found) if found.meta.size > key.limit_bytes() => {
@@ -298,14 +315,23 @@ impl Bucket {
         if let Some(endpoint) = &self.endpoint {
             builder = builder.with_endpoint(endpoint);
         }
+        if let Some(token) = &self.session_token {
+            builder = builder.with_token(token);
+        }
         builder.build().map_err(|error| Error::Place { reason: error.to_string() })
     }
 }
 
-/// Makes a folder and those above it where there is none, and syncs what names them.
+/// The folders in which blobs lie.
+const FOLDERS: [&str; 4] = ["blobs/sha256", "releases/sha256", "trust/root", "trust/advisories"];
+
+/// Makes a folder and those above it where there is none, for this account alone, and syncs what names them.
 fn made(folder: &std::path::Path) -> std::io::Result<()> {
     let missing: Vec<_> = folder.ancestors().take_while(|above| !above.exists()).collect();
-    std::fs::create_dir_all(folder)?;
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)?;
     for new in missing {
         if let Some(above) = new.parent().filter(|above| !above.as_os_str().is_empty()) {
             std::fs::File::open(above)?.sync_all()?;
@@ -323,7 +349,7 @@ mod leftovers {
 
     pub(super) fn clear(root: &Path, before: Timestamp, most: u64) -> io::Result<u64> {
         let mut cleared = 0;
-        for folder in ["blobs/sha256", "releases/sha256", "trust/root", "trust/advisories"] {
+        for folder in super::FOLDERS {
             let entries = match fs::read_dir(root.join(folder)) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 entries => entries?,

@@ -264,6 +264,20 @@ impl Db {
         one_release!(self, slug, "order by r.seq desc limit 1")
     }
 
+    /// Whether a release of a skill with these files is revoked.
+    pub async fn is_revoked(&self, slug: &SkillName, content_hash: &ContentHash) -> Result<bool, Error> {
+        on!(self, |conn| {
+            let found: Option<i64> = sqlx::query_scalar(
+                "select seq from releases where slug = $1 and revoked and content_hash = $2 limit 1",
+            )
+            .bind(slug.as_str())
+            .bind(&content_hash.as_bytes()[..])
+            .fetch_optional(&mut *conn)
+            .await?;
+            Ok::<_, Error>(found.is_some())
+        })
+    }
+
     /// One release with the list of its files; without a version the one that an install gets.
     pub async fn files(
         &self,

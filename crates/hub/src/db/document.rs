@@ -26,6 +26,17 @@ pub struct AdvisoriesRow {
     pub envelope: Vec<u8>,
 }
 
+/// What decides whether advisories are still in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdvisoriesHead {
+    /// The newest root.
+    pub root_version: u64,
+    /// The state of what must not be used ([`Restrictions::warnings`]).
+    pub warnings: u64,
+    /// The digest of the newest advisories in their envelope.
+    pub sha256: EnvelopeDigest,
+}
+
 /// What must not be used any more: what advisories are made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restrictions {
@@ -139,6 +150,27 @@ impl Db {
     /// The newest advisories.
     pub async fn last_advisories(&self) -> Result<Option<AdvisoriesRow>, Error> {
         advisories_row!(self, "order by version desc limit 1")
+    }
+
+    /// What decides whether the newest advisories are still in force, in one small query; none where there are none.
+    pub async fn advisories_head(&self) -> Result<Option<AdvisoriesHead>, Error> {
+        let row: Option<(i64, i64, Vec<u8>)> = on!(self, |conn| {
+            let row = sqlx::query_as(
+                "select c.root_version, c.warnings, a.sha256 from catalogue c \
+                 join advisories a on a.version = (select max(version) from advisories)",
+            )
+            .fetch_optional(&mut *conn)
+            .await?;
+            Ok::<_, Error>(row)
+        })?;
+        row.map(|(root_version, warnings, sha256)| {
+            Ok(AdvisoriesHead {
+                root_version: record::count("root_version", root_version)?,
+                warnings: record::count("warnings", warnings)?,
+                sha256: record::envelope(sha256)?,
+            })
+        })
+        .transpose()
     }
 
     /// Stores advisories, which must be the first or follow the newest, and tell no older state than those. Every manifest

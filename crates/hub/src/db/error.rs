@@ -72,6 +72,14 @@ pub enum Error {
         /// The version under which it was signed.
         version: u64,
     },
+    /// Advisories have no room for more revoked statements, or an account has had its share.
+    #[error("no more than {most} statements of releases can be revoked {}", if *is_of_account { "by one account" } else { "in all" })]
+    TooManyRevoked {
+        /// Most statements.
+        most: u64,
+        /// Whether that is the share of one account.
+        is_of_account: bool,
+    },
     /// It failed in another way.
     #[error("the database failed")]
     Failed {
@@ -87,7 +95,7 @@ impl Fault for Error {
             Error::UrlInvalid | Error::Newer { .. } | Error::ZeroByte { .. } => Kind::Invalid,
             Error::Offline { .. } | Error::Silent | Error::Busy { .. } => Kind::Offline,
             Error::AccountUnknown { .. } => Kind::NotFound,
-            Error::RootReplaced { .. } => Kind::Conflict,
+            Error::RootReplaced { .. } | Error::TooManyRevoked { .. } => Kind::Conflict,
             Error::Full { .. } | Error::Migration { .. } | Error::Damaged { .. } | Error::Failed { .. } => {
                 Kind::Io
             }
@@ -107,6 +115,7 @@ impl Fault for Error {
             Error::ZeroByte { .. } => "text-zero-byte",
             Error::AccountUnknown { .. } => "account-not-found",
             Error::RootReplaced { .. } => "hub-root-replaced",
+            Error::TooManyRevoked { .. } => "too-many-revoked",
             Error::Failed { .. } => "database-failed",
         }
     }
@@ -116,6 +125,9 @@ impl Fault for Error {
             Error::UrlInvalid => Some("for example `sqlite:///var/lib/skillsync-hub/hub.db`".to_owned()),
             Error::Newer { .. } => Some("start the newer hub, or go back to a copy of before it".to_owned()),
             Error::Full { .. } => Some("make room; nothing was half written".to_owned()),
+            Error::TooManyRevoked { .. } => {
+                Some("yank it without revoking it, and ask an administrator to revoke it".to_owned())
+            }
             _ => None,
         }
     }

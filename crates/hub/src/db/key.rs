@@ -265,6 +265,22 @@ impl Db {
         raws.into_iter().map(KeyRow::try_from).collect()
     }
 
+    /// How many keys of an account are neither revoked nor expired.
+    pub async fn live_keys(&self, account: &Owner, now: Timestamp) -> Result<u64, Error> {
+        let count: i64 = on!(self, |conn| {
+            let count = sqlx::query_scalar(
+                "select count(*) from keys where account = $1 and revoked_at is null \
+                 and (expires_at is null or expires_at > $2)",
+            )
+            .bind(account.as_str())
+            .bind(ms(now))
+            .fetch_one(&mut *conn)
+            .await?;
+            Ok::<_, Error>(count)
+        })?;
+        record::count("keys", count)
+    }
+
     /// Revokes a key; one that is revoked stays so from when it was. False when `by` has no such key.
     pub async fn revoke_key(&self, by: By<'_>, id: &str, now: Timestamp) -> Result<bool, Error> {
         writing!(self, |conn| {

@@ -13,6 +13,7 @@ use skillsync_wire::text::Owner;
 use super::engine::reading;
 use super::record::{self, TIERS, int, rank};
 use super::{Db, Error};
+use crate::limits::LISTING_BYTES;
 
 /// Who looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,7 +176,8 @@ const LOST: &str = "select s.slug, s.owner, s.visibility, s.tier, r.revoked \
 
 impl Db {
     /// What `viewer` may have: at most `limit` skills, its own first, then those that this key installed, then the other
-    /// public ones of its tier and below; and at most `limit` that are lost. No manifest holds more than [`MANIFEST_SKILLS`].
+    /// public ones of its tier and below; and at most `limit` that are lost. No manifest holds more than [`MANIFEST_SKILLS`], nor
+    /// more than [`LISTING_BYTES`] of them.
     pub async fn listing(&self, viewer: &Viewer<'_>, limit: u32) -> Result<Listing, Error> {
         let limit = limit.min(u32::try_from(MANIFEST_SKILLS).unwrap_or(u32::MAX));
         // One more, to see whether there was more.
@@ -208,26 +210,49 @@ impl Db {
         let mut public = public.into_iter().map(Listed::try_from).collect::<Result<Vec<_>, _>>()?;
         public.sort_by(|a, b| a.slug.cmp(&b.slug));
         let first = own.into_iter().chain(installed).map(Listed::try_from).collect::<Result<Vec<_>, _>>()?;
-        let (skills, is_cut) = chosen(first.into_iter().chain(public), limit as usize);
-        Ok(Listing {
-            generation: record::count("generation", generation)?,
-            skills,
-            is_cut,
-            lost: lost.into_iter().map(|raw| viewer.lost(raw)).collect::<Result<_, _>>()?,
-        })
+        let lost = lost.into_iter().map(|raw| viewer.lost(raw)).collect::<Result<Vec<_>, _>>()?;
+        let room = LISTING_BYTES.saturating_sub(lost.iter().map(Lost::manifest_bytes).sum());
+        let (skills, is_cut) = chosen(first.into_iter().chain(public), limit as usize, room);
+        Ok(Listing { generation: record::count("generation", generation)?, skills, is_cut, lost })
     }
 }
 
-/// The first `limit` skills, each once, sorted by slug; and whether there were more.
-fn chosen(listed: impl Iterator<Item = Listed>, limit: usize) -> (Vec<Listed>, bool) {
-    let mut skills = BTreeMap::new();
+impl Listed {
+    /// At most what it takes in a manifest: its two digests, names of fields and three numbers beside the texts.
+    fn manifest_bytes(&self) -> usize {
+        320 + self.slug.as_str().len() + self.version.to_string().len()
+    }
+}
+
+impl Lost {
+    /// At most what it takes in a manifest.
+    fn manifest_bytes(&self) -> usize {
+        48 + self.slug.as_str().len()
+    }
+}
+
+/// The first `limit` skills that have room in so many bytes of a manifest, each once, sorted by slug; and whether there
+/// were more. What has no room by itself does not keep out those after it.
+fn chosen(listed: impl Iterator<Item = Listed>, limit: usize, mut room: usize) -> (Vec<Listed>, bool) {
+    let (mut skills, mut is_cut) = (BTreeMap::new(), false);
     for one in listed {
-        if skills.len() == limit && !skills.contains_key(&one.slug) {
-            return (skills.into_values().collect(), true);
+        if skills.contains_key(&one.slug) {
+            continue;
+        }
+        if skills.len() == limit {
+            is_cut = true;
+            break;
+        }
+        match room.checked_sub(one.manifest_bytes()) {
+            Some(rest) => room = rest,
+            None => {
+                is_cut = true;
+                continue;
+            }
         }
         skills.insert(one.slug.clone(), one);
     }
-    (skills.into_values().collect(), false)
+    (skills.into_values().collect(), is_cut)
 }
 
 #[cfg(test)]

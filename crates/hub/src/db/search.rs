@@ -115,6 +115,9 @@ pub(super) trait Index {
     ) -> Result<Vec<Candidate>, Error>;
 }
 
+/// What a word weighs in each field, as `ts_rank` weighs them.
+const FIELDS: &[(&str, f64)] = &[("slug", 10.0), ("title", 10.0), ("description", 4.0), ("body", 1.0)];
+
 impl Index for SqliteConnection {
     async fn put(&mut self, id: i64, document: &Document) -> Result<(), Error> {
         sqlx::query("delete from skill_search where rowid = $1").bind(id).execute(&mut *self).await?;
@@ -138,25 +141,34 @@ impl Index for SqliteConnection {
         tier: i64,
         account: &str,
     ) -> Result<Vec<Candidate>, Error> {
+        // Ranked by which words stand in which fields and by nothing else: `bm25` weighs a word by how many rows of the whole
+        // table have it, and so would tell everybody what others keep private.
         let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-        let rows = sqlx::query_as(
-            "with f as materialized (select rowid as id, -bm25(skill_search, 10.0, 10.0, 4.0, 1.0) as relevance \
-             from skill_search where skill_search match $1) \
-             select s.id, s.slug, f.relevance, s.popularity, s.updated_at, count(*) over () as total \
-             from f join skills s on s.id = f.id where s.head_seq is not null \
-             and (s.owner = $3 or (s.visibility = 'public' and s.tier <= $2)) \
-             order by f.relevance desc, s.popularity desc, s.updated_at desc, s.slug limit $4",
-        )
-        .bind(quoted.join(match how {
+        let mut query = sqlx::QueryBuilder::<sqlx::Sqlite>::new(
+            "with f as materialized (select rowid as id from skill_search where skill_search match ",
+        );
+        query.push_bind(quoted.join(match how {
             Match::All => " AND ",
             Match::Any => " OR ",
-        }))
-        .bind(tier)
-        .bind(account)
-        .bind(i64::from(limits::SEARCH_HITS))
-        .fetch_all(&mut *self)
-        .await?;
-        Ok(rows)
+        }));
+        query.push("), h as (");
+        let mut hits = query.separated(" union all ");
+        for word in &quoted {
+            for (fields, weight) in FIELDS {
+                hits.push("select rowid as id, ").push_bind_unseparated(*weight);
+                hits.push_unseparated(" as weight from skill_search where skill_search match ");
+                hits.push_bind_unseparated(format!("{fields} : {word}"));
+            }
+        }
+        query.push(
+            "), r as materialized (select id, sum(weight) as relevance from h group by id) \
+             select s.id, s.slug, r.relevance, s.popularity, s.updated_at, count(*) over () as total \
+             from f join r on r.id = f.id join skills s on s.id = f.id where s.head_seq is not null and (s.owner = ",
+        );
+        query.push_bind(account).push(" or (s.visibility = 'public' and s.tier <= ").push_bind(tier);
+        query.push(")) order by r.relevance desc, s.popularity desc, s.updated_at desc, s.slug limit ");
+        query.push_bind(i64::from(limits::SEARCH_HITS));
+        Ok(query.build_query_as().fetch_all(&mut *self).await?)
     }
 }
 

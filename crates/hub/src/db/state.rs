@@ -51,16 +51,22 @@ impl Db {
         })
     }
 
-    /// What the keys of an account told that are not revoked, sorted by key: the next [`limits::STATES`] after the key `after`.
+    /// What the keys of an account told that are not revoked, sorted by key: the next [`limits::STATES`] after the key `after`,
+    /// or fewer, so that they have no more than [`limits::STATES_BYTES`] in all; at least one where there is one.
     pub async fn states_of(&self, account: &Owner, after: Option<&str>) -> Result<Vec<StateRow>, Error> {
         let raws: Vec<Raw> = on!(self, |conn| {
             let rows = sqlx::query_as(
-                "select t.key_id, k.label, t.reported_at, t.skills_json from keys k join states t on t.key_id = k.id \
-                 where k.account = $1 and k.revoked_at is null and k.id > coalesce($2, '') order by k.id limit $3",
+                "with page as (select k.id, k.label, octet_length(t.skills_json) as size from keys k \
+                 join states t on t.key_id = k.id where k.account = $1 and k.revoked_at is null \
+                 and k.id > coalesce($2, '') order by k.id limit $3), \
+                 sized as (select id, label, size, sum(size) over (order by id) as upto from page) \
+                 select t.key_id, s.label, t.reported_at, t.skills_json from sized s join states t on t.key_id = s.id \
+                 where s.upto <= $4 or s.upto = s.size order by s.id",
             )
             .bind(account.as_str())
             .bind(after)
             .bind(i64::from(limits::STATES))
+            .bind(i64::from(limits::STATES_BYTES))
             .fetch_all(&mut *conn)
             .await?;
             Ok::<_, Error>(rows)

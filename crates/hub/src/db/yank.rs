@@ -7,6 +7,14 @@ use skillsync_core::name::SkillName;
 use super::engine::writing;
 use super::record::{self, int, ms, text};
 use super::{By, Db, Error};
+use crate::limits;
+
+/// How many statements are revoked, and how many of them are of the owner of the skill `$1`: each that advisories name.
+const REVOKED: &str = "select count(*), \
+     coalesce(sum(case when s.owner = (select owner from skills where slug = $1) then 1 else 0 end), 0) from (\
+     select slug from releases where revoked union all \
+     select f.slug from former_statements f join releases r on r.slug = f.slug and r.seq = f.seq where r.revoked) known \
+     join skills s on s.slug = known.slug";
 
 /// A release that is to be taken back.
 #[derive(Debug, Clone, Copy)]
@@ -35,9 +43,19 @@ pub enum Yanked {
     NotFound,
 }
 
+/// Fails when so many statements are more than may be revoked.
+fn has_room(by: By<'_>, all: u64, of_owner: u64) -> Result<(), Error> {
+    let is_owner = by.owner().is_some();
+    let most = if is_owner { limits::REVOKED_BY_OWNERS } else { limits::REVOKED };
+    if is_owner && of_owner > limits::REVOKED_OF_ACCOUNT {
+        return Err(Error::TooManyRevoked { most: limits::REVOKED_OF_ACCOUNT, is_of_account: true });
+    }
+    if all > most { Err(Error::TooManyRevoked { most, is_of_account: false }) } else { Ok(()) }
+}
+
 impl Db {
     /// Takes a release back: no new install gets it. What was yanked stays so, with its first reason; it can be revoked
-    /// afterwards, and then has that reason.
+    /// afterwards, and then has that reason. Fails with [`Error::TooManyRevoked`] before there is more than advisories have room for.
     pub async fn yank(&self, by: By<'_>, order: &YankOrder<'_>, now: Timestamp) -> Result<Yanked, Error> {
         let (slug, version) = (order.slug.as_str(), order.version.to_string());
         let done: Result<i64, Yanked> = writing!(self, |conn| {
@@ -82,6 +100,13 @@ impl Db {
             .bind(i64::from(order.revoke))
             .fetch_one(&mut *conn)
             .await?;
+            if order.revoke {
+                // Counted once the row of the catalogue is held: who revokes at the same time waits, and is counted.
+                let (all, of_owner): (i64, i64) =
+                    sqlx::query_as(REVOKED).bind(slug).fetch_one(&mut *conn).await?;
+                let (all, of_owner) = (record::count("revoked", all)?, record::count("revoked", of_owner)?);
+                has_room(by, all, of_owner)?;
+            }
             Ok::<_, Error>(Ok(generation))
         })?;
         match done {

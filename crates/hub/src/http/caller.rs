@@ -77,9 +77,14 @@ impl Visitor {
     }
 }
 
-/// Takes one from the bucket of a caller.
+/// Takes one from the bucket of a caller, or of its account.
 pub(super) fn take(http: &Http, class: Class, caller: &Caller) -> Result<(), Problem> {
-    limited(http, class, &Who::Key(caller.key_id().to_owned()))
+    let who = if class.is_of_account() {
+        Who::Account(caller.account().to_string())
+    } else {
+        Who::Key(caller.key_id().to_owned())
+    };
+    limited(http, class, &who)
 }
 
 fn limited(http: &Http, class: Class, who: &Who) -> Result<(), Problem> {

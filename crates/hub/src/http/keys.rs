@@ -37,6 +37,7 @@ pub(super) async fn create(
     Counted(caller): Counted,
     Json(new): Json<NewKey>,
 ) -> Result<Response, Problem> {
+    take(&http, Class::NewKey, &caller)?;
     let created = http.app.create_key(&caller, &new).await?;
     Ok(answer::Json(StatusCode::CREATED, created).into_response())
 }

@@ -1,4 +1,5 @@
-//! How often somebody may ask: a bucket for each key, and for each address where there is no key.
+//! How often somebody may ask: a bucket for each key, for each address where there is no key, and for each account where
+//! what is asked for stays: a further key costs nothing.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -22,6 +23,8 @@ pub(super) enum Class {
     PublishNew,
     /// A further release.
     PublishUpdate,
+    /// A new key.
+    NewKey,
     /// A key that was refused.
     Refused,
     /// Everything else that costs a query.
@@ -33,6 +36,8 @@ pub(super) enum Class {
 pub(super) enum Who {
     /// A key, by its id.
     Key(String),
+    /// An account, whatever number of keys it has.
+    Account(String),
     /// An address; of IPv6 the network that one customer has.
     Address(IpAddr),
 }
@@ -53,12 +58,19 @@ impl Who {
     }
 }
 
+impl Class {
+    /// Whether all keys of an account take from one bucket.
+    pub(super) fn is_of_account(self) -> bool {
+        matches!(self, Class::PublishNew | Class::PublishUpdate | Class::NewKey)
+    }
+}
+
 type Buckets = DefaultKeyedRateLimiter<Who>;
 
 /// All buckets of one process.
 #[derive(Debug)]
 pub(super) struct Rates {
-    classes: Option<[Buckets; 7]>,
+    classes: Option<[Buckets; 8]>,
     clock: DefaultClock,
 }
 
@@ -70,6 +82,7 @@ impl Rates {
             per_minute(120),
             per_minute(60),
             burst(5, Duration::from_secs(600)),
+            burst(30, Duration::from_secs(60)),
             burst(30, Duration::from_secs(60)),
             per_minute(10),
             per_minute(300),

@@ -18,6 +18,7 @@ use super::body::{Json, Path, Query};
 use super::caller::{Counted, Visitor};
 use super::problem::{Problem, Trouble};
 use super::rates::Class;
+use crate::limits;
 
 #[derive(Deserialize)]
 pub(super) struct OfVersion {
@@ -93,6 +94,6 @@ pub(super) fn slug(text: &str) -> Result<SkillName, Problem> {
 
 /// A version, from an address.
 pub(super) fn version(text: &str) -> Result<Version, Problem> {
-    let good = Version::parse(text).ok().filter(|_| text.len() <= 64);
+    let good = Version::parse(text).ok().filter(|_| text.len() <= limits::VERSION_BYTES);
     good.ok_or_else(|| Trouble::wrong("a version is written as `1.2.3`").problem())
 }

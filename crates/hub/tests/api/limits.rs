@@ -9,6 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use futures_util::StreamExt as _;
 use skillsync_hub::http::{Behaviour, Peer, guarded};
+use skillsync_wire::api::key::NewKey;
 use skillsync_wire::api::path;
 
 use super::house::{asking, said};
@@ -83,6 +84,32 @@ fn who_asks_too_often_waits_and_others_do_not() {
 }
 
 #[test]
+fn a_further_key_of_an_account_is_no_way_round_its_limits() {
+    on_lite(|house| async move {
+        let keys = [house.key("acme", &["publish"]).await.key, house.key("acme", &["publish"]).await.key];
+        let other = house.key("globex", &["publish"]).await.key;
+        let house = house.twin_with(Behaviour::default(), |_| {}).await;
+        for number in 0..5 {
+            let slug = format!("skill-{number}");
+            let answer = house.upload(&keys[0], &said(&slug), &skill(&slug, "x")).await;
+            assert_eq!(answer.status, StatusCode::CREATED);
+        }
+        let more = house.upload(&keys[1], &said("more"), &skill("more", "x")).await;
+        assert_eq!(more.problem(429), "rate-limited");
+        let answer = house.upload(&other, &said("more"), &skill("more", "x")).await;
+        assert_eq!(answer.status, StatusCode::CREATED);
+
+        let new = NewKey { scopes: vec!["publish".to_owned()], ..NewKey::default() };
+        for number in 0..30 {
+            let answer = house.post(path::KEYS, &keys[number % 2], &new).await;
+            assert_eq!(answer.status, StatusCode::CREATED, "{number}");
+        }
+        assert_eq!(house.post(path::KEYS, &keys[0], &new).await.problem(429), "rate-limited");
+        assert_eq!(house.post(path::KEYS, &other, &new).await.status, StatusCode::CREATED);
+    });
+}
+
+#[test]
 fn who_guesses_keys_is_slowed_down_by_address() {
     on_lite(|house| async move {
         let proxy = "10.0.0.9".parse().unwrap();
@@ -127,6 +154,9 @@ fn without_its_database_it_says_that_it_cannot_now() {
     on_both(|house| async move {
         assert_eq!(house.ask(Method::GET, "/readyz", None).await.status, StatusCode::OK);
         house.http.app().close().await;
+        let ready = house.ask(Method::GET, "/readyz", None).await;
+        assert_eq!(ready.status, StatusCode::OK, "for a second nobody is asked again");
+        house.site.clock.advance(1);
         let answer = house.get(path::MANIFEST, &house.admin).await;
         assert_eq!(answer.problem(503), "database-offline");
         assert_eq!(answer.header("retry-after"), "5");

@@ -174,3 +174,15 @@ fn what_is_revoked_is_taken_out_of_use_and_comes_back_when_mended() {
         assert_eq!(synced.manifest.skills[0].seq, 2);
     });
 }
+
+#[test]
+fn one_signed_while_the_clock_was_ahead_does_not_stand() {
+    on_both(|house| async move {
+        let key = house.reader("globex", Tier::Free).await;
+        house.site.clock.advance(3600);
+        assert_eq!(house.get(path::MANIFEST, &key).await.status, StatusCode::OK);
+        house.site.clock.advance(-3600);
+        let manifest = Client::new(&key).sync(&house).await.unwrap().manifest;
+        assert_eq!((manifest.version, manifest.issued_at), (2, house.site.clock.now()));
+    });
+}

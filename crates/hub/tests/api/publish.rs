@@ -5,7 +5,7 @@ use axum::http::Method;
 use axum::http::header::CONTENT_TYPE;
 use skillsync_wire::api::error::ErrorBody;
 use skillsync_wire::api::path;
-use skillsync_wire::api::publish::{Announcement, PublishReply};
+use skillsync_wire::api::publish::{Announcement, PublishReply, Yank};
 use skillsync_wire::api::skill::{Tier, VersionList, Visibility};
 
 use super::house::{asking, form, said};
@@ -164,5 +164,75 @@ fn only_who_may_publishes() {
         assert_eq!(house.upload(&other, &said("pdf"), &skill("pdf", "y")).await.problem(409), "slug-taken");
         let private: skillsync_wire::api::skill::SkillDetails = house.get("/api/skills/pdf", &one).await.ok();
         assert_eq!((private.visibility, private.owner.as_str()), (Visibility::Private, "acme"));
+    });
+}
+
+#[test]
+fn a_long_version_is_refused_and_no_manifest_bursts() {
+    on_lite(|house| async move {
+        let key = house.key("acme", &["publish"]).await.key;
+        let at = |length: usize| Announcement {
+            version: version(&format!("1.0.0-{}", "a".repeat(length - 6))),
+            visibility: Some(Visibility::Public),
+            ..said("pdf")
+        };
+        for length in [65, 44_000] {
+            let answer = house.upload(&key, &at(length), &skill("pdf", "x")).await;
+            assert_eq!(answer.problem(400), "field-invalid", "{length}");
+        }
+        assert_eq!(house.upload(&key, &at(64), &skill("pdf", "x")).await.status, StatusCode::CREATED);
+        let synced = Client::new(&key_that_reads(&house).await).sync(&house).await.unwrap();
+        assert_eq!(synced.manifest.skills[0].version.to_string().len(), 64);
+    });
+}
+
+#[test]
+fn what_was_taken_back_is_not_said_to_be_published() {
+    on_both(|house| async move {
+        let key = house.key("acme", &["publish"]).await.key;
+        let take_back = async |at: &str, revoke: bool| {
+            let order = Yank { version: at.parse().unwrap(), reason: "broken".to_owned(), revoke };
+            let answer = house.post("/api/skills/pdf/yank", &key, &order).await;
+            assert_eq!(answer.status, StatusCode::NO_CONTENT, "{answer:?}");
+        };
+        house.publish(&key, "pdf", "one").await;
+        take_back("1.0.0", false).await;
+        let named = |at: &str| Announcement { version: version(at), ..said("pdf") };
+        let one = skill("pdf", "one");
+        assert_eq!(house.upload(&key, &named("1.0.0"), &one).await.problem(409), "version-yanked");
+        let next: PublishReply = house.upload(&key, &said("pdf"), &one).await.json(StatusCode::CREATED);
+        assert_eq!(next.version.to_string(), "1.0.1", "what is yanked alone may come again");
+        let installed =
+            house.get("/api/skills/install?slug=pdf&mode=files", &key_that_reads(&house).await).await;
+        assert_eq!(installed.status, StatusCode::OK);
+
+        take_back("1.0.1", true).await;
+        assert_eq!(house.upload(&key, &named("1.0.1"), &one).await.problem(409), "version-yanked");
+        assert_eq!(house.upload(&key, &said("pdf"), &one).await.problem(409), "files-revoked");
+        house.publish(&key, "pdf", "two").await;
+        assert_eq!(house.upload(&key, &said("pdf"), &one).await.problem(409), "files-revoked");
+        assert_eq!(house.upload(&key, &named("3.0.0"), &one).await.problem(409), "files-revoked");
+    });
+}
+
+#[test]
+fn of_two_that_publish_the_same_at_once_both_are_heard() {
+    on_both(|house| async move {
+        let twin = house.twin().await;
+        let key = house.key("acme", &["publish"]).await.key;
+        for round in 0..6 {
+            let slug = format!("skill-{round}");
+            let bytes = skill(&slug, "x");
+            let plain = Announcement { version: version("1.0.0"), ..said(&slug) };
+            let public = Announcement { visibility: Some(Visibility::Public), ..plain.clone() };
+            let (one, other) =
+                tokio::join!(house.upload(&key, &plain, &bytes), twin.upload(&key, &public, &bytes));
+            let mut statuses = [one.status.as_u16(), other.status.as_u16()];
+            statuses.sort_unstable();
+            assert_eq!(statuses, [200, 201], "{one:?} {other:?}");
+            let details: skillsync_wire::api::skill::SkillDetails =
+                house.get(&format!("/api/skills/{slug}"), &key).await.ok();
+            assert_eq!(details.visibility, Visibility::Public, "whoever was first");
+        }
     });
 }

@@ -2,10 +2,12 @@
 
 use skillsync_core::fault::Fault as _;
 use skillsync_hub::app::{App, Replace};
+use skillsync_hub::clock::{Clock, after};
 use skillsync_hub::keys::KeyDir;
 use skillsync_wire::api::publish::Yank;
 use skillsync_wire::api::skill::Tier;
 
+use super::house::Site;
 use super::*;
 
 #[test]
@@ -144,5 +146,57 @@ fn keys_that_are_lost_are_replaced_too() {
         }
         let again = house.twin().await;
         assert_eq!(client.sync(&again).await.unwrap().manifest.root_version, 3);
+    });
+}
+
+#[test]
+fn numbered_blobs_are_those_of_the_database_whoever_loses() {
+    on_both(|house| async move {
+        let publisher = house.key("acme", &["publish"]).await.key;
+        // A process whose clock goes a little ahead signs other bytes.
+        let clock = house.site.clock.clone();
+        let ahead = Clock::standing_at(after(clock.now(), 7));
+        let other = Site { clock: ahead, ..house.site.clone() }.open().await.unwrap().app;
+        let folder = house.site.folder.join("blobs/trust");
+        for round in 0..6 {
+            house.publish(&publisher, "pdf", &format!("round {round}")).await;
+            let version = format!("1.0.{round}").parse().unwrap();
+            let yank = Yank { version, reason: "bad".to_owned(), revoke: true };
+            let yanking = async {
+                let answer = house.post("/api/skills/pdf/yank", &publisher, &yank).await;
+                assert_eq!(answer.status, StatusCode::NO_CONTENT, "{answer:?}");
+            };
+            let asking = futures_util::future::join_all((0..8).map(|_| other.advisories(None)));
+            futures_util::future::join(yanking, asking).await;
+            // What was kept in memory gives way to what the other process revoked.
+            let (here, there) = (house.http.app().advisories(None).await, other.advisories(None).await);
+            assert_eq!(here.unwrap(), there.unwrap());
+        }
+        let mut version = 0;
+        while let Ok(known) = other.advisories(Some(version + 1)).await {
+            version += 1;
+            let blob = std::fs::read(folder.join(format!("advisories/{version}.json"))).unwrap();
+            assert_eq!(blob, known.envelope, "advisories {version}");
+        }
+        assert!(version > 6);
+
+        // Two rotations at once: one may lose, and the blob is of the one that the database took.
+        let ahead = Site { clock: Clock::standing_at(after(clock.now(), 9)), ..house.site.clone() };
+        let one = house.site.rotation(house.site.keys()).await;
+        let two = ahead.rotation(house.site.keys()).await;
+        let _ =
+            futures_util::future::join(one.replace(Replace::Manifest), two.replace(Replace::Manifest)).await;
+        let mut version = 0;
+        while let Ok(known) = other.root(version + 1).await {
+            version += 1;
+            let blob = std::fs::read(folder.join(format!("root/{version}.json"))).unwrap();
+            assert_eq!(blob, known.envelope, "root {version}");
+        }
+        assert!(version > 1);
+        // A rotation that was killed before its blob was put is made good at the next start.
+        std::fs::remove_file(folder.join("root/1.json")).unwrap();
+        house.site.open().await.unwrap().app.close().await;
+        assert_eq!(std::fs::read(folder.join("root/1.json")).unwrap(), other.root(1).await.unwrap().envelope);
+        other.close().await;
     });
 }

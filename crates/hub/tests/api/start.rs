@@ -70,3 +70,29 @@ fn serving_needs_no_root_keys() {
         assert_eq!(again.get(path::KEYS, &again.admin).await.status, StatusCode::OK);
     });
 }
+
+#[cfg(unix)]
+#[test]
+fn blobs_are_for_the_hub_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    on_lite(|house| async move {
+        let publisher = house.key("acme", &["publish"]).await.key;
+        house.publish(&publisher, "pdf", "x").await;
+        let mut folders = vec![house.site.folder.join("blobs")];
+        let mut files = 0;
+        while let Some(folder) = folders.pop() {
+            let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode(&folder), 0o700, "{}", folder.display());
+            for entry in std::fs::read_dir(&folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    assert_eq!(mode(&path), 0o600, "{}", path.display());
+                    files += 1;
+                }
+            }
+        }
+        assert!(files >= 4, "an archive, a statement, a root and advisories");
+    });
+}

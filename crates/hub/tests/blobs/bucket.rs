@@ -58,6 +58,7 @@ impl BucketServer {
             region: "us-east-1".to_owned(),
             access_key_id: ID.to_owned(),
             secret_access_key: SECRET.to_owned(),
+            session_token: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Roots, advisories, manifests, and what machines told.
 
-use skillsync_hub::db::{AdvisoriesRow, By, Error, ManifestRow, Stamp};
+use skillsync_hub::db::{AdvisoriesRow, By, Error, ManifestRow, Stamp, YankOrder};
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
 use super::*;
 
@@ -96,4 +97,79 @@ fn what_a_machine_tells_replaces_what_it_told() {
         let zero = db.put_state("a", at(3), "a\0b").await.unwrap_err();
         assert!(matches!(zero, Error::ZeroByte { .. }), "{zero:?}");
     });
+}
+
+#[test]
+fn a_page_of_states_is_bounded_in_bytes_and_always_goes_on() {
+    on_both(|db| async move {
+        accounts(&db, &["acme"]).await;
+        let mib = |count: usize| format!("\"{}\"", "ü".repeat(count * 512 * 1024));
+        for (id, size) in [("a", 1), ("b", 2), ("c", 2), ("d", 5), ("e", 1)] {
+            db.insert_key(&key(id, "acme")).await.unwrap();
+            db.put_state(id, at(1), &mib(size)).await.unwrap();
+        }
+        let mut pages = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let page = db.states_of(&account("acme"), after.as_deref()).await.unwrap();
+            let Some(last) = page.last() else { break };
+            after = Some(last.key_id.clone());
+            pages.push(page.iter().map(|state| &*state.key_id).collect::<String>());
+        }
+        assert_eq!(pages, ["ab", "c", "d", "e"]);
+    });
+}
+
+#[test]
+fn nobody_revokes_more_than_advisories_have_room_for() {
+    at_both(|url| {
+        run(url, |db| async move {
+            accounts(&db, &["acme", "other"]).await;
+            for (slug, owner) in [("pdf", "acme"), ("csv", "other")] {
+                done(db.publish(&release(slug, owner, 1)).await.unwrap());
+            }
+            // As if so many statements of it had been replaced, by one rotation after another.
+            fill(url, "pdf", 999).await;
+            fill(url, "csv", 1_000).await;
+            let (acme, other, version) = (account("acme"), account("other"), version("1.1.0"));
+            let revoke = async |by: By<'_>, slug: &str| {
+                let slug = name(slug);
+                let order = YankOrder { slug: &slug, version: &version, reason: "malware", revoke: true };
+                db.yank(by, &order, at(1)).await
+            };
+            let refused = revoke(By::Account(&other), "csv").await.unwrap_err();
+            assert!(matches!(refused, Error::TooManyRevoked { most: 1_000, .. }), "{refused:?}");
+            assert!(db.restrictions().await.unwrap().revoked.is_empty(), "nothing was done");
+            revoke(By::Account(&acme), "pdf").await.unwrap();
+            assert_eq!(db.restrictions().await.unwrap().revoked.len(), 1_000);
+            // What is the owner's share is not that of an administrator.
+            revoke(By::Admin, "csv").await.unwrap();
+            assert_eq!(db.restrictions().await.unwrap().revoked.len(), 2_001);
+            for (slug, statements) in [("big", 4_998), ("doc", 2_999)] {
+                done(db.publish(&release(slug, "acme", 1)).await.unwrap());
+                fill(url, slug, statements).await;
+            }
+            revoke(By::Admin, "big").await.unwrap();
+            let refused = revoke(By::Admin, "doc").await.unwrap_err();
+            assert!(matches!(refused, Error::TooManyRevoked { most: 7_000, .. }), "{refused:?}");
+        });
+    });
+}
+
+/// Puts former statements of the first release of a skill beside it.
+async fn fill(url: &str, slug: &str, statements: u32) {
+    let lite = url.starts_with("sqlite:");
+    let digest = if lite { "cast(printf('%s%029d', $1, n) as blob)" } else { "sha256(($1 || n)::bytea)" };
+    let insert = format!(
+        "with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < {statements}) \
+         insert into former_statements (release_sha256, slug, seq) select {digest}, $1, 1 from numbers"
+    );
+    let insert = sqlx::AssertSqlSafe(insert);
+    if lite {
+        let mut conn = SqliteConnection::connect(url).await.unwrap();
+        sqlx::query(insert).bind(slug).execute(&mut conn).await.unwrap();
+    } else {
+        let mut conn = PgConnection::connect(url).await.unwrap();
+        sqlx::query(insert).bind(slug).execute(&mut conn).await.unwrap();
+    }
 }

@@ -70,6 +70,24 @@ fn keys_are_listed_newest_first_page_by_page() {
 }
 
 #[test]
+fn keys_that_do_not_hold_are_not_counted() {
+    on_both(|db| async move {
+        accounts(&db, &["acme", "other"]).await;
+        for n in 0..5 {
+            let row = KeyRow { expires_at: Some(at(10 + n)), ..key(&format!("k{n}"), "acme") };
+            assert!(db.insert_key(&row).await.unwrap());
+        }
+        for (id, owner) in [("k5", "acme"), ("x", "other")] {
+            assert!(db.insert_key(&key(id, owner)).await.unwrap());
+        }
+        db.revoke_key(By::Admin, "k4", at(1)).await.unwrap();
+        for (now, expected) in [(9, 5), (10, 4), (12, 2), (99, 1)] {
+            assert_eq!(db.live_keys(&account("acme"), at(now)).await.unwrap(), expected, "at {now}");
+        }
+    });
+}
+
+#[test]
 fn the_use_of_a_key_is_noted_at_most_once_a_minute() {
     on_both(|db| async move {
         accounts(&db, &["acme"]).await;

@@ -135,3 +135,27 @@ fn an_install_counts_once_for_each_key() {
         assert_eq!(db.skill(&zeta).await.unwrap().unwrap().installs, 3, "a release does not begin anew");
     });
 }
+
+#[test]
+fn a_listing_is_cut_by_its_bytes_too_and_what_is_ones_own_comes_first() {
+    on_both(|db| async move {
+        accounts(&db, &["acme", "other"]).await;
+        // Such versions are refused at publishing; a hub may have them from before it did so.
+        let long = version(&format!("1.0.0-{}", "a".repeat(44_000)));
+        for number in 0..80 {
+            let slug = format!("long-{number}");
+            done(
+                db.publish(&NewRelease { version: long.clone(), ..release(&slug, "other", 1) })
+                    .await
+                    .unwrap(),
+            );
+        }
+        done(db.publish(&release("zz-own", "acme", 1)).await.unwrap());
+        done(db.publish(&release("zz-public", "other", 1)).await.unwrap());
+        let acme = account("acme");
+        let listing = db.listing(&viewer(&acme, Tier::Free, "k1"), 5_000).await.unwrap();
+        let bytes: usize = listing.skills.iter().map(|s| s.version.to_string().len()).sum();
+        assert!(listing.is_cut && bytes < 3 * 1024 * 1024, "{bytes}");
+        assert!(slugs(&listing).ends_with(" zz-own zz-public"), "what is short has room");
+    });
+}

@@ -151,3 +151,36 @@ fn what_fits_alike_is_ordered_by_installs_then_by_age_and_comes_in_pages() {
         }
     });
 }
+
+#[test]
+fn what_others_keep_private_moves_neither_order_nor_score() {
+    on_both(|db| async move {
+        accounts(&db, &["acme", "other", "third"]).await;
+        publish(&db, "alpha-zebra", "One", "About alpha things", "Some more words on giraffe").await;
+        publish(&db, "beta-tools", "Two", "About zebra and giraffe things", "Some words").await;
+        publish(&db, "gamma-tools", "Three", "About giraffe", "A zebra stands here").await;
+        let third = account("third");
+        let who = viewer(&third, Tier::Free, "k1");
+        let all = async |db: &Db| {
+            let mut seen = Vec::new();
+            for text in ["zebra", "giraffe", "zebra giraffe", "zebra giraffe alpha nothing"] {
+                let found = db.search(&who, text, Page::of(1, 100)).await.unwrap();
+                let hits = found.hits.iter().map(|hit| (hit.skill.slug.to_string(), hit.score));
+                seen.push((found.total, hits.collect::<Vec<_>>()));
+            }
+            seen
+        };
+        let before = all(&db).await;
+        assert!(before.iter().all(|(total, _)| *total == 3), "{before:?}");
+        for n in 0..20 {
+            let new = NewRelease {
+                visibility: Some(Visibility::Private),
+                description: "All about the zebra".to_owned(),
+                body: "zebra ".repeat(50),
+                ..release(&format!("secret-{n}"), "other", 1)
+            };
+            done(db.publish(&new).await.unwrap());
+        }
+        assert_eq!(all(&db).await, before);
+    });
+}

@@ -55,7 +55,15 @@ fn all(cx: &mut Cx<'_>) -> Result<Exit, Stop> {
     if report.synced.targets.is_empty() {
         cx.ui.hint("there are no targets yet: `skillsync target add --detected`");
     }
-    say(cx, &report.sources);
+    for source in &report.sources {
+        match source.error.as_ref().filter(|_| source.has_no_key()) {
+            Some(error) => {
+                cx.ui.warn(format_args!("{}", error.message));
+                error.hint.iter().for_each(|hint| cx.ui.hint(hint));
+            }
+            None => say(cx, std::slice::from_ref(source)),
+        }
+    }
     warn(cx, &report.synced);
     Ok(report.exit())
 }

@@ -185,6 +185,11 @@ impl SourceOutcome {
         }
     }
 
+    /// Whether there is no key to ask it with.
+    pub fn has_no_key(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| error.code == "api-key-missing")
+    }
+
     /// How a run ends because of it.
     fn exit(&self) -> Exit {
         let own = match (self.status, &self.error) {
@@ -238,10 +243,12 @@ pub struct KeptUp {
 }
 
 impl KeptUp {
-    /// As the sync ends; a source that cannot be reached is no failure as long as what is known of it holds.
+    /// As the sync ends; a source that cannot be reached is no failure as long as what is known of it holds, and one
+    /// without a key was not asked.
     pub fn exit(&self) -> Exit {
         let of_source = |source: &SourceOutcome| match source.status {
             Status::Offline => Exit::Done,
+            _ if source.has_no_key() => Exit::Done,
             _ => source.exit(),
         };
         self.sources.iter().map(of_source).fold(self.synced.exit(), worse)
@@ -285,7 +292,8 @@ pub fn refresh(
 ) -> Result<Refreshed, Error> {
     let door = network.door("asking a hub")?;
     let mut refreshed = ask(world, store, &*door, request)?;
-    let has_answer = refreshed.sources.iter().any(|source| source.status == Status::Fresh);
+    let has_answer = refreshed.sources.iter().any(|source| source.status == Status::Fresh)
+        || refreshed.skills().any(|(_, skill)| skill.has_changed());
     if request.intent == Intent::Apply && request.ask != Ask::Look && has_answer {
         // What an earlier run left undone is done, too: nothing is to be done where nothing is.
         refreshed.sync = Some(sync(world, &super::open(world)?)?);

@@ -200,7 +200,11 @@ impl Bars {
 
     /// Why a version must not be used.
     fn why_not(&self, name: &SkillName, meta: &Meta, number: u32) -> Option<String> {
-        let (installed, basis) = (self.installed.as_ref()?, self.basis(meta, number)?);
+        let (Some(installed), Some(basis)) = (self.installed.as_ref(), self.basis(meta, number)) else {
+            let is_suspect = meta.state == State::Quarantined && is_of_newest(meta, number);
+            return is_suspect
+                .then(|| "it was taken out of use, and nothing is known of its release".to_owned());
+        };
         let barred = self.anchored.as_ref().and_then(|anchored| anchored.barred(name, basis));
         let is_quarantined =
             installed.state == Standing::Quarantined && installed.current.release == basis.release;
@@ -209,8 +213,19 @@ impl Bars {
 
     fn newest_usable(&self, name: &SkillName, meta: &Meta) -> Option<u32> {
         let newest_first = meta.versions().iter().rev();
-        newest_first.map(|version| version.number).find(|number| self.why_not(name, meta, *number).is_none())
+        let others = newest_first.filter(|version| version.tree != meta.head().tree);
+        others.map(|version| version.number).find(|number| self.why_not(name, meta, *number).is_none())
     }
+}
+
+/// Whether a version has the files of one that was made since something came from a source last: that is what was
+/// quarantined, where no record says what.
+fn is_of_newest(meta: &Meta, number: u32) -> bool {
+    let versions = meta.versions();
+    let came = |version: &Version| matches!(version.origin, Origin::Install | Origin::Update);
+    let newest = versions.iter().rposition(came).unwrap_or(versions.len().saturating_sub(1));
+    let target = versions.iter().find(|version| version.number == number);
+    target.is_some_and(|target| versions[newest..].iter().any(|version| version.tree == target.tree))
 }
 
 /// Notes what a skill from a source is made of now, and that no poll is to undo that.

@@ -341,6 +341,15 @@ fn a_key_is_needed_and_a_refused_one_says_what_to_do() {
     machine.run(&["logout", "team"]).ok();
     let refused = report(&machine, &["install", "pdf"], 6);
     assert_eq!(refused["sources"][0]["error"]["code"], "api-key-missing");
+    report(&machine, &["poll"], 6);
+    // A sync is for the targets first: it says so, and is done.
+    skillsync_testkit::disk::remove(&machine.store("sources/team/poll.json"));
+    let synced = machine.run(&["sync"]).ok();
+    assert!(
+        synced.stderr.contains("warning: ") && synced.stderr.contains("skillsync login"),
+        "{}",
+        synced.stderr
+    );
     machine.command(&["login", "team", "--offline"]).stdin(api_key().expose()).run().ok();
     hub.lie(|_, _| Answer::status(401));
     let refused = report(&machine, &["poll"], 6);

@@ -57,6 +57,9 @@ fn t23_a_revoked_release_is_taken_out_of_use_and_rollback_is_offered() {
     assert!(!machine.path(".claude/skills/pdf").exists());
     assert_eq!(meta(&machine)["skills"]["pdf"]["state"], "quarantined");
     assert_eq!(machine.run(&["info", "pdf", "--json"]).ok().json()["state"], "quarantined");
+    let found = machine.run(&["doctor", "--json"]).either().json();
+    let findings = found["findings"].as_array().unwrap();
+    assert!(findings.iter().any(|finding| finding["code"] == "quarantined"), "{found}");
     // It stays out, in every way, and the next poll says so again.
     report(&machine, &["poll"], 6);
     machine.run(&["sync"]).ok();
@@ -134,4 +137,131 @@ fn a_skill_that_is_taken_off_the_list_stays() {
     let pdf = outcome(&polled, "pdf");
     assert_eq!((&pdf["outcome"], &pdf["why"]), (&"unlisted".into(), &"yanked".into()));
     assert!(loaded(&machine, "pdf").is_some());
+}
+
+/// Release 2 is revoked and in quarantine, and the hub lists release 1 again.
+fn quarantined() -> (crate::hub::LyingHub, skillsync_testkit::Machine) {
+    let hub = hub();
+    let machine = installed(&hub);
+    publish(&hub, "malicious");
+    machine.run(&["poll"]).ok();
+    hub.change(|house| {
+        house.revoke("pdf", 2, "malware");
+        house.removed.insert(crate::house::slug("pdf"), "revoked".to_owned());
+    });
+    report(&machine, &["poll"], 6);
+    hub.change(|house| {
+        house.removed.clear();
+        house.listed.insert(crate::house::slug("pdf"), 1);
+        house.touch();
+    });
+    (hub, machine)
+}
+
+#[test]
+fn t23_a_revoked_release_does_not_come_back_when_its_record_is_lost() {
+    let (hub, machine) = quarantined();
+    machine.run(&["source", "remove", "team", "--yes"]).ok();
+    let add = ["source", "add", &hub.web.url(), "--name", "team", "--root", "root.json", "--key-stdin"];
+    machine.command(&add).stdin(crate::house::api_key().expose()).run().ok();
+    let done = report(&machine, &["install", "pdf"], 0);
+    assert_eq!(outcome(&done, "pdf")["version"], 3, "{done}");
+    assert!(loaded(&machine, "pdf").unwrap().contains("two"));
+    assert!(machine.read(".skillsync/skills/pdf/SKILL.md").contains("two"));
+    assert_eq!(meta(&machine)["skills"]["pdf"]["version"], "1.1.0");
+    report(&machine, &["poll"], 0);
+    // And one that is as it came is only noted.
+    skillsync_testkit::disk::remove(&machine.store("_meta.json"));
+    let done = report(&machine, &["install", "pdf"], 0);
+    assert!(outcome(&done, "pdf")["version"].is_null(), "{done}");
+}
+
+#[test]
+fn t23_rollback_never_revives_what_is_in_quarantine_without_a_record() {
+    let (_hub, machine) = quarantined();
+    skillsync_testkit::disk::remove(&machine.store("_meta.json"));
+    let refused = machine.run(&["rollback", "pdf", "--to", "2", "--json"]).fails(6).json();
+    assert_eq!(refused["error"]["code"], "version-revoked");
+    let back = report(&machine, &["rollback", "pdf"], 0);
+    assert_eq!((&back["back_to"], &back["revived"]), (&1.into(), &true.into()));
+    assert!(machine.read(".skillsync/skills/pdf/SKILL.md").contains("two"));
+}
+
+#[test]
+fn t23_one_damaged_record_keeps_no_other_skill_in_use() {
+    let hub = hub();
+    let machine = installed(&hub);
+    machine.run(&["install", "docx"]).ok();
+    machine.write(".skillsync/skills/docx/.meta.toml", "damaged");
+    hub.change(|house| house.revoke("pdf", 1, "malware"));
+    let polled = report(&machine, &["poll"], 6);
+    assert_eq!(outcome(&polled, "pdf")["outcome"], "quarantined");
+    assert_eq!(outcome(&polled, "docx")["outcome"], "failed");
+    assert!(!machine.path(".claude/skills/pdf").exists());
+    publish(&hub, "cured");
+    let polled = report(&machine, &["poll"], 3);
+    assert_eq!(outcome(&polled, "pdf")["outcome"], "updated");
+    assert_eq!(outcome(&polled, "docx")["outcome"], "failed");
+    // What does not read is not what was revoked, as far as anybody knows: it is said, and the others go on.
+    hub.change(|house| house.revoke("docx", 1, "malware"));
+    publish(&hub, "again");
+    let polled = report(&machine, &["poll"], 3);
+    assert_eq!(outcome(&polled, "pdf")["outcome"], "updated");
+    assert_eq!(outcome(&report(&machine, &["outdated"], 3), "docx")["outcome"], "failed");
+}
+
+#[test]
+fn t23_what_was_left_pending_is_taken_out_of_use() {
+    let hub = hub();
+    let machine = installed(&hub);
+    let pending = || crate::home::rewrite(&machine, ".skillsync/_meta.json", "\"installed\"", "\"pending\"");
+    pending();
+    hub.change(|house| {
+        house.removed.insert(crate::house::slug("pdf"), "yanked".to_owned());
+        house.listed.insert(crate::house::slug("pdf"), 9);
+        house.touch();
+    });
+    assert_eq!(outcome(&report(&machine, &["poll"], 0), "pdf")["outcome"], "unlisted");
+    assert_eq!(meta(&machine)["skills"]["pdf"]["state"], "installed", "it is here");
+    pending();
+    hub.change(|house| house.revoke("pdf", 1, "malware"));
+    assert_eq!(outcome(&report(&machine, &["poll"], 6), "pdf")["outcome"], "quarantined");
+    assert!(!machine.path(".claude/skills/pdf").exists());
+}
+
+#[test]
+fn t23_a_look_says_what_was_revoked_and_puts_no_poll_off() {
+    let hub = hub();
+    let machine = installed(&hub);
+    let next = || {
+        let polls: serde_json::Value =
+            serde_json::from_str(&machine.read(".skillsync/sources/team/poll.json")).unwrap();
+        polls["next_at"].clone()
+    };
+    let before = next();
+    hub.change(|house| house.revoke("pdf", 1, "malware"));
+    for look in [&["outdated"][..], &["poll", "-n"]] {
+        let looked = report(&machine, look, 6);
+        let pdf = outcome(&looked, "pdf");
+        assert_eq!((&pdf["outcome"], &pdf["why"]), (&"quarantined".into(), &"malware".into()), "{look:?}");
+        assert_eq!(next(), before, "{look:?}");
+    }
+    assert!(loaded(&machine, "pdf").is_some(), "nothing was done");
+    report(&machine, &["poll"], 6);
+    assert!(!machine.path(".claude/skills/pdf").exists());
+}
+
+#[test]
+fn t23_what_was_revoked_leaves_the_agents_though_the_poll_ends_with_an_error() {
+    let hub = hub();
+    let machine = installed(&hub);
+    hub.change(|house| house.revoke("pdf", 1, "malware"));
+    // Nothing can be stored where a folder stands, which is found after the quarantine.
+    let stored = machine.path(".skillsync/sources/team/manifest.json");
+    skillsync_testkit::disk::remove(&stored);
+    machine.write(".skillsync/sources/team/manifest.json/in-the-way", "");
+    let polled = report(&machine, &["poll"], 6);
+    assert!(polled["sources"][0]["error"]["code"].is_string(), "{polled}");
+    assert_eq!(outcome(&polled, "pdf")["outcome"], "quarantined");
+    assert!(!machine.path(".claude/skills/pdf").exists());
 }

@@ -26,7 +26,8 @@ fn all(hash: &'static str) -> Vec<(String, &'static str)> {
 }
 
 fn held(skills: &[(String, &str)], standing: Standing) -> BTreeMap<SkillName, Held> {
-    let held = |hash: &str| Held { published: (!hash.is_empty()).then(|| sha(hash)), standing };
+    let held =
+        |hash: &str| Held { published: (!hash.is_empty()).then(|| sha(hash)), standing, is_guarded: false };
     skills.iter().map(|(skill, hash)| (name(skill), held(hash))).collect()
 }
 
@@ -72,10 +73,29 @@ fn p4_an_index_that_lost_most_removes_nothing() {
 }
 
 #[test]
+fn p4_what_is_guarded_stays_so_whatever_comes_and_goes_after() {
+    let mut here = held(&all("a")[..9], Standing::Pristine);
+    // Four vanished, and five came since.
+    here.iter_mut().take(4).for_each(|(_, held)| held.is_guarded = true);
+    let counts = |index: &Index, pruning| {
+        let found = plan(index, &here, &BTreeSet::new(), Choice::All, pruning);
+        (found.guarded.len(), found.remove.len())
+    };
+    assert_eq!(counts(&index(&all("a")[4..9]), Pruning::Guarded), (4, 0));
+    assert_eq!(counts(&index(&all("a")[5..9]), Pruning::Guarded), (4, 1), "one of the others is gone");
+    assert_eq!(counts(&index(&all("a")[7..9]), Pruning::Guarded), (7, 0), "most of the others are gone, too");
+    assert_eq!(counts(&index(&all("a")[..9]), Pruning::Guarded), (0, 0), "listed again");
+    assert_eq!(counts(&index(&all("a")[4..9]), Pruning::Allowed), (0, 4));
+}
+
+#[test]
 fn what_is_the_users_stays() {
     // Edited here and not listed any more: it stays, and is named.
     let mut here = held(&all("a"), Standing::Pristine);
-    here.insert(name("mine"), Held { published: Some(sha("a")), standing: Standing::Edited });
+    here.insert(
+        name("mine"),
+        Held { published: Some(sha("a")), standing: Standing::Edited, is_guarded: false },
+    );
     let found = planned(&index(&all("a")), &here);
     assert_eq!((found.left, found.remove.len()), (BTreeSet::from([name("mine")]), 0));
 

@@ -7,6 +7,7 @@ use skillsync_client::credentials;
 use skillsync_core::name::SourceName;
 use skillsync_store::config::SourceKind;
 use skillsync_store::fs;
+use skillsync_store::installed::{InstallState, Standing};
 use skillsync_store::store::Store;
 
 use super::Error;
@@ -41,9 +42,31 @@ pub(super) fn check(world: &World, store: &Store, findings: &mut Findings) -> Re
             findings.failure(Severity::Error, &layout.source_key(name), &e.into());
         }
     }
+    installed(store, findings)?;
     for (_, folder) in leftovers(store)? {
         let message = "what was known of a source that `config.toml` does not name";
         findings.add(Finding::warning("source-leftover", &folder, message).fixable());
+    }
+    Ok(())
+}
+
+/// What is known to be installed, and what of it is in quarantine.
+fn installed(store: &Store, findings: &mut Findings) -> Result<(), Error> {
+    let layout = store.layout();
+    let state = match InstallState::load(layout) {
+        Ok(state) => state,
+        Err(e) => {
+            findings.failure(Severity::Error, &layout.install_state(), &e.into());
+            return Ok(());
+        }
+    };
+    for (slug, installed) in state.iter().filter(|(_, i)| i.state == Standing::Quarantined) {
+        let why = installed.reason.as_deref().unwrap_or("no reason is given");
+        let message = format!("`{slug}` was revoked by `{}`: {why}; no agent loads it", installed.source);
+        findings.add(
+            Finding::warning("quarantined", &layout.skill(slug), message)
+                .fix(format!("skillsync rollback {slug}, or skillsync rm {slug}")),
+        );
     }
     Ok(())
 }

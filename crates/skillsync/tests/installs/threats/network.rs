@@ -79,6 +79,20 @@ fn t20_a_mirror_that_fails_or_lies_is_passed_over_and_named() {
 }
 
 #[test]
+fn t20_a_mirror_that_fails_does_not_keep_the_signed_address_from_being_tried() {
+    let hub = hub();
+    let machine = installed(&hub);
+    let mirror = Web::serve(|_| Answer::status(503));
+    machine.run(&["config", "set", "sources.team.mirrors", &mirror.url()]).ok();
+    publish(&hub, "TWO");
+    hub.lie(|asked, answer| match asked.path.starts_with("/cdn/blobs/") && !asked.path.contains("sig=") {
+        true => Answer::status(404),
+        false => answer,
+    });
+    assert_eq!(outcome(&report(&machine, &["poll"], 0), "pdf")["outcome"], "updated");
+}
+
+#[test]
 fn t26_no_redirect_leads_to_the_open_or_takes_the_key_along() {
     let hub = hub();
     let machine = installed(&hub);

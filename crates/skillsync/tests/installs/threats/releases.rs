@@ -108,6 +108,17 @@ fn t11_the_archive_of_another_skill_is_tried_a_few_times_and_given_up() {
     let blob = path::tarball(&hub.change(|house| house.archive_digest("pdf")));
     let tries = hub.take_paths().iter().filter(|asked| **asked == blob).count();
     assert_eq!(tries, 3);
+    // However many are wrong, a right one comes.
+    machine.run(&["config", "set", "sources.team.skills", "all"]).ok();
+    hub.change(|house| {
+        for number in 0..12 {
+            let name = format!("wrong-{number}");
+            house.publish(&name, &files(&name, "# wrong\n", &[]));
+            house.swap_archive(&name, b"another".to_vec());
+        }
+        house.publish("zip", &files("zip", "# right\n", &[]));
+    });
+    assert_eq!(outcome(&report(&machine, &["poll"], 6), "zip")["outcome"], "added");
 }
 
 #[test]
