@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use skillsync_core::fault::{Fault as _, Kind};
 use skillsync_core::name::{SkillName, SourceName};
 use skillsync_core::skill::{Source as Origin, State};
 use skillsync_store::fs;
@@ -202,6 +203,8 @@ impl<'a, 'w> Work<'a, 'w> {
                     (installed.state, installed.reason) = (Standing::Quarantined, Some(reason));
                 }
                 (Ok(_), None) => {}
+                // The machine refuses: what is asked for is not done, and asked for again.
+                (Err(error), _) if error.kind() == Kind::Io => return Err(error),
                 (Err(error), _) => self.fail(&slug, error),
             }
         }

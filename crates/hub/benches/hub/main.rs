@@ -103,8 +103,12 @@ async fn manifests() {
         let ours = load(&ours, CONNECTIONS, SPAN).await;
         let theirs = load(&theirs, CONNECTIONS, SPAN).await;
         compared(row, &ours, &theirs);
+        say(&format!(
+            "  hub's memory after that: {} MiB (most: {} MiB)",
+            hub.memory_mib(),
+            hub.most_memory_mib()
+        ));
     }
-    say(&format!("hub's memory after that: {} MiB (most: {} MiB)", hub.memory_mib(), hub.most_memory_mib()));
 }
 
 /// What one poll costs a key that sees the same hundred skills in catalogues of growing size.

@@ -122,7 +122,7 @@ fn fetch_and_unpack(like: &Machine, hub: &Hub, key: &str) -> f64 {
         list.push_str(&format!("url = \"{url}\"\noutput = \"{}/t.tgz\"\n", to.display()));
     }
     let config = like.write("curl.txt", list);
-    let script = "curl --silent --fail --parallel --parallel-max 8 --config \"$1\" && \
+    let script = "curl --no-progress-meter --fail --parallel --parallel-max 8 --config \"$1\" && \
                   find \"$2\" -name t.tgz -print0 | xargs -0 -P 2 -I {} sh -c 'cd \"${1%/*}\" && tar xzf t.tgz' _ {}";
     timed(|| {
         let done = Command::new("sh").args(["-c", script, "_"]).arg(&config).arg(&folder).status();
