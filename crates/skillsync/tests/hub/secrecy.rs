@@ -1,9 +1,10 @@
 //! H6: what leaves a machine is what a hub must know, and nothing of the machine.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use skillsync_testkit::web::Asked;
-use skillsync_testkit::{SkillBuilder, page};
+use skillsync_testkit::{SkillBuilder, page, say};
 
 use crate::between::recorder;
 use crate::scene::{Host, Scene};
@@ -109,4 +110,35 @@ fn h6_nothing_of_a_machine_goes_to_a_hub_with_what_is_asked() {
         ann.run_with(args, &variables).ok();
     }
     assert!(recorder.take_asked().is_empty());
+}
+
+#[test]
+fn h6_a_hub_asks_nobody_anything() {
+    let scene = Scene::new();
+    let ann = scene.host("ann", "read,publish");
+    ann.author(&SkillBuilder::new("pdf").body("# pdf\n\nSee https://example.test/help.\n"), "pdf");
+    let (log, pid) = (ann.machine.path("connects.txt"), scene.hub.pid().to_string());
+    let mut trace = Command::new("strace");
+    trace.args(["-f", "-e", "trace=connect,accept4,sendto,sendmsg", "-p", &pid, "-o"]).arg(&log);
+    let Ok(mut trace) = trace.stderr(Stdio::null()).spawn() else {
+        return say("SKIPPED what a hub asks: strace is not installed");
+    };
+    let seen = || std::fs::read_to_string(&log).unwrap_or_default();
+    // Attached when it sees a connection come in. A request that came before that is not in the log.
+    let hangs = Instant::now() + Duration::from_secs(30);
+    while !seen().contains("accept4(") {
+        assert!(Instant::now() < hangs, "strace sees nothing of the hub");
+        assert_eq!(scene.hub.ask("GET", "/healthz", None, None).status, 200);
+    }
+    ann.publish("pdf");
+    for args in [&["search", "pdf"][..], &["install", "pdf"], &["poll"]] {
+        ann.run(args).either();
+    }
+    assert_eq!(scene.hub.ask("GET", "/readyz", None, None).status, 200);
+    let _ = Command::new("kill").args(["-TERM", &trace.id().to_string()]).status();
+    let _ = trace.wait();
+    let asked: Vec<String> =
+        seen().lines().filter(|line| line.contains("connect(")).map(str::to_owned).collect();
+    assert!(asked.is_empty(), "it asked somebody: {asked:?}");
+    assert!(seen().matches("accept4(").count() > 3, "the session was not seen");
 }
