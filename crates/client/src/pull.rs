@@ -213,9 +213,9 @@ impl Pull<'_> {
         let index = Index::load(self.store.layout());
         let mut survey = Survey::of(self.store, &index, advised)?;
         let config = self.desk.source.config();
-        let steps = plan::plan(config, &self.wish.ask, advised.manifest(), &survey.here());
+        let mut steps = plan::plan(config, &self.wish.ask, advised.manifest(), &survey.here());
+        let mut unread = survey.take_unread();
         if self.is_look() {
-            let mut unread = survey.take_unread();
             let mut rows = BTreeMap::new();
             for (slug, step) in &steps {
                 let row = match unread.remove(slug) {
@@ -227,7 +227,10 @@ impl Pull<'_> {
             self.warn_of_revoked(advised, &survey, &mut rows);
             return Ok(Delivered { rows: rows.into_values().collect(), error: None });
         }
-        let ready = self.gather(advised, &steps, ticket);
+        // What could not be looked at is not fetched; a second look that succeeds must not call it news of no concern.
+        steps.retain(|slug, _| !unread.contains_key(slug));
+        let mut ready = self.gather(advised, &steps, ticket);
+        ready.extend(unread.into_iter().map(|(slug, error)| (slug, Err(error))));
         let Wish { ask, holder, .. } = self.wish;
         let delivery = Delivery { source: self.desk.source, ask, holder, believed, ready };
         delivery::deliver(self.store, delivery)

@@ -6,7 +6,8 @@ use std::time::Duration;
 use skillsync_client::fetch::{Http, Limits};
 use skillsync_client::plan::Ask;
 use skillsync_client::pull::Status;
-use skillsync_core::fault::Fault;
+use skillsync_core::fault::{Fault, Kind};
+use skillsync_testkit::disk;
 use skillsync_testkit::web::{Answer, Manner};
 use skillsync_wire::api::path;
 use skillsync_wire::json::Time;
@@ -225,4 +226,59 @@ fn a_clock_ahead_is_no_proof() {
     client.set_clock(later(noon(), 3_600));
     hub.change(|house| house.wait(3_600));
     assert_eq!(code(&client.pull(&hub, Ask::Poll)), "ok");
+}
+
+/// A record that this machine cannot read: another thing is in its place.
+fn block(client: &Client, slug: &str) -> Vec<u8> {
+    let record = client.read(&format!("skills/{slug}/.meta.toml"));
+    let path = record_of(client, slug);
+    disk::remove(&path);
+    disk::write(&path.join("in-the-way"), b"");
+    record
+}
+
+fn record_of(client: &Client, slug: &str) -> std::path::PathBuf {
+    client.store().layout().root().join(format!("skills/{slug}/.meta.toml"))
+}
+
+/// How reading one skill fails is that skill's matter alone, and nothing is said to be well because a later look succeeds.
+#[test]
+fn a_record_that_cannot_be_read_keeps_no_other_skill_back() {
+    let (hub, client) = home();
+    let publish = |name: &str, body: &str| {
+        hub.change(|house| drop(house.publish(name, &files(name, body, &[]))));
+    };
+    let is_io = |pulled: &skillsync_client::pull::Pulled| {
+        let row = row(pulled, "docx");
+        (row.done.as_str(), row.error.as_ref().map(Fault::kind)) == ("failed", Some(Kind::Io))
+    };
+    publish("docx", "# two\n");
+    assert_eq!(code(&client.pull(&hub, Ask::Poll)), "ok");
+    let record = block(&client, "docx");
+    // It may be made of what is revoked, as far as can be told, and so it is looked at.
+    hub.change(|house| house.revoke("docx", 1, "malware"));
+    publish("pdf", "# two\n");
+    let pulled = client.pull(&hub, Ask::Poll);
+    assert!(is_io(&pulled) && pulled.error.is_none(), "{pulled:?}");
+    assert_eq!(row(&pulled, "pdf").done.as_str(), "updated");
+    hub.change(|house| house.revoke("pdf", 2, "malware"));
+    let pulled = client.pull(&hub, Ask::Poll);
+    assert!(is_io(&pulled), "{pulled:?}");
+    assert_eq!(row(&pulled, "pdf").done.as_str(), "quarantined");
+    // It reads again while another skill is fetched.
+    publish("docx", "# three\n");
+    publish("pdf", "# three\n");
+    let (path, bytes) = (record_of(&client, "docx"), record.clone());
+    hub.lie(move |asked, answer| {
+        if asked.path.starts_with("/cdn/blobs/") && path.is_dir() {
+            disk::remove(&path);
+            disk::write(&path, &bytes);
+        }
+        answer
+    });
+    let pulled = client.pull(&hub, Ask::Poll);
+    assert!(is_io(&pulled), "{pulled:?}");
+    assert_eq!(row(&pulled, "pdf").done.as_str(), "updated");
+    let pulled = client.pull(&hub, Ask::Poll);
+    assert_eq!((code(&pulled), row(&pulled, "docx").done.as_str()), ("ok", "updated"), "{pulled:?}");
 }
