@@ -71,13 +71,15 @@ pub struct Wish<'a> {
 
 words!(
     /// How a source fared.
-    Status, "status of a source", "fresh, stale, offline, refused, failed", {
+    Status, "status of a source", "fresh, stale, offline, keyless, refused, failed", {
         /// It was asked, and what it says holds.
         Fresh = "fresh",
         /// What is known of it holds no longer, and nothing newer is to be had.
         Stale = "stale",
         /// It cannot be reached now; what is known of it still holds.
         Offline = "offline",
+        /// There is no key to ask it with; what is known of it still holds.
+        Keyless = "keyless",
         /// What it says is not believed, or it refuses the key.
         Refused = "refused",
         /// Something else went wrong.
@@ -110,7 +112,11 @@ pub fn pull(store: &Store, fetch: &dyn Fetch, source: &Source, wish: &Wish<'_>) 
     let (believed, outcome) = pull.run(&mut polls);
     let Delivered { rows, error } =
         outcome.unwrap_or_else(|error| Delivered { rows: Vec::new(), error: Some(error) });
-    let ending = error.as_ref().map_or(Ending::Answered, ending);
+    let ending = match &error {
+        Some(error) => ending(error),
+        None if rows.iter().any(Row::failed_here) => Ending::Here,
+        None => Ending::Answered,
+    };
     let next_at = polls.next_at;
     polls.ended(store.now(), ending, wish.interval, wish.chance);
     if pull.is_look() && ending == Ending::Answered {
@@ -143,6 +149,9 @@ fn has_changed(row: &Row) -> bool {
 }
 
 fn ending(error: &Error) -> Ending {
+    if error.is_of_here() {
+        return Ending::Here;
+    }
     let api = match error {
         Error::Api(e) | Error::Trust(trust::Error::Api(e)) => Some(e),
         _ => None,
@@ -357,13 +366,15 @@ impl Pull<'_> {
     fn status(&self, error: Option<&Error>) -> Status {
         let freshness = trust::seen(self.store, self.desk.source.name());
         let is_stale = matches!(freshness, Ok(Freshness::Stale { .. }));
-        match error.map(|error| (error.kind(), error.code())) {
-            None => Status::Fresh,
-            Some((_, "trust-stale")) => Status::Stale,
-            Some((Kind::Offline, _)) if is_stale => Status::Stale,
-            Some((Kind::Offline, _)) => Status::Offline,
-            Some((Kind::Untrusted | Kind::Denied, _)) => Status::Refused,
-            Some(_) => Status::Failed,
+        let Some(error) = error else { return Status::Fresh };
+        match (error.kind(), error.code()) {
+            (_, "trust-stale") => Status::Stale,
+            (Kind::Offline, _) if is_stale => Status::Stale,
+            _ if error.has_no_key() && is_stale => Status::Stale,
+            _ if error.has_no_key() => Status::Keyless,
+            (Kind::Offline, _) => Status::Offline,
+            (Kind::Untrusted | Kind::Denied, _) => Status::Refused,
+            _ => Status::Failed,
         }
     }
 
