@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use skillsync_core::fault::{Fault as _, Kind};
 use skillsync_core::name::{SkillName, SourceName};
 use skillsync_core::skill::{Source as Origin, State};
 use skillsync_store::fs;
@@ -94,9 +93,10 @@ impl<'a, 'w> Work<'a, 'w> {
 
     fn run(&mut self, mut ready: BTreeMap<SkillName, Result<Statement, Error>>) -> Result<(), Error> {
         let store = self.writing.store();
+        // Before anything else can fail: what was revoked is to leave the agents.
+        self.quarantine()?;
         let mut survey = Survey::of(store, self.index, &self.advised)?;
         let config = source::named(store.config(), self.source.name())?.clone();
-        self.quarantine()?;
         let steps = plan::plan(&config, self.ask, self.advised.manifest(), &survey.here());
         let mut unread = survey.take_unread();
         let mut due = Vec::new();
@@ -164,11 +164,12 @@ impl<'a, 'w> Work<'a, 'w> {
         }
     }
 
-    /// Notes what became of a skill. That it is in quarantine is more than that nothing came of a cure.
+    /// Notes what became of a skill. That it is in quarantine, or that something about it failed, is more than that nothing
+    /// came of a cure.
     fn put(&mut self, row: Row) {
         let is_cure = matches!(row.done, Done::Added | Done::Updated | Done::Merged | Done::Removed);
         match self.rows.get_mut(&row.slug) {
-            Some(known) if known.done == Done::Quarantined && !is_cure => {
+            Some(known) if !is_cure && (known.done == Done::Quarantined || known.error.is_some()) => {
                 known.error = known.error.take().or(row.error);
             }
             _ => drop(self.rows.insert(row.slug.clone(), row)),
@@ -203,8 +204,6 @@ impl<'a, 'w> Work<'a, 'w> {
                     (installed.state, installed.reason) = (Standing::Quarantined, Some(reason));
                 }
                 (Ok(_), None) => {}
-                // The machine refuses: what is asked for is not done, and asked for again.
-                (Err(error), _) if error.kind() == Kind::Io => return Err(error),
                 (Err(error), _) => self.fail(&slug, error),
             }
         }
