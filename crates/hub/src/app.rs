@@ -21,6 +21,7 @@ mod open;
 mod publish;
 mod rotate;
 mod search;
+mod site;
 mod skills;
 mod state;
 mod yank;
@@ -31,6 +32,7 @@ pub use manifest::Served;
 pub use open::{Founded, Opened, Parts};
 pub use publish::IsNew;
 pub use rotate::{Replace, Rotated, Rotation};
+pub use site::{Exhibit, Shipment};
 pub use skills::SkillFile;
 
 /// What of the configuration the use cases need.
@@ -57,6 +59,7 @@ pub struct App {
     cache: manifest::Cache,
     lookup: lookup::Lookup,
     in_force: advisories::Known,
+    shown: site::Shown,
     was_ready: tokio::sync::Mutex<Option<jiff::Timestamp>>,
 }
 

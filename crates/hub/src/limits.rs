@@ -114,6 +114,15 @@ pub const IN_FLIGHT: usize = 2_048;
 pub const BODIES: usize = 256;
 /// Most archives at once out of which a file is read.
 pub const UNPACKED: usize = 4;
+/// Most archives at once that are unpacked for the open indexes, each with the archive in memory.
+pub const UNPACKING: usize = 2;
+/// Most bytes of unpacked archives kept in memory: the largest skill has room, and so have a thousand of the usual size.
+pub const UNPACKED_BYTES: usize = 128 * 1024 * 1024;
+/// Most unpacked archives kept in memory: the list of them is looked through.
+pub const UNPACKED_ARCHIVES: usize = 1_000;
+/// Most bytes of lists of files behind the open indexes: room for the most skills with two dozen files each. In memory they
+/// take twice as much.
+pub const SITE_BYTES: usize = 32 * 1024 * 1024;
 /// Most uploads at once: each may hold an archive and what is in it, 120 MiB.
 pub const UPLOADS: usize = 4;
 
