@@ -187,6 +187,29 @@ fn t23_rollback_never_revives_what_is_in_quarantine_without_a_record() {
     assert!(machine.read(".skillsync/skills/pdf/SKILL.md").contains("two"));
 }
 
+/// Not to one that was revoked before, either: what was signed and kept says which versions are made of it.
+#[test]
+fn t23_rollback_without_a_record_passes_over_every_revoked_release() {
+    let hub = hub();
+    let machine = installed(&hub);
+    for text in ["malicious", "worse"] {
+        publish(&hub, text);
+        machine.run(&["poll"]).ok();
+    }
+    hub.change(|house| {
+        house.revoke("pdf", 2, "malware");
+        house.revoke("pdf", 3, "malware");
+    });
+    report(&machine, &["poll"], 6);
+    skillsync_testkit::disk::remove(&machine.store("_meta.json"));
+    for number in ["2", "3"] {
+        let refused = machine.run(&["rollback", "pdf", "--to", number, "--json"]).fails(6).json();
+        assert_eq!(refused["error"]["code"], "version-revoked", "{number}");
+    }
+    assert_eq!(report(&machine, &["rollback", "pdf"], 0)["back_to"], 1);
+    assert!(machine.read(".skillsync/skills/pdf/SKILL.md").contains("two"));
+}
+
 #[test]
 fn t23_one_damaged_record_keeps_no_other_skill_in_use() {
     let hub = hub();
