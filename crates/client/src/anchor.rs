@@ -250,14 +250,18 @@ impl Anchored {
         self.advisories.as_ref().map(|advisories| advisories.expires)
     }
 
+    /// Why a release was revoked, if it was, by the newest advisories that are here.
+    pub fn revoked(&self, release: &Release) -> Option<&str> {
+        Some(self.advisories.as_ref()?.revocation(release.release)?.reason.as_str())
+    }
+
     /// Why a release that came here must not be used any more, if it must not: by the newest advisories that are here,
     /// however old they are.
     pub fn barred(&self, slug: &SkillName, release: &Release) -> Option<String> {
-        let advisories = self.advisories.as_ref()?;
-        if let Some(revocation) = advisories.revocation(release.release) {
-            return Some(format!("it was revoked: {}", revocation.reason));
+        if let Some(reason) = self.revoked(release) {
+            return Some(format!("it was revoked: {reason}"));
         }
-        let floor = advisories.floor(slug);
+        let floor = self.advisories.as_ref()?.floor(slug);
         (release.seq < floor)
             .then(|| format!("it is release {}, and {floor} is the lowest that may be used", release.seq))
     }
