@@ -254,15 +254,26 @@ impl Pull<'_> {
     fn warn_of_revoked(&self, advised: &Advised, survey: &Survey, rows: &mut BTreeMap<SkillName, Row>) {
         let (name, mut state) = (self.desk.source.name(), survey.state().clone());
         for (slug, revoked) in delivery::revoked(self.store, name, survey.state(), advised) {
-            if let (Ok(revoked), Some(installed)) = (revoked, state.get_mut(&slug)) {
-                (installed.state, installed.reason) = (Standing::Quarantined, Some(revoked.reason));
+            match (revoked, state.get_mut(&slug)) {
+                (Ok(revoked), Some(installed)) => {
+                    (installed.state, installed.reason) = (Standing::Quarantined, Some(revoked.reason));
+                }
+                (Ok(_), None) => {}
+                (Err(error), _) => {
+                    let known = rows.remove(&slug).filter(|known| known.error.is_some());
+                    let row = known.unwrap_or_else(|| Row::failed(&slug, error));
+                    rows.insert(slug, row);
+                }
             }
         }
         for row in delivery::quarantined(name, &state) {
-            let planned = rows.get(&row.slug).map(|planned| planned.done);
-            if !matches!(planned, Some(Done::Added | Done::Updated | Done::Removed)) {
-                rows.insert(row.slug.clone(), row);
-            }
+            let planned = rows.remove(&row.slug);
+            let is_cure = |planned: &Row| matches!(planned.done, Done::Added | Done::Updated | Done::Removed);
+            let row = match planned {
+                Some(cure) if is_cure(&cure) => cure,
+                planned => Row { error: planned.and_then(|planned| planned.error), ..row },
+            };
+            rows.insert(row.slug.clone(), row);
         }
     }
 
