@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::blobs::Blobs;
+use crate::blobs::{BlobKey, Blobs};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::keys::KeyDir;
@@ -21,6 +21,7 @@ mod open;
 mod publish;
 mod rotate;
 mod search;
+mod shelf;
 mod skills;
 mod state;
 mod yank;
@@ -57,6 +58,7 @@ pub struct App {
     cache: manifest::Cache,
     lookup: lookup::Lookup,
     in_force: advisories::Known,
+    shelf: shelf::Shelf,
     was_ready: tokio::sync::Mutex<Option<jiff::Timestamp>>,
 }
 
@@ -103,6 +105,10 @@ impl App {
         let mut held = self.signer.write().unwrap_or_else(PoisonError::into_inner);
         // Two that saw the same root replaced may end in any order.
         if signer.root().version >= held.root().version {
+            // Whoever replaced roots may have failed to put them there.
+            for version in held.root().version + 1..=signer.root().version {
+                self.shelf.want(BlobKey::Root(version));
+            }
             *held = signer;
         }
     }

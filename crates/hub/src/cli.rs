@@ -113,6 +113,12 @@ fn say(text: &str) -> Result<(), Stop> {
     }
 }
 
+/// Says what went wrong without ending the command.
+fn warn(text: &str) {
+    // Where nobody can be told, what was done is done.
+    let _ = writeln!(std::io::stderr().lock(), "warning: {text}");
+}
+
 async fn migrate(storage: &Storage) -> Result<(), Stop> {
     // Opening brings them up to date.
     let db = open_db(storage, Role::Tool).await?;

@@ -17,6 +17,7 @@ use skillsync_testkit::small_disk::SmallDisk;
 use tempfile::TempDir;
 
 #[path = "blobs/bucket.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod bucket;
 
 use bucket::BucketServer;
