@@ -59,7 +59,7 @@ pub struct App {
     lookup: lookup::Lookup,
     in_force: advisories::Known,
     shelf: shelf::Shelf,
-    was_ready: tokio::sync::Mutex<Option<jiff::Timestamp>>,
+    was_ready: tokio::sync::Mutex<Option<(jiff::Timestamp, bool)>>,
 }
 
 impl App {
@@ -113,22 +113,33 @@ impl App {
         }
     }
 
-    /// Fails unless database and blobs answer, or did within the last second: everybody may ask, and as often as they like.
-    /// One at a time asks them.
-    pub async fn ready(&self) -> Result<(), Error> {
+    /// Whether database and blobs answer, or how it was within the last second: everybody may ask, and as often as they like.
+    /// One at a time asks them, and waits no longer than [`limits::READY_WAIT`].
+    pub async fn ready(&self) -> bool {
         let mut last = self.was_ready.lock().await;
         let now = self.clock.timestamp();
-        if last.is_some_and(|at| now.duration_since(at).abs() < limits::READY_AGE) {
-            return Ok(());
+        if let Some((_, ready)) = last.filter(|(at, _)| now.duration_since(*at).abs() < limits::READY_AGE) {
+            return ready;
         }
         let answered = async {
             self.db.ping().await?;
             self.blobs.ping().await?;
             Ok::<_, Error>(())
         };
-        let ready = answered.await;
-        self.metrics.ready(ready.is_ok());
-        *last = ready.is_ok().then_some(now);
+        let ready = match tokio::time::timeout(limits::READY_WAIT, answered).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::warn!("not ready: {}", skillsync_core::fault::with_causes(&error));
+                false
+            }
+            Err(_elapsed) => {
+                tracing::warn!("not ready: database and blobs did not answer in time");
+                false
+            }
+        };
+        self.metrics.ready(ready);
+        // From when it was known: who waited meanwhile need not ask again.
+        *last = Some((self.clock.timestamp(), ready));
         ready
     }
 

@@ -141,7 +141,9 @@ pub const SENT_AT_ONCE: usize = 16 * 1024;
 /// How many bytes of such an answer have to be taken in a second, once it has had [`WRITE_PAUSE`].
 pub const SENT_RATE: u64 = BODY_RATE;
 
-/// How long it counts that database and blobs answered.
+/// How long database and blobs have to answer whether they are there.
+pub const READY_WAIT: Duration = Duration::from_secs(3);
+/// How long it counts that they answered, or did not.
 pub const READY_AGE: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 
 /// How long a signed address holds, in seconds.

@@ -11,8 +11,8 @@ use skillsync_wire::api::key::ApiKey;
 
 use super::Http;
 use super::guard::Of;
-use super::problem::{Problem, Trouble};
 use super::places::account;
+use super::problem::{Problem, Trouble};
 use super::rates::{Class, Who};
 use crate::app::keys::Caller;
 

@@ -11,9 +11,9 @@ use super::Http;
 use super::answer::{done, ok};
 use super::body::{Json, Query};
 use super::caller::{Counted, take};
+use super::places::account;
 use super::problem::Problem;
 use super::rates::Class;
-use super::places::account;
 use crate::app::keys::Caller;
 use crate::limits;
 

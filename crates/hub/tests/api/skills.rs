@@ -254,6 +254,12 @@ fn what_a_machine_tells_is_for_its_account() {
         });
         let largest = StateReport { skills: many.collect() };
         assert_eq!(house.post(path::STATE, &two.key, &largest).await.status, StatusCode::NO_CONTENT);
+        let long = InstalledSkill {
+            version: format!("1.0.0-{}", "x".repeat(59)).parse().unwrap(),
+            ..installed.clone()
+        };
+        let long = StateReport { skills: vec![long] };
+        assert_eq!(house.post(path::STATE, &two.key, &long).await.problem(400), "field-invalid");
         let twice = StateReport { skills: vec![installed.clone(), installed] };
         assert_eq!(house.post(path::STATE, &one.key, &twice).await.problem(400), "field-invalid");
     });

@@ -136,6 +136,28 @@ fn what_is_yanked_is_no_head_and_stays_yanked() {
 }
 
 #[test]
+fn revoked_files_are_refused_by_the_step_that_takes_a_release() {
+    on_both(|db| async move {
+        accounts(&db, &["acme", "other"]).await;
+        let first = release("pdf", "acme", 1);
+        done(db.publish(&first).await.unwrap());
+        let (pdf, one) = (name("pdf"), version("1.1.0"));
+        let order = YankOrder { slug: &pdf, version: &one, reason: "malware", revoke: true };
+        db.yank(By::Admin, &order, at(9)).await.unwrap();
+        let before = (db.generation().await.unwrap(), db.skill(&pdf).await.unwrap());
+        // Whoever looked before the revocation comes with this.
+        let again = NewRelease { content_hash: first.content_hash, ..release("pdf", "acme", 2) };
+        assert_eq!(db.publish(&again).await.unwrap(), Published::FilesRevoked);
+        let thief = NewRelease { content_hash: first.content_hash, ..release("pdf", "other", 2) };
+        assert_eq!(db.publish(&thief).await.unwrap(), Published::SlugTaken, "and is told nothing of it");
+        assert_eq!((db.generation().await.unwrap(), db.skill(&pdf).await.unwrap()), before);
+        let copy = NewRelease { content_hash: first.content_hash, ..release("docs", "other", 1) };
+        done(db.publish(&copy).await.unwrap());
+        done(db.publish(&release("pdf", "acme", 2)).await.unwrap());
+    });
+}
+
+#[test]
 fn a_blob_is_of_the_skills_that_name_it() {
     on_both(|db| async move {
         accounts(&db, &["acme"]).await;
