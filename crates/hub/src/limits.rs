@@ -35,6 +35,8 @@ pub const REVOKED_OF_ACCOUNT: u64 = 1_000;
 pub const REVOKED_BY_OWNERS: u64 = 5_000;
 /// Most statements that are revoked in all: with the longest names and reasons, so many have room in advisories.
 pub const REVOKED: u64 = 7_000;
+/// Most skills with a floor: they have room in advisories beside so many statements.
+pub const FLOORS: u64 = 1_000;
 /// Most skills that one blob is asked for: in practice it is of one.
 pub const BLOB_SKILLS: u32 = 100;
 /// Most words of a search that count.

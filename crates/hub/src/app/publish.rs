@@ -84,6 +84,7 @@ impl App {
         let published = match self.db.publish(&new).await {
             // It is signed again, by the new key.
             Err(db::Error::RootReplaced { .. }) => return Ok(None),
+            Err(error) if error.is_race() => return Ok(None),
             published => published?,
         };
         match published {

@@ -89,7 +89,7 @@ impl Rotation {
         let (root, issued) = successor(&before, self.clock.now(), &change, &old)?;
         let statements = match what {
             Replace::Release => self.put_release_root(&root, &issued, &before).await?,
-            Replace::Root | Replace::Manifest => self.db.put_root(next, &issued.envelope).await?.then_some(0),
+            Replace::Root | Replace::Manifest => self.put_root(next, &issued).await?,
         };
         // What the database took, be it this or the one of who was faster. It is in force by now, whatever happens here.
         let mut missing = Vec::new();
@@ -103,6 +103,17 @@ impl Rotation {
         let statements = statements.ok_or(Error::Raced)?;
         let files = names.iter().map(|name| dir.file(name).display().to_string()).collect();
         Ok(Rotated { root_version: next, files, statements, missing })
+    }
+
+    /// Puts a root that needs no statement signed again; none when somebody else was faster.
+    async fn put_root(&self, version: u64, issued: &Issued) -> Result<Option<u64>, Error> {
+        for _ in 0..limits::RACE_TRIES {
+            match self.db.put_root(version, &issued.envelope).await {
+                Err(error) if error.is_race() => {}
+                put => return Ok(put?.then_some(0)),
+            }
+        }
+        Ok(None)
     }
 
     /// Signs again what the old release key signed, and puts it in its place together with the root. Gives how many
@@ -122,8 +133,11 @@ impl Rotation {
             let restrictions = self.db.restrictions().await?;
             let advisories = advisories::next(&signer, &restrictions, self.clock.now())?;
             let next = NextRoot { version: next_root.version, envelope: &issued.envelope, generation };
-            if self.db.put_release_root(&next, &advisories).await? {
-                return Ok(Some(count));
+            match self.db.put_release_root(&next, &advisories).await {
+                Ok(true) => return Ok(Some(count)),
+                Ok(false) => {}
+                Err(error) if error.is_race() => {}
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(None)

@@ -106,9 +106,11 @@ fn what_is_yanked_is_no_head_and_stays_yanked() {
             (last.yanked_at, last.yank_reason.as_deref(), last.revoked),
             (Some(at(9)), Some("malware"), true)
         );
-        assert!(db.set_floor(By::Account(&acme), &pdf, 2).await.unwrap());
+        assert!(db.set_floor(By::Account(&acme), &pdf, 2, at(12)).await.unwrap());
+        let below = db.release(&pdf, &version("1.1.0")).await.unwrap().unwrap();
+        assert_eq!((below.yanked_at, below.yank_reason.as_deref()), (Some(at(12)), Some("below the floor")));
         for (by, seq) in [(By::Account(&acme), 2), (By::Admin, 1), (By::Admin, 4), (By::Account(&other), 3)] {
-            assert!(!db.set_floor(by, &pdf, seq).await.unwrap(), "{by:?} {seq}");
+            assert!(!db.set_floor(by, &pdf, seq, at(12)).await.unwrap(), "{by:?} {seq}");
         }
         let after = db.restrictions().await.unwrap();
         assert_eq!(after.warnings, restrictions.warnings + 2);
