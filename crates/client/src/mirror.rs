@@ -56,7 +56,12 @@ pub fn follow(store: &Store, fetch: &dyn Fetch, source: &Source, wish: &Wish<'_>
         Err(error) => (Vec::new(), Some(error)),
     };
     let mut polls = Polls::load(store.layout(), source.name());
-    polls.ended(store.now(), error.as_ref().map_or(Ending::Answered, ending), wish.interval, wish.chance);
+    let ending = match &error {
+        Some(error) => ending(error),
+        None if rows.iter().any(Row::failed_here) => Ending::Here,
+        None => Ending::Answered,
+    };
+    polls.ended(store.now(), ending, wish.interval, wish.chance);
     // Without it the next poll only comes too early.
     let _ = polls.save(store.layout(), source.name());
     let status = match error.as_ref().map(Error::kind) {
@@ -70,6 +75,7 @@ pub fn follow(store: &Store, fetch: &dyn Fetch, source: &Source, wish: &Wish<'_>
 
 fn ending(error: &Error) -> Ending {
     match error {
+        _ if error.is_of_here() => Ending::Here,
         // Slow may be what the time of a session is too short for: that is no failure of the site.
         Error::Discovery(discovery::Error::Api(api::Error::Fetch(
             fetch::Error::Unreachable { .. } | fetch::Error::Slow { .. },

@@ -71,13 +71,15 @@ pub struct Wish<'a> {
 
 words!(
     /// How a source fared.
-    Status, "status of a source", "fresh, stale, offline, refused, failed", {
+    Status, "status of a source", "fresh, stale, offline, keyless, refused, failed", {
         /// It was asked, and what it says holds.
         Fresh = "fresh",
         /// What is known of it holds no longer, and nothing newer is to be had.
         Stale = "stale",
         /// It cannot be reached now; what is known of it still holds.
         Offline = "offline",
+        /// There is no key to ask it with; what is known of it still holds.
+        Keyless = "keyless",
         /// What it says is not believed, or it refuses the key.
         Refused = "refused",
         /// Something else went wrong.
@@ -110,7 +112,11 @@ pub fn pull(store: &Store, fetch: &dyn Fetch, source: &Source, wish: &Wish<'_>) 
     let (believed, outcome) = pull.run(&mut polls);
     let Delivered { rows, error } =
         outcome.unwrap_or_else(|error| Delivered { rows: Vec::new(), error: Some(error) });
-    let ending = error.as_ref().map_or(Ending::Answered, ending);
+    let ending = match &error {
+        Some(error) => ending(error),
+        None if rows.iter().any(Row::failed_here) => Ending::Here,
+        None => Ending::Answered,
+    };
     let next_at = polls.next_at;
     polls.ended(store.now(), ending, wish.interval, wish.chance);
     if pull.is_look() && ending == Ending::Answered {
@@ -143,6 +149,9 @@ fn has_changed(row: &Row) -> bool {
 }
 
 fn ending(error: &Error) -> Ending {
+    if error.is_of_here() {
+        return Ending::Here;
+    }
     let api = match error {
         Error::Api(e) | Error::Trust(trust::Error::Api(e)) => Some(e),
         _ => None,
@@ -213,9 +222,9 @@ impl Pull<'_> {
         let index = Index::load(self.store.layout());
         let mut survey = Survey::of(self.store, &index, advised)?;
         let config = self.desk.source.config();
-        let steps = plan::plan(config, &self.wish.ask, advised.manifest(), &survey.here());
+        let mut steps = plan::plan(config, &self.wish.ask, advised.manifest(), &survey.here());
+        let mut unread = survey.take_unread();
         if self.is_look() {
-            let mut unread = survey.take_unread();
             let mut rows = BTreeMap::new();
             for (slug, step) in &steps {
                 let row = match unread.remove(slug) {
@@ -227,7 +236,10 @@ impl Pull<'_> {
             self.warn_of_revoked(advised, &survey, &mut rows);
             return Ok(Delivered { rows: rows.into_values().collect(), error: None });
         }
-        let ready = self.gather(advised, &steps, ticket);
+        // What could not be looked at is not fetched; a second look that succeeds must not call it news of no concern.
+        steps.retain(|slug, _| !unread.contains_key(slug));
+        let mut ready = self.gather(advised, &steps, ticket);
+        ready.extend(unread.into_iter().map(|(slug, error)| (slug, Err(error))));
         let Wish { ask, holder, .. } = self.wish;
         let delivery = Delivery { source: self.desk.source, ask, holder, believed, ready };
         delivery::deliver(self.store, delivery)
@@ -242,15 +254,26 @@ impl Pull<'_> {
     fn warn_of_revoked(&self, advised: &Advised, survey: &Survey, rows: &mut BTreeMap<SkillName, Row>) {
         let (name, mut state) = (self.desk.source.name(), survey.state().clone());
         for (slug, revoked) in delivery::revoked(self.store, name, survey.state(), advised) {
-            if let (Ok(revoked), Some(installed)) = (revoked, state.get_mut(&slug)) {
-                (installed.state, installed.reason) = (Standing::Quarantined, Some(revoked.reason));
+            match (revoked, state.get_mut(&slug)) {
+                (Ok(revoked), Some(installed)) => {
+                    (installed.state, installed.reason) = (Standing::Quarantined, Some(revoked.reason));
+                }
+                (Ok(_), None) => {}
+                (Err(error), _) => {
+                    let known = rows.remove(&slug).filter(|known| known.error.is_some());
+                    let row = known.unwrap_or_else(|| Row::failed(&slug, error));
+                    rows.insert(slug, row);
+                }
             }
         }
         for row in delivery::quarantined(name, &state) {
-            let planned = rows.get(&row.slug).map(|planned| planned.done);
-            if !matches!(planned, Some(Done::Added | Done::Updated | Done::Removed)) {
-                rows.insert(row.slug.clone(), row);
-            }
+            let planned = rows.remove(&row.slug);
+            let is_cure = |planned: &Row| matches!(planned.done, Done::Added | Done::Updated | Done::Removed);
+            let row = match planned {
+                Some(cure) if is_cure(&cure) => cure,
+                planned => Row { error: planned.and_then(|planned| planned.error), ..row },
+            };
+            rows.insert(row.slug.clone(), row);
         }
     }
 
@@ -354,13 +377,15 @@ impl Pull<'_> {
     fn status(&self, error: Option<&Error>) -> Status {
         let freshness = trust::seen(self.store, self.desk.source.name());
         let is_stale = matches!(freshness, Ok(Freshness::Stale { .. }));
-        match error.map(|error| (error.kind(), error.code())) {
-            None => Status::Fresh,
-            Some((_, "trust-stale")) => Status::Stale,
-            Some((Kind::Offline, _)) if is_stale => Status::Stale,
-            Some((Kind::Offline, _)) => Status::Offline,
-            Some((Kind::Untrusted | Kind::Denied, _)) => Status::Refused,
-            Some(_) => Status::Failed,
+        let Some(error) = error else { return Status::Fresh };
+        match (error.kind(), error.code()) {
+            (_, "trust-stale") => Status::Stale,
+            (Kind::Offline, _) if is_stale => Status::Stale,
+            _ if error.has_no_key() && is_stale => Status::Stale,
+            _ if error.has_no_key() => Status::Keyless,
+            (Kind::Offline, _) => Status::Offline,
+            (Kind::Untrusted | Kind::Denied, _) => Status::Refused,
+            _ => Status::Failed,
         }
     }
 

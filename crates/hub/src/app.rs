@@ -22,6 +22,7 @@ mod publish;
 mod rotate;
 mod search;
 mod shelf;
+mod site;
 mod skills;
 mod state;
 mod yank;
@@ -32,6 +33,7 @@ pub use manifest::Served;
 pub use open::{Founded, Opened, Parts};
 pub use publish::IsNew;
 pub use rotate::{Replace, Rotated, Rotation};
+pub use site::{Exhibit, Shipment};
 pub use skills::SkillFile;
 
 /// What of the configuration the use cases need.
@@ -59,6 +61,7 @@ pub struct App {
     lookup: lookup::Lookup,
     in_force: advisories::Known,
     shelf: shelf::Shelf,
+    shown: site::Shown,
     was_ready: tokio::sync::Mutex<Option<(jiff::Timestamp, bool)>>,
 }
 

@@ -29,6 +29,7 @@ mod search;
 mod skills;
 mod state;
 mod trust;
+mod wellknown;
 
 pub use caller::Peer;
 pub use openapi::document;

@@ -131,6 +131,15 @@ pub const FILES_SENT: usize = 16;
 pub const FILES_SENT_OF_ONE: usize = 4;
 /// How large a file is of which so many may be sent at once, in bytes.
 pub const FILE_LARGE: usize = 64 * 1024;
+/// Most archives at once that are unpacked for the open indexes, each with the archive in memory.
+pub const UNPACKING: usize = 2;
+/// Most bytes of unpacked archives kept in memory: the largest skill has room, and so have a thousand of the usual size.
+pub const UNPACKED_BYTES: usize = 128 * 1024 * 1024;
+/// Most unpacked archives kept in memory: the list of them is looked through.
+pub const UNPACKED_ARCHIVES: usize = 1_000;
+/// Most bytes of lists of files behind the open indexes: room for the most skills with two dozen files each. In memory they
+/// take twice as much.
+pub const SITE_BYTES: usize = 32 * 1024 * 1024;
 /// Most uploads at once: each may hold an archive and what is in it, 120 MiB.
 pub const UPLOADS: usize = 4;
 /// Most of them of one account.

@@ -21,6 +21,8 @@ mod skills;
 mod keys;
 #[path = "api/cdn.rs"]
 mod cdn;
+#[path = "api/wellknown.rs"]
+mod wellknown;
 #[path = "api/limits.rs"]
 mod limits;
 #[path = "api/matrix.rs"]

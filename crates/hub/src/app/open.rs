@@ -13,6 +13,7 @@ use super::advisories::Known;
 use super::lookup::Lookup;
 use super::manifest::Cache;
 use super::shelf::{self, Shelf};
+use super::site::Shown;
 use super::{App, Error, Settings};
 use crate::blobs::{BlobKey, Blobs};
 use crate::clock::Clock;
@@ -95,6 +96,7 @@ impl App {
             cache: Cache::default(),
             lookup: Lookup::default(),
             in_force: Known::default(),
+            shown: Shown::default(),
             was_ready: tokio::sync::Mutex::default(),
             db,
             blobs,

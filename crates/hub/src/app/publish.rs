@@ -12,6 +12,7 @@ use skillsync_wire::release::{Release, Requires, Scan, Verdict};
 use skillsync_wire::text::Line;
 
 use super::keys::{Caller, Scope};
+use super::site::Said;
 use super::{App, Error};
 use crate::blobs::BlobKey;
 use crate::db::{self, By, NewRelease, NewSharing, Published, ReleaseRow};
@@ -250,6 +251,7 @@ fn row(
         unpacked_bytes: release.tarball.unpacked_bytes,
         files: release.tarball.files,
         files_json,
+        offer_json: Said::of(&passed.description, &passed.tree).json()?,
         release_sha256: issued.digest,
         release_size: issued.envelope.len() as u64,
         signature: signature_of(&issued.envelope),

@@ -49,6 +49,8 @@ pub struct NewRelease {
     pub files: u64,
     /// Its files as JSON, for [`Db::files`].
     pub files_json: String,
+    /// What an open index says of it beside its files, as JSON, for [`Db::offers`].
+    pub offer_json: String,
     /// The digest of its statement in its envelope.
     pub release_sha256: EnvelopeDigest,
     /// The size of its statement in its envelope.
@@ -168,8 +170,8 @@ impl Db {
             };
             sqlx::query(
                 "insert into releases (slug, seq, version, content_hash, tarball_sha256, size_bytes, unpacked_bytes, files, \
-                 release_sha256, release_size, signature, published_at, changelog, files_json) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                 release_sha256, release_size, signature, published_at, changelog, files_json, offer_json) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
             )
             .bind(slug)
             .bind(int(new.seq))
@@ -185,6 +187,7 @@ impl Db {
             .bind(at)
             .bind(text("changelog", &new.changelog)?)
             .bind(text("files_json", &new.files_json)?)
+            .bind(text("offer_json", &new.offer_json)?)
             .execute(&mut *conn)
             .await?;
             search::Index::put(&mut *conn, skill, &document).await?;

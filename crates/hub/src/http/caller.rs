@@ -31,6 +31,24 @@ pub(super) struct Visitor {
 /// A caller from whose bucket this request was taken before anything of its body is read.
 pub(super) struct Counted(pub(super) Caller);
 
+/// Whoever asks, known by their address: a key that comes along is not looked at.
+pub(super) struct Anybody(Who);
+
+impl FromRequestParts<Arc<Http>> for Anybody {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, http: &Arc<Http>) -> Result<Self, Problem> {
+        Ok(Self(Who::at(address(parts, http))))
+    }
+}
+
+impl Anybody {
+    /// Takes one from the bucket of their address.
+    pub(super) fn take(&self, http: &Http, class: Class) -> Result<(), Problem> {
+        limited(http, class, &self.0)
+    }
+}
+
 impl FromRequestParts<Arc<Http>> for Counted {
     type Rejection = Problem;
 

@@ -192,6 +192,7 @@ fn t23_one_damaged_record_keeps_no_other_skill_in_use() {
     let hub = hub();
     let machine = installed(&hub);
     machine.run(&["install", "docx"]).ok();
+    let record = machine.read(".skillsync/skills/docx/.meta.toml");
     machine.write(".skillsync/skills/docx/.meta.toml", "damaged");
     hub.change(|house| house.revoke("pdf", 1, "malware"));
     let polled = report(&machine, &["poll"], 6);
@@ -202,12 +203,28 @@ fn t23_one_damaged_record_keeps_no_other_skill_in_use() {
     let polled = report(&machine, &["poll"], 3);
     assert_eq!(outcome(&polled, "pdf")["outcome"], "updated");
     assert_eq!(outcome(&polled, "docx")["outcome"], "failed");
-    // What does not read is not what was revoked, as far as anybody knows: it is said, and the others go on.
+    // What does not read is what came last, as far as anybody knows: no agent has it any more, and the others go on.
     hub.change(|house| house.revoke("docx", 1, "malware"));
     publish(&hub, "again");
-    let polled = report(&machine, &["poll"], 3);
-    assert_eq!(outcome(&polled, "pdf")["outcome"], "updated");
-    assert_eq!(outcome(&report(&machine, &["outdated"], 3), "docx")["outcome"], "failed");
+    let quarantined = |args: &[&str]| {
+        let done = report(&machine, args, 6);
+        let docx = outcome(&done, "docx");
+        assert_eq!((&docx["outcome"], &docx["why"]), (&"quarantined".into(), &"malware".into()), "{args:?}");
+        assert_eq!(docx["error"]["code"], "meta-damaged", "{args:?}");
+        done
+    };
+    assert!(machine.path(".claude/skills/docx").exists());
+    quarantined(&["outdated"]);
+    assert_eq!(outcome(&quarantined(&["poll"]), "pdf")["outcome"], "updated");
+    let gone = || assert!(!machine.path(".claude/skills/docx").exists());
+    gone();
+    assert_eq!(meta(&machine)["skills"]["docx"]["state"], "quarantined");
+    quarantined(&["poll"]);
+    // A record that is mended says so, too.
+    machine.write(".skillsync/skills/docx/.meta.toml", record);
+    assert_eq!(outcome(&report(&machine, &["poll"], 6), "docx")["outcome"], "quarantined");
+    assert!(machine.read(".skillsync/skills/docx/.meta.toml").contains("quarantined"));
+    gone();
 }
 
 #[test]
