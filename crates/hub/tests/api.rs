@@ -31,6 +31,10 @@ mod matrix;
 mod openapi;
 #[path = "api/rotation.rs"]
 mod rotation;
+#[path = "api/shelf.rs"]
+mod shelf;
+#[path = "blobs/bucket.rs"]
+mod bucket;
 #[path = "api/start.rs"]
 mod start;
 #[path = "api/serve.rs"]

@@ -70,6 +70,7 @@ impl App {
             self.share(caller, said).await?;
             return Ok(Some(reply(slug, &before, false, passed)));
         }
+        // Not signed at all where it is known already; whoever revokes from here on is found at the end.
         if self.db.is_revoked(slug, &passed.packed.tree).await? {
             return Err(Error::FilesRevoked { slug: slug.clone() });
         }
@@ -84,6 +85,7 @@ impl App {
         let published = match self.db.publish(&new).await {
             // It is signed again, by the new key.
             Err(db::Error::RootReplaced { .. }) => return Ok(None),
+            Err(error) if error.is_race() => return Ok(None),
             published => published?,
         };
         match published {
@@ -92,6 +94,7 @@ impl App {
                 Ok(Some(reply(slug, &made, true, passed)))
             }
             Published::SlugTaken => Err(Error::SlugTaken { slug: slug.clone() }),
+            Published::FilesRevoked => Err(Error::FilesRevoked { slug: slug.clone() }),
             // Whether it is of these files is found at the next try, like everything that was there before.
             Published::VersionExists(_) | Published::SeqTaken { .. } => Ok(None),
         }

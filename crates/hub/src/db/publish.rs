@@ -75,6 +75,8 @@ pub enum Published {
     },
     /// Another account publishes a skill of this name. Nothing was changed.
     SlugTaken,
+    /// A release of the skill with these very files is revoked. Nothing was changed.
+    FilesRevoked,
     /// There is a release of this version. Nothing was changed.
     VersionExists(Box<ReleaseRow>),
     /// The skill's newest release is not the one before this; somebody else published. Nothing was changed: follow that one
@@ -87,6 +89,7 @@ pub enum Published {
 
 enum Refused {
     Slug,
+    Files,
     Version(Box<RawRelease>),
     Seq(i64),
 }
@@ -100,6 +103,23 @@ impl Db {
         let at = ms(new.published_at);
         let document = search::Document::of(new);
         let done: Result<i64, Refused> = writing!(self, |conn| {
+            // Whoever revokes takes this row first, too: what is revoked by now is seen, and what is not yet comes after this.
+            sqlx::query("update skills set slug = slug where slug = $1")
+                .bind(slug)
+                .execute(&mut *conn)
+                .await?;
+            let revoked: Option<i64> = sqlx::query_scalar(
+                "select r.seq from releases r join skills s on s.slug = r.slug \
+                 where r.slug = $1 and r.revoked and r.content_hash = $2 and s.owner = $3 limit 1",
+            )
+            .bind(slug)
+            .bind(&new.content_hash.as_bytes()[..])
+            .bind(new.owner.as_str())
+            .fetch_optional(&mut *conn)
+            .await?;
+            if revoked.is_some() {
+                return Ok(Err(Refused::Files));
+            }
             // Whoever changes this row first has the skill until its transaction ends; another that wants to follow the same
             // release waits for it, and then finds that it does not follow any more.
             let skill: Option<i64> = sqlx::query_scalar(
@@ -186,6 +206,7 @@ impl Db {
         Ok(match done {
             Ok(generation) => Published::Done { generation: record::count("generation", generation)? },
             Err(Refused::Slug) => Published::SlugTaken,
+            Err(Refused::Files) => Published::FilesRevoked,
             Err(Refused::Version(raw)) => Published::VersionExists(Box::new((*raw).try_into()?)),
             Err(Refused::Seq(last_seq)) => {
                 Published::SeqTaken { last_seq: record::count("last_seq", last_seq)? }

@@ -11,6 +11,7 @@ use skillsync_wire::api::key::ApiKey;
 
 use super::Http;
 use super::guard::Of;
+use super::places::account;
 use super::problem::{Problem, Trouble};
 use super::rates::{Class, Who};
 use crate::app::keys::Caller;
@@ -89,6 +90,11 @@ impl FromRequestParts<Arc<Http>> for Visitor {
 }
 
 impl Visitor {
+    /// Whose places this request takes: those of its account, or of its address where there is no key.
+    pub(super) fn account(&self) -> Who {
+        self.caller.as_ref().map_or_else(|| self.who.clone(), account)
+    }
+
     /// Takes one from the visitor's bucket.
     pub(super) fn take(&self, http: &Http, class: Class) -> Result<(), Problem> {
         limited(http, class, &self.who)

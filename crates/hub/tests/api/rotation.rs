@@ -7,6 +7,8 @@ use skillsync_hub::keys::KeyDir;
 use skillsync_wire::api::publish::Yank;
 use skillsync_wire::api::skill::Tier;
 
+use sqlx::{Connection as _, PgConnection};
+
 use super::house::Site;
 use super::*;
 
@@ -198,5 +200,45 @@ fn numbered_blobs_are_those_of_the_database_whoever_loses() {
         house.site.open().await.unwrap().app.close().await;
         assert_eq!(std::fs::read(folder.join("root/1.json")).unwrap(), other.root(1).await.unwrap().envelope);
         other.close().await;
+    });
+}
+
+/// What changes a release and what replaces the release key take the same rows in another order.
+#[test]
+fn a_rotation_that_postgresql_gives_up_is_done_again() {
+    on_both(|house| async move {
+        if !house.site.database.starts_with("postgres") {
+            return;
+        }
+        let publisher = house.key("acme", &["publish"]).await.key;
+        house.publish(&publisher, "pdf", "one").await;
+        let mut watching = PgConnection::connect(&house.site.database).await.unwrap();
+        let mut other = PgConnection::connect(&house.site.database).await.unwrap();
+        // The rotation looks first whether it is in a deadlock, and so it is the one that is given up.
+        let patience = "do $$ begin execute format('alter database %I set deadlock_timeout = %L', current_database(), '2s'); end $$";
+        sqlx::query(patience).execute(&mut watching).await.unwrap();
+        sqlx::query("set deadlock_timeout = '60s'").execute(&mut other).await.unwrap();
+        let mut held = other.begin().await.unwrap();
+        sqlx::query("update releases set slug = slug").execute(&mut *held).await.unwrap();
+        let rotation = house.site.rotation(house.site.keys()).await;
+        let rotating = tokio::spawn(async move { rotation.replace(Replace::Release).await });
+        let waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut watching).await.unwrap() == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        sqlx::query("update catalogue set generation = generation").execute(&mut *held).await.unwrap();
+        held.commit().await.unwrap();
+        let rotated = rotating.await.unwrap().unwrap();
+        assert_eq!((rotated.root_version, rotated.statements), (2, 1));
+        let given_up = "select deadlocks from pg_stat_database where datname = current_database()";
+        let counted = async {
+            while sqlx::query_scalar::<_, i64>(given_up).fetch_one(&mut watching).await.unwrap() == 0 {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(30), counted)
+            .await
+            .expect("there was no deadlock");
+        Client::new(&house.admin).sync(&house).await.unwrap();
     });
 }

@@ -143,5 +143,23 @@ fn a_reader_that_stands_still_costs_a_connection_and_no_more() {
     let whole = send(&hub, head("GET", &path, &[]));
     assert_eq!(whole.body.len(), upload.archive.len());
     drop(standing);
+    // A file out of it is in memory until it is sent: one account has so many, and others have theirs.
+    let key = |key: &str| format!("x-api-key: {key}");
+    let (admin, other) = (key(hub.admin_key()), key(&hub.key("acme", "read", "other")));
+    let file = |key: &str| head("GET", "/api/skills/large/files/data.bin", &[key]);
+    let mut standing: Vec<Line> = (0..4).map(|_| Line::to(&hub)).collect();
+    for line in &mut standing {
+        line.say(file(&admin)).unwrap();
+        assert!(line.begins());
+    }
+    assert_eq!(send(&hub, file(&admin)).problem(503), "hub-busy");
+    assert_eq!(send(&hub, head("GET", "/api/skills/large/files/SKILL.md", &[&admin])).status, 200);
+    assert_eq!(send(&hub, file(&other)).body, large.as_slice());
+    drop(standing);
+    let again = (0..200).any(|_| {
+        thread::sleep(Duration::from_millis(20));
+        send(&hub, file(&admin)).body == large.as_slice()
+    });
+    assert!(again, "a place is not given back");
     unharmed(&hub);
 }
