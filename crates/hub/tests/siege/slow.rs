@@ -158,6 +158,9 @@ fn a_reader_that_stands_still_costs_a_connection_and_no_more() {
     assert_eq!(refused.problem(503), "hub-busy");
     assert_eq!(send(&hub, head("GET", "/api/skills/large/files/SKILL.md", &[&admin])).status, 200);
     assert!(send(&hub, file(&other)).body == large);
+    // The open index gives the same file, and counts those who have no key by their address.
+    let open = head("GET", "/.well-known/skills/large/data.bin", &[]);
+    assert!(send(&hub, &open).body == large);
     drop(standing);
     let again = (0..200).any(|_| {
         thread::sleep(Duration::from_millis(20));
