@@ -17,7 +17,7 @@ use skillsync_wire::release::{Tarball, TarballFormat};
 use skillsync_wire::wellknown::{Head, Offer, Resource, Site, Version};
 
 use super::{App, Error};
-use crate::blobs::{BlobKey, BlobStream};
+use crate::blobs::{self, BlobKey, BlobStream};
 use crate::db::OfferRow;
 use crate::limits;
 
@@ -141,14 +141,19 @@ impl App {
             return Ok(made);
         }
         let _making = self.shown.making.lock().await;
-        // Somebody else may have made it meanwhile.
+        // Somebody else may have made it meanwhile, and the catalogue may have changed again.
+        let generation = self.db.generation().await?;
         if let Some(made) = self.shown.at(generation) {
             return Ok(made);
         }
         let offers = self.db.offers(INDEX_SKILLS, limits::SITE_BYTES).await?;
         let mut rows = offers.rows;
         for row in rows.iter_mut().filter(|row| row.offer_json.is_none()) {
-            self.look_into(row).await?;
+            match self.look_into(row).await {
+                // What is gone for good is left out below; what may come back must not be missed.
+                Err(Error::DocumentNotFound | Error::Blobs(blobs::Error::Damaged { .. })) => {}
+                looked => looked?,
+            }
         }
         let job = tokio::task::spawn_blocking(move || made(offers.generation, rows));
         let (made, left_out) = job.await.map_err(|_| Error::CutOff)??;
@@ -168,20 +173,22 @@ impl App {
 
     /// Finds in the archive of a release what an index says of it, and notes it.
     async fn look_into(&self, row: &mut OfferRow) -> Result<(), Error> {
-        let archive = self.blobs.get(&BlobKey::Tarball(row.tarball_sha256)).await?;
+        let key = BlobKey::Tarball(row.tarball_sha256);
+        let archive = self.blobs.get(&key).await?;
         let archive = archive.ok_or(Error::DocumentNotFound)?;
         let said = tokio::task::spawn_blocking(move || {
             let mut reader = Reader::unknown(archive.as_ref());
             let mut description = String::new();
             for entry in &mut reader {
-                let entry = entry?;
+                let entry = entry.map_err(|_| unpacked::damaged(&key))?;
                 if entry.path.as_str() == SKILL_MD {
                     let head = frontmatter::parse(&entry.bytes).ok();
                     description =
                         head.and_then(|head| head.description().map(str::to_owned)).unwrap_or_default();
                 }
             }
-            Ok::<_, crate::gate::Error>(Said::of(&description, &reader.finish()?.tree))
+            let found = reader.finish().map_err(|_| unpacked::damaged(&key))?;
+            Ok::<_, Error>(Said::of(&description, &found.tree))
         });
         let said = said.await.map_err(|_| Error::CutOff)??.json()?;
         self.db.note_offer(&row.slug, row.seq, &said).await?;
@@ -191,10 +198,10 @@ impl App {
 }
 
 impl Shown {
-    /// What was made, if it is of this generation or one after it.
+    /// What was made, if it is of this generation.
     fn at(&self, generation: u64) -> Option<Arc<Made>> {
         let made = self.made.read().unwrap_or_else(PoisonError::into_inner);
-        made.as_ref().filter(|made| made.generation >= generation).cloned()
+        made.as_ref().filter(|made| made.generation == generation).cloned()
     }
 }
 

@@ -12,6 +12,13 @@ use super::{Db, Error};
 /// How many rows are read at a time: no more than one page of them is held beyond what there is room for.
 const PAGE: i64 = 50;
 
+/// One page of what everybody may have, by the index of what is public. Its skills are chosen first: PostgreSQL would
+/// otherwise walk through the releases of all.
+pub(super) const OFFERS: &str = "select page.slug, r.seq, r.version, r.content_hash, r.tarball_sha256, r.size_bytes, \
+     r.files_json, r.offer_json from (select slug, head_seq from skills where visibility = 'public' and tier = $1 \
+     and head_seq is not null and slug > $2 order by slug limit $3) page \
+     join releases r on r.slug = page.slug and r.seq = page.head_seq order by page.slug";
+
 /// What is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offers {
@@ -88,17 +95,12 @@ impl Db {
             let (mut raws, mut is_cut, mut left): (Vec<Raw>, bool, usize) = (Vec::new(), false, room);
             let mut after = String::new();
             while !is_cut {
-                let page: Vec<Raw> = sqlx::query_as(
-                    "select s.slug, r.seq, r.version, r.content_hash, r.tarball_sha256, r.size_bytes, r.files_json, \
-                     r.offer_json from skills s join releases r on r.slug = s.slug and r.seq = s.head_seq \
-                     where s.visibility = 'public' and s.tier = $1 and s.head_seq is not null and s.slug > $2 \
-                     order by s.slug limit $3",
-                )
-                .bind(rank(Tier::Free))
-                .bind(&after)
-                .bind(PAGE)
-                .fetch_all(&mut *conn)
-                .await?;
+                let page: Vec<Raw> = sqlx::query_as(OFFERS)
+                    .bind(rank(Tier::Free))
+                    .bind(&after)
+                    .bind(PAGE)
+                    .fetch_all(&mut *conn)
+                    .await?;
                 let Some(last) = page.last() else { break };
                 after.clone_from(&last.slug);
                 for raw in page {

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::Method;
 use axum::http::header::{IF_NONE_MATCH, ORIGIN};
+use skillsync_hub::blobs::BlobKey;
 use skillsync_hub::db::{Db, OfferRow, Role};
 use skillsync_hub::http::Behaviour;
 use skillsync_wire::api::publish::{Announcement, PublishReply, Yank};
@@ -269,6 +270,13 @@ fn releases_of_an_older_hub_are_looked_into_once() {
             assert_eq!((slugs, cut.is_cut), (vec!["csv", "pdf"], true), "{most} {room}");
         }
         db.close().await;
+        // One whose archive is gone is left out, and keeps no other back.
+        forget(&house.site.database).await;
+        let lost = BlobKey::Tarball(offers.rows[2].tarball_sha256);
+        std::fs::remove_file(house.site.folder.join("blobs").join(lost.path())).unwrap();
+        let twin = house.twin().await;
+        assert_eq!(names(&twin).await, ["csv", "pdf"]);
+        twin.http.app().close().await;
     });
 }
 

@@ -10,8 +10,7 @@ use skillsync_core::path::SkillPath;
 use skillsync_wire::archive::Reader;
 
 use crate::app::Error;
-use crate::blobs::{BlobKey, Blobs};
-use crate::gate;
+use crate::blobs::{self, BlobKey, Blobs};
 use crate::limits;
 
 type Files = Arc<BTreeMap<SkillPath, Bytes>>;
@@ -50,12 +49,13 @@ impl Unpacked {
         if let Some(files) = get(&self.kept, &archive) {
             return Ok(files.get(path).cloned());
         }
-        let Some(bytes) = blobs.get(&BlobKey::Tarball(archive)).await? else { return Ok(None) };
+        let key = BlobKey::Tarball(archive);
+        let Some(bytes) = blobs.get(&key).await? else { return Ok(None) };
         let kept = self.kept.clone();
         let job = tokio::task::spawn_blocking(move || {
             // Whoever asked may go away: the place is taken for as long as the work goes on.
             let _place = place;
-            let files = Arc::new(unpack(&bytes, tree)?);
+            let files = Arc::new(unpack(&bytes, tree).ok_or_else(|| damaged(&key))?);
             put(&kept, archive, &files);
             Ok::<_, Error>(files)
         });
@@ -64,15 +64,20 @@ impl Unpacked {
     }
 }
 
-fn unpack(bytes: &[u8], tree: ContentHash) -> Result<BTreeMap<SkillPath, Bytes>, Error> {
+/// An archive that is of its digest, and yet not what its release says.
+pub(super) fn damaged(key: &BlobKey) -> Error {
+    blobs::Error::Damaged { path: key.path(), reason: "it is no archive of its release" }.into()
+}
+
+fn unpack(bytes: &[u8], tree: ContentHash) -> Option<BTreeMap<SkillPath, Bytes>> {
     let mut reader = Reader::unknown(bytes);
     let mut files = BTreeMap::new();
     for entry in &mut reader {
-        let entry = entry.map_err(gate::Error::from)?;
+        let entry = entry.ok()?;
         files.insert(entry.path, Bytes::from(entry.bytes));
     }
-    let found = reader.finish().map_err(gate::Error::from)?;
-    if found.tree.content_hash() == tree { Ok(files) } else { Err(Error::CutOff) }
+    let found = reader.finish().ok()?;
+    (found.tree.content_hash() == tree).then_some(files)
 }
 
 fn get(kept: &Mutex<Kept>, archive: &ArchiveDigest) -> Option<Files> {
@@ -106,4 +111,37 @@ fn put(kept: &Mutex<Kept>, archive: ArchiveDigest, files: &Files) {
 fn size_bytes(files: &Files) -> usize {
     const AROUND: usize = 160;
     files.iter().map(|(path, bytes)| path.as_str().len() + bytes.len() + AROUND).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_for_longest_ago_goes_when_there_is_no_room() {
+        let kept = Mutex::<Kept>::default();
+        let (third, path) = (limits::UNPACKED_BYTES / 3, SkillPath::parse("SKILL.md").unwrap());
+        let content = Bytes::from(vec![0; third - 1_000]);
+        let files: Files = Arc::new(BTreeMap::from([(path, content)]));
+        let name = |number: usize| ArchiveDigest::of(number.to_string().as_bytes());
+        let held = |most: usize| (0..most).filter(|n| get(&kept, &name(*n)).is_some()).collect::<Vec<_>>();
+        for number in 0..3 {
+            put(&kept, name(number), &files);
+            put(&kept, name(number), &files);
+        }
+        assert_eq!(held(3), [0, 1, 2], "each is counted once");
+        assert!(get(&kept, &name(0)).is_some());
+        put(&kept, name(3), &files);
+        assert_eq!(held(4), [0, 2, 3]);
+        // Small ones are bounded by their number.
+        let small: Files = Arc::default();
+        for number in 10..10 + 2 * limits::UNPACKED_ARCHIVES {
+            put(&kept, name(number), &small);
+        }
+        let kept = kept.lock().unwrap();
+        assert_eq!(
+            (kept.archives.len(), kept.order.len(), kept.bytes),
+            (limits::UNPACKED_ARCHIVES, limits::UNPACKED_ARCHIVES, 0)
+        );
+    }
 }
