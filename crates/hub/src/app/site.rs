@@ -81,6 +81,13 @@ enum Place {
     File { archive: ArchiveDigest, tree: ContentHash, path: SkillPath },
 }
 
+impl Exhibit {
+    /// Whether it is a file that has to be taken out of an archive.
+    pub fn is_file(&self) -> bool {
+        matches!(self.place, Place::File { .. })
+    }
+}
+
 /// The content of an [`Exhibit`].
 #[derive(Debug)]
 pub enum Shipment {

@@ -47,6 +47,11 @@ impl Anybody {
     pub(super) fn take(&self, http: &Http, class: Class) -> Result<(), Problem> {
         limited(http, class, &self.0)
     }
+
+    /// Their address, as somebody who takes places.
+    pub(super) fn who(&self) -> Who {
+        self.0.clone()
+    }
 }
 
 impl FromRequestParts<Arc<Http>> for Counted {
