@@ -81,6 +81,13 @@ enum Place {
     File { archive: ArchiveDigest, tree: ContentHash, path: SkillPath },
 }
 
+impl Exhibit {
+    /// Whether it is a file out of an archive: it is in memory until it was sent, whatever becomes of the archive.
+    pub fn is_file(&self) -> bool {
+        matches!(self.place, Place::File { .. })
+    }
+}
+
 /// The content of an [`Exhibit`].
 #[derive(Debug)]
 pub enum Shipment {

@@ -17,6 +17,7 @@ use super::caller::Anybody;
 use super::problem::Problem;
 use super::rates::Class;
 use crate::app::Shipment;
+use crate::limits;
 
 pub(super) async fn index(
     State(http): State<Arc<Http>>,
@@ -93,12 +94,18 @@ async fn found(
     }
     let size_bytes = exhibit.size_bytes;
     // Whoever asks for the head alone has no archive opened for it.
-    let content = match method {
-        &Method::HEAD => Body::empty(),
-        _ => match http.app.shipment(exhibit).await? {
-            Shipment::Whole(bytes) => Body::from(bytes),
-            Shipment::Stream(stream) => Body::from_stream(stream.pieces),
-        },
+    if method == Method::HEAD {
+        return Ok(document.answer_with(asked, size_bytes, Body::empty));
+    }
+    let is_large = exhibit.is_file() && size_bytes > limits::FILE_LARGE as u64;
+    let place = if is_large { Some(http.files.take(http, anybody.who()).await?) } else { None };
+    let content = match http.app.shipment(exhibit).await? {
+        Shipment::Whole(bytes) => Body::from(bytes),
+        Shipment::Stream(stream) => Body::from_stream(stream.pieces),
     };
-    Ok(document.answer_with(asked, size_bytes, || content))
+    let response = document.answer_with(asked, size_bytes, || content);
+    Ok(match place {
+        Some(place) => place.until_sent(response).await,
+        None => response,
+    })
 }
