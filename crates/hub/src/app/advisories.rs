@@ -77,7 +77,9 @@ impl App {
             }
             let row = next(signer.releases(), &restrictions, self.clock.now())?;
             // Whoever was faster is found above on the next turn.
-            self.db.put_advisories(&row, signer.root().version).await?;
+            if self.db.put_advisories(&row, signer.root().version).await? {
+                self.shelf.want(BlobKey::Advisories(row.version));
+            }
         }
         Err(Error::Raced)
     }

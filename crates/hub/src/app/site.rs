@@ -82,7 +82,7 @@ enum Place {
 }
 
 impl Exhibit {
-    /// Whether it is a file out of an archive: it is in memory until it was sent, whatever becomes of the archive.
+    /// Whether it is a file that has to be taken out of an archive.
     pub fn is_file(&self) -> bool {
         matches!(self.place, Place::File { .. })
     }

@@ -43,14 +43,14 @@ impl FromRequestParts<Arc<Http>> for Anybody {
 }
 
 impl Anybody {
-    /// Their address, as somebody who takes places.
-    pub(super) fn who(&self) -> Who {
-        self.0.clone()
-    }
-
     /// Takes one from the bucket of their address.
     pub(super) fn take(&self, http: &Http, class: Class) -> Result<(), Problem> {
         limited(http, class, &self.0)
+    }
+
+    /// Their address, as somebody who takes places.
+    pub(super) fn who(&self) -> Who {
+        self.0.clone()
     }
 }
 

@@ -59,9 +59,12 @@ impl Places {
 
     /// Takes a place if there is one.
     pub(super) fn take_now(&self, http: &Http, who: Who) -> Result<Place, Problem> {
-        let own = self.of(who).try_acquire_owned().ok();
-        let all = self.all.clone().try_acquire_owned().ok();
-        own.zip(all).map(|(own, all)| Place { _own: own, _all: all }).ok_or_else(|| busy(http))
+        self.free(who).ok_or_else(|| busy(http))
+    }
+
+    fn free(&self, who: Who) -> Option<Place> {
+        let own = self.of(who).try_acquire_owned().ok()?;
+        Some(Place { _own: own, _all: self.all.clone().try_acquire_owned().ok()? })
     }
 
     /// Forgets who has no place and waits for none.
@@ -87,7 +90,11 @@ impl Place {
     pub(super) async fn until_sent(self, answer: Response) -> Response {
         let (head, body) = answer.into_parts();
         match to_bytes(body, usize::MAX).await {
-            Ok(bytes) => Response::from_parts(head, Body::new(Held::new(bytes, self))),
+            Ok(bytes) => {
+                let within =
+                    limits::WRITE_PAUSE + Duration::from_secs(bytes.len() as u64 / limits::SENT_RATE);
+                Response::from_parts(head, Body::new(Held::new(bytes, self, within)))
+            }
             Err(_) => Trouble::Failed.problem().into_response(),
         }
     }
@@ -110,21 +117,16 @@ struct Rest {
 }
 
 impl Held {
-    fn new(bytes: Bytes, place: Place) -> Self {
+    fn new(bytes: Bytes, place: Place, within: Duration) -> Self {
         let left_bytes = bytes.len() as u64;
         let rest = Arc::new(Mutex::new((left_bytes > 0).then_some(Rest { bytes, _place: place })));
-        let (late, until) = (rest.clone(), limits::WRITE_PAUSE + paid(left_bytes));
+        let late = rest.clone();
         let giving_up = tokio::spawn(async move {
-            tokio::time::sleep(until).await;
+            tokio::time::sleep(within).await;
             late.lock().unwrap_or_else(PoisonError::into_inner).take();
         });
         Self { rest, left_bytes, giving_up: giving_up.abort_handle() }
     }
-}
-
-/// How long so many bytes may take.
-fn paid(bytes: u64) -> Duration {
-    Duration::from_secs(bytes / limits::SENT_RATE)
 }
 
 impl Drop for Held {
@@ -165,5 +167,45 @@ impl HttpBody for Held {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_takes_gives_its_place_back() {
+        let places = Places::new(1, 1);
+        let who = || Who::Account("acme".to_owned());
+        let place = places.free(who()).unwrap();
+        let mut held = Held::new(Bytes::from(vec![7; 100_000]), place, Duration::from_millis(1));
+        assert_eq!(held.frame().await.unwrap().unwrap().into_data().unwrap().len(), limits::SENT_AT_ONCE);
+        assert!(places.free(who()).is_none());
+        let freed = async {
+            while places.free(who()).is_none() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), freed).await.expect("it is held for ever");
+        assert!(held.frame().await.unwrap().is_err(), "it is cut off, not cut short");
+    }
+
+    #[tokio::test]
+    async fn places_are_counted_by_account_and_in_all_and_forgotten() {
+        let places = Places::new(3, 2);
+        let free = |who: &str| places.free(Who::Account(who.to_owned()));
+        let held = [free("a").unwrap(), free("a").unwrap()];
+        assert!(free("a").is_none());
+        let other = free("b").unwrap();
+        assert!(free("c").is_none(), "there are no more in all");
+        places.tidy();
+        assert_eq!(places.of.lock().unwrap().len(), 2);
+        drop((held, other));
+        places.tidy();
+        assert!(places.of.lock().unwrap().is_empty());
+        assert!(free("a").is_some());
     }
 }

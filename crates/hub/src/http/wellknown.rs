@@ -97,15 +97,16 @@ async fn found(
     if method == Method::HEAD {
         return Ok(document.answer_with(asked, size_bytes, Body::empty));
     }
+    // A file is in memory until it was taken; the indexes are there once for everybody.
     let is_large = exhibit.is_file() && size_bytes > limits::FILE_LARGE as u64;
     let place = if is_large { Some(http.files.take(http, anybody.who()).await?) } else { None };
     let content = match http.app.shipment(exhibit).await? {
         Shipment::Whole(bytes) => Body::from(bytes),
         Shipment::Stream(stream) => Body::from_stream(stream.pieces),
     };
-    let response = document.answer_with(asked, size_bytes, || content);
+    let answer = document.answer_with(asked, size_bytes, || content);
     Ok(match place {
-        Some(place) => place.until_sent(response).await,
-        None => response,
+        Some(place) => place.until_sent(answer).await,
+        None => answer,
     })
 }

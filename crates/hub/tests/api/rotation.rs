@@ -2,6 +2,7 @@
 
 use skillsync_core::fault::Fault as _;
 use skillsync_hub::app::{App, Replace};
+use skillsync_hub::blobs::BlobKey;
 use skillsync_hub::clock::{Clock, after};
 use skillsync_hub::keys::KeyDir;
 use skillsync_wire::api::publish::Yank;
@@ -160,6 +161,7 @@ fn numbered_blobs_are_those_of_the_database_whoever_loses() {
         let ahead = Clock::standing_at(after(clock.now(), 7));
         let other = Site { clock: ahead, ..house.site.clone() }.open().await.unwrap().app;
         let folder = house.site.folder.join("blobs/trust");
+        let blobs = house.site.parts().await.blobs;
         for round in 0..6 {
             house.publish(&publisher, "pdf", &format!("round {round}")).await;
             let version = format!("1.0.{round}").parse().unwrap();
@@ -177,6 +179,7 @@ fn numbered_blobs_are_those_of_the_database_whoever_loses() {
         let mut version = 0;
         while let Ok(known) = other.advisories(Some(version + 1)).await {
             version += 1;
+            super::shelf::comes(&blobs, BlobKey::Advisories(version)).await;
             let blob = std::fs::read(folder.join(format!("advisories/{version}.json"))).unwrap();
             assert_eq!(blob, known.envelope, "advisories {version}");
         }

@@ -17,7 +17,7 @@ use super::*;
 const HANG: Duration = Duration::from_secs(20);
 
 /// Waits until a blob is there.
-async fn comes(blobs: &Blobs, key: BlobKey) {
+pub(crate) async fn comes(blobs: &Blobs, key: BlobKey) {
     let there = async {
         while blobs.size(&key).await.unwrap().is_none() {
             tokio::time::sleep(Duration::from_millis(20)).await;
