@@ -94,7 +94,6 @@ async fn found(
     }
     let size_bytes = exhibit.size_bytes;
     // Whoever asks for the head alone has no archive opened for it.
-    // Whoever asks for the head alone has no archive opened for it.
     if method == Method::HEAD {
         return Ok(document.answer_with(asked, size_bytes, Body::empty));
     }
