@@ -191,7 +191,7 @@ impl Follow<'_> {
             return Ok(Delivered { rows: rows.into_values().collect(), error: None });
         }
         // Before anything new comes: it would count as held.
-        self.note_guarded(&found, &here, &plan)?;
+        self.note_known(&found, &here, &plan)?;
         found.keep(layout, self.source).map_err(discovery::Error::from)?;
         (self.wish.watch)(Progress::Expected { files: due.len(), bytes: 0 });
         let mut error = None;
