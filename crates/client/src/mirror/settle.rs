@@ -289,7 +289,12 @@ impl Settling<'_, '_> {
     fn prune(&mut self, found: &Found) -> Result<(), Error> {
         let store = self.writing.store();
         // Planned anew: another command may have come in between.
-        let here = self.follow.here(store, found)?;
+        let mut here = self.follow.here(store, found)?;
+        for (name, error) in std::mem::take(&mut here.damaged) {
+            if self.follow.concerns(&name) {
+                self.rows.insert(name.clone(), Row::failed(&name, error.into()));
+            }
+        }
         let remove = self.follow.plan(found, &here).remove;
         let remove: Vec<SkillName> = remove.into_iter().filter(|name| self.follow.prunes(name)).collect();
         let rows: Vec<Row> = remove.iter().map(|name| self.row(name, Done::Removed)).collect();
