@@ -54,7 +54,7 @@ pub struct App {
     clock: Clock,
     settings: Settings,
     metrics: Arc<Metrics>,
-    cache: manifest::Cache,
+    kept: manifest::Kept,
     lookup: lookup::Lookup,
     in_force: advisories::Known,
     was_ready: tokio::sync::Mutex<Option<jiff::Timestamp>>,
@@ -134,6 +134,14 @@ impl App {
         if cleared > 0 {
             tracing::info!(cleared, "what was left half written is gone");
         }
+        Ok(())
+    }
+
+    /// Deletes the lists that no manifest has any more.
+    pub async fn clear_lists(&self) -> Result<(), Error> {
+        let age = jiff::SignedDuration::from_secs(limits::LIST_AGE_S);
+        let before = self.clock.timestamp().checked_sub(age).unwrap_or_default();
+        self.db.clear_manifest_lists(before).await?;
         Ok(())
     }
 

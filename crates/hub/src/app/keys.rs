@@ -2,6 +2,7 @@
 //! made with.
 
 use std::fmt;
+use std::sync::Arc;
 
 use skillsync_core::name::SkillName;
 use skillsync_wire::api::key::{ApiKey, KeyCreated, KeyInfo, KeyList, NewKey};
@@ -57,7 +58,7 @@ impl fmt::Display for Scope {
 /// Somebody with a key that holds.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    pub(super) context: RequestContext,
+    pub(super) context: Arc<RequestContext>,
     pub(super) audience: Audience,
     scopes: Vec<Scope>,
 }

@@ -1,15 +1,17 @@
 //! Callers looked up together: whoever asks while a query is on its way joins the next one. Each query begins after those
 //! asked whom it answers, so that nothing is ever answered from before: a key that was revoked opens nothing from then on.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use skillsync_core::fault::{Fault as _, Kind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::db::{self, Db, RequestContext};
 use crate::limits;
 
-type Answer = Result<Option<RequestContext>, Arc<db::Error>>;
+type Known = Result<Arc<RequestContext>, Arc<db::Error>>;
+type Answer = Result<Option<Arc<RequestContext>>, Arc<db::Error>>;
 
 struct Waiting {
     id: String,
@@ -55,22 +57,29 @@ impl Lookup {
 
     async fn work(&self, db: &Db, place: OwnedSemaphorePermit) {
         loop {
-            let together = self.next();
+            // Whoever is about to ask asks now: where many do, few queries answer them all, and where one does, nobody waits.
+            tokio::task::yield_now().await;
+            let together = self.next(limits::LOOKED_UP);
             if together.is_empty() {
                 break;
             }
             let ids: Vec<&str> = together.iter().map(|waiting| waiting.id.as_str()).collect();
             match db.request_contexts(&ids).await {
                 Ok(found) => {
+                    let known =
+                        |(id, context): (String, Result<_, _>)| (id, context.map(Arc::new).map_err(Arc::new));
+                    let found: HashMap<String, Known> = found.into_iter().map(known).collect();
                     for waiting in together {
-                        let context = found.iter().find(|context| context.caller.key.id == waiting.id);
                         // Whoever went away needs no answer.
-                        let _ = waiting.answer.send(Ok(context.cloned()));
+                        let _ = waiting.answer.send(found.get(&waiting.id).cloned().transpose());
                     }
                 }
                 Err(error) => {
+                    // What the database does not answer now it does not answer the next either: nobody waits for that in turn.
+                    let others =
+                        if error.kind() == Kind::Offline { self.next(usize::MAX) } else { Vec::new() };
                     let error = Arc::new(error);
-                    for waiting in together {
+                    for waiting in together.into_iter().chain(others) {
                         let _ = waiting.answer.send(Err(error.clone()));
                     }
                 }
@@ -83,11 +92,18 @@ impl Lookup {
         }
     }
 
-    /// Those who have waited longest, as many as one query takes.
-    fn next(&self) -> Vec<Waiting> {
+    /// Those who have waited longest and still do, `most` of them.
+    fn next(&self, most: usize) -> Vec<Waiting> {
         let mut waiting = self.waiting();
-        let count = waiting.len().min(limits::LOOKED_UP);
-        waiting.drain(..count).collect()
+        let mut next = Vec::with_capacity(waiting.len().min(most));
+        while next.len() < most
+            && let Some(first) = waiting.pop_front()
+        {
+            if !first.answer.is_closed() {
+                next.push(first);
+            }
+        }
+        next
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, VecDeque<Waiting>> {

@@ -86,9 +86,9 @@ impl App {
         }
         metrics.root_expires(signer.root().expires.timestamp().as_second());
         let signer = RwLock::new(Arc::new(signer));
-        let (cache, lookup, in_force, was_ready) = Default::default();
+        let (kept, lookup, in_force, was_ready) = Default::default();
         let app =
-            App { db, blobs, keys, signer, clock, settings, metrics, cache, lookup, in_force, was_ready };
+            App { db, blobs, keys, signer, clock, settings, metrics, kept, lookup, in_force, was_ready };
         let advisories = app.current_advisories().await?;
         advisories::store(&app.blobs, &advisories).await?;
         let first = app.db.root(1).await?.ok_or(Error::NotFounded)?;

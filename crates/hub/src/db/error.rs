@@ -80,6 +80,13 @@ pub enum Error {
         /// Whether that is the share of one account.
         is_of_account: bool,
     },
+    /// A row names one that is gone, or is named by one that came meanwhile.
+    #[error("a row was named and deleted at the same time")]
+    Dangling {
+        /// What the driver said.
+        #[source]
+        source: Box<sqlx::Error>,
+    },
     /// It failed in another way.
     #[error("the database failed")]
     Failed {
@@ -95,7 +102,9 @@ impl Fault for Error {
             Error::UrlInvalid | Error::Newer { .. } | Error::ZeroByte { .. } => Kind::Invalid,
             Error::Offline { .. } | Error::Silent | Error::Busy { .. } => Kind::Offline,
             Error::AccountUnknown { .. } => Kind::NotFound,
-            Error::RootReplaced { .. } | Error::TooManyRevoked { .. } => Kind::Conflict,
+            Error::RootReplaced { .. } | Error::TooManyRevoked { .. } | Error::Dangling { .. } => {
+                Kind::Conflict
+            }
             Error::Full { .. } | Error::Migration { .. } | Error::Damaged { .. } | Error::Failed { .. } => {
                 Kind::Io
             }
@@ -116,6 +125,7 @@ impl Fault for Error {
             Error::AccountUnknown { .. } => "account-not-found",
             Error::RootReplaced { .. } => "hub-root-replaced",
             Error::TooManyRevoked { .. } => "too-many-revoked",
+            Error::Dangling { .. } => "database-raced",
             Error::Failed { .. } => "database-failed",
         }
     }
@@ -142,6 +152,7 @@ impl From<sqlx::Error> for Error {
             Class::Busy => Error::Busy { source },
             Class::Full => Error::Full { source },
             Class::ZeroByte => Error::ZeroByte { what: "a text" },
+            Class::Dangling => Error::Dangling { source },
             Class::Failed => Error::Failed { source },
         }
     }
@@ -152,6 +163,7 @@ enum Class {
     Busy,
     Full,
     ZeroByte,
+    Dangling,
     Failed,
 }
 
@@ -164,6 +176,9 @@ fn class(error: &sqlx::Error) -> Class {
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => Class::Offline,
         sqlx::Error::Database(said) => {
+            if said.is_foreign_key_violation() {
+                return Class::Dangling;
+            }
             let code = said.code().unwrap_or_default();
             if said.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
                 lite(&code)
