@@ -80,8 +80,8 @@ pub enum Error {
         /// Whether that is the share of one account.
         is_of_account: bool,
     },
-    /// A row names one that is gone, or is named by one that came meanwhile.
-    #[error("a row was named and deleted at the same time")]
+    /// A row names one that is not there, or went while another began to name it.
+    #[error("a row of the database would name one that is not there")]
     Dangling {
         /// What the driver said.
         #[source]
@@ -102,12 +102,12 @@ impl Fault for Error {
             Error::UrlInvalid | Error::Newer { .. } | Error::ZeroByte { .. } => Kind::Invalid,
             Error::Offline { .. } | Error::Silent | Error::Busy { .. } => Kind::Offline,
             Error::AccountUnknown { .. } => Kind::NotFound,
-            Error::RootReplaced { .. } | Error::TooManyRevoked { .. } | Error::Dangling { .. } => {
-                Kind::Conflict
-            }
-            Error::Full { .. } | Error::Migration { .. } | Error::Damaged { .. } | Error::Failed { .. } => {
-                Kind::Io
-            }
+            Error::RootReplaced { .. } | Error::TooManyRevoked { .. } => Kind::Conflict,
+            Error::Full { .. }
+            | Error::Migration { .. }
+            | Error::Dangling { .. }
+            | Error::Damaged { .. }
+            | Error::Failed { .. } => Kind::Io,
         }
     }
 
@@ -125,7 +125,7 @@ impl Fault for Error {
             Error::AccountUnknown { .. } => "account-not-found",
             Error::RootReplaced { .. } => "hub-root-replaced",
             Error::TooManyRevoked { .. } => "too-many-revoked",
-            Error::Dangling { .. } => "database-raced",
+            Error::Dangling { .. } => "database-dangling",
             Error::Failed { .. } => "database-failed",
         }
     }
