@@ -4,17 +4,18 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use skillsync_core::digest::EnvelopeDigest;
+use skillsync_core::digest::{ContentHash, EnvelopeDigest};
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::{SkillName, SourceName};
 use skillsync_store::fs;
 use skillsync_store::installed::Release;
 use skillsync_store::layout::Layout;
-use skillsync_wire::advisories::Advisories;
+use skillsync_wire::advisories::{Advisories, Revocation};
 use skillsync_wire::api::path;
 use skillsync_wire::envelope::{self, Signed};
 use skillsync_wire::json::Time;
 use skillsync_wire::limits;
+use skillsync_wire::release::Release as Statement;
 use skillsync_wire::root::Root;
 pub use skillsync_wire::trust::Freshness;
 use skillsync_wire::trust::{Refusal, State, Walk};
@@ -249,16 +250,44 @@ impl Anchored {
         self.advisories.as_ref().map(|advisories| advisories.expires)
     }
 
+    /// Why a release was revoked, if it was, by the newest advisories that are here.
+    pub fn revoked(&self, release: &Release) -> Option<&str> {
+        Some(self.advisories.as_ref()?.revocation(release.release)?.reason.as_str())
+    }
+
     /// Why a release that came here must not be used any more, if it must not: by the newest advisories that are here,
     /// however old they are.
     pub fn barred(&self, slug: &SkillName, release: &Release) -> Option<String> {
-        let advisories = self.advisories.as_ref()?;
-        if let Some(revocation) = advisories.revocation(release.release) {
-            return Some(format!("it was revoked: {}", revocation.reason));
+        if let Some(reason) = self.revoked(release) {
+            return Some(format!("it was revoked: {reason}"));
         }
-        let floor = advisories.floor(slug);
+        let floor = self.advisories.as_ref()?.floor(slug);
         (release.seq < floor)
             .then(|| format!("it is release {}, and {floor} is the lowest that may be used", release.seq))
+    }
+
+    /// The content of each release of `slug` that came here from `name` and was revoked, and why: for a skill of which no
+    /// record says what its versions are made of. `name` is the source that this is of.
+    pub fn revoked_contents(
+        &self,
+        layout: &Layout,
+        name: &SourceName,
+        slug: &SkillName,
+    ) -> Vec<(ContentHash, String)> {
+        let (Some(advisories), Ok(signers)) = (&self.advisories, self.root.release_signers()) else {
+            return Vec::new();
+        };
+        let revoked = advisories.revoked.iter().filter(|revoked| revoked.slug == *slug);
+        let content = |revoked: &Revocation| {
+            // One that never came here has no statement here.
+            let bytes =
+                fs::read(&layout.source_release(name, &revoked.release), limits::RELEASE_BYTES as u64)
+                    .ok()?;
+            let statement = envelope::verify::<Statement>(&bytes, &signers).ok()?;
+            let is_it = statement.digest() == revoked.release;
+            is_it.then(|| (statement.tree, format!("it was revoked: {}", revoked.reason)))
+        };
+        revoked.filter_map(content).collect()
     }
 
     /// The keys of each role.

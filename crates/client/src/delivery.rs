@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use skillsync_core::fault::{Fault as _, Kind};
 use skillsync_core::name::{SkillName, SourceName};
 use skillsync_core::skill::{Source as Origin, State};
 use skillsync_store::fs;
@@ -94,9 +93,10 @@ impl<'a, 'w> Work<'a, 'w> {
 
     fn run(&mut self, mut ready: BTreeMap<SkillName, Result<Statement, Error>>) -> Result<(), Error> {
         let store = self.writing.store();
+        // Before anything else can fail: what was revoked is to leave the agents.
+        self.quarantine()?;
         let mut survey = Survey::of(store, self.index, &self.advised)?;
         let config = source::named(store.config(), self.source.name())?.clone();
-        self.quarantine()?;
         let steps = plan::plan(&config, self.ask, self.advised.manifest(), &survey.here());
         let mut unread = survey.take_unread();
         let mut due = Vec::new();
@@ -164,11 +164,12 @@ impl<'a, 'w> Work<'a, 'w> {
         }
     }
 
-    /// Notes what became of a skill. That it is in quarantine is more than that nothing came of a cure.
+    /// Notes what became of a skill. That it is in quarantine, or that something about it failed, is more than that nothing
+    /// came of a cure.
     fn put(&mut self, row: Row) {
         let is_cure = matches!(row.done, Done::Added | Done::Updated | Done::Merged | Done::Removed);
         match self.rows.get_mut(&row.slug) {
-            Some(known) if known.done == Done::Quarantined && !is_cure => {
+            Some(known) if !is_cure && (known.done == Done::Quarantined || known.error.is_some()) => {
                 known.error = known.error.take().or(row.error);
             }
             _ => drop(self.rows.insert(row.slug.clone(), row)),
@@ -188,28 +189,32 @@ impl<'a, 'w> Work<'a, 'w> {
     }
 
     /// Takes what is made of a revoked release out of use, whatever else is known of it (threat 23). Its versions stay.
-    /// One that cannot be looked at does not keep the others in use.
+    /// One that cannot be looked at does not keep the others in use. One whose record does not read is noted to be in
+    /// quarantine, and that is enough for `sync` to take its links away.
     fn quarantine(&mut self) -> Result<(), Error> {
         let (store, name) = (self.writing.store(), self.source.name());
+        let mut failed = Vec::new();
         for (slug, revoked) in revoked(store, name, &self.state, &self.advised) {
-            let taken = revoked.and_then(|Revoked { reason, is_active }| {
-                if is_active {
-                    skills::set_state(store, &slug, State::Quarantined)?;
+            let Revoked { reason, record } = match revoked {
+                Ok(revoked) => revoked,
+                Err(error) => {
+                    failed.push((slug, error));
+                    continue;
                 }
-                Ok(reason)
-            });
-            match (taken, self.state.get_mut(&slug)) {
-                (Ok(reason), Some(installed)) => {
-                    (installed.state, installed.reason) = (Standing::Quarantined, Some(reason));
-                }
-                (Ok(_), None) => {}
-                // The machine refuses: what is asked for is not done, and asked for again.
-                (Err(error), _) if error.kind() == Kind::Io => return Err(error),
-                (Err(error), _) => self.fail(&slug, error),
+            };
+            // One that did not read is tried all the same: the disk may think better of it.
+            let is_to_mark = record != Record::OutOfUse;
+            let marked = is_to_mark.then(|| skills::set_state(store, &slug, State::Quarantined));
+            let error = marked.and_then(Result::err);
+            let is_out = error.is_none() || record == Record::Unread;
+            failed.extend(error.map(|error| (slug.clone(), error.into())));
+            if let Some(installed) = self.state.get_mut(&slug).filter(|_| is_out) {
+                (installed.state, installed.reason) = (Standing::Quarantined, Some(reason));
             }
         }
         let rows = quarantined(name, &self.state);
         rows.into_iter().for_each(|row| self.put(row));
+        failed.into_iter().for_each(|(slug, error)| self.fail(&slug, error));
         Ok(self.state.save_if_changed(store.layout())?)
     }
 
@@ -263,12 +268,23 @@ impl<'a, 'w> Work<'a, 'w> {
 pub(crate) struct Revoked {
     /// Why it was revoked.
     pub(crate) reason: String,
-    /// Whether it is in use now.
-    pub(crate) is_active: bool,
+    /// What its record says.
+    pub(crate) record: Record,
 }
 
-/// The skills from `source` that are here, made of a revoked release, and not noted to be in quarantine; or why one that may
-/// be cannot be looked at.
+/// Whether the record of a skill says that it is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Record {
+    /// It is.
+    InUse,
+    /// It is not.
+    OutOfUse,
+    /// It does not read.
+    Unread,
+}
+
+/// The skills from `source` that are here, made of a revoked release, and not in quarantine by their record and by
+/// `_meta.json`; or why one that may be cannot be looked at.
 pub(crate) fn revoked(
     store: &Store,
     source: &SourceName,
@@ -278,18 +294,29 @@ pub(crate) fn revoked(
     let advisories = advised.advisories();
     let concerned = state.iter().filter(|(_, installed)| {
         let is_of_one = installed.releases.iter().any(|r| advisories.revocation(r.release).is_some());
-        // One that is still to come may be here: an install was killed before that was noted.
-        let may_be_here = matches!(installed.state, Standing::Installed | Standing::Pending);
-        installed.source == *source && may_be_here && is_of_one
+        // One that is still to come may be here: an install was killed before that was noted. One that is noted to be in
+        // quarantine may be in use: its record did not read then.
+        installed.source == *source && installed.state != Standing::Removed && is_of_one
     });
     let look = |(slug, installed): (&SkillName, &Installed)| {
-        let meta = match skills::find(store, slug) {
-            Ok(meta) => meta.filter(|meta| meta.source == Origin::Hub)?,
+        let is_noted = installed.state == Standing::Quarantined;
+        let (basis, record) = match skills::find(store, slug) {
+            Ok(meta) => {
+                let meta = meta.filter(|meta| meta.source == Origin::Hub)?;
+                let basis = installed.basis(meta.versions(), meta.head().number);
+                let record = if meta.state == State::Active { Record::InUse } else { Record::OutOfUse };
+                (basis.unwrap_or(&installed.current), record)
+            }
+            Err(_) if is_noted => return None,
+            // What came last is what it is, as far as anybody knows.
+            Err(_) if advisories.revocation(installed.current.release).is_some() => {
+                (&installed.current, Record::Unread)
+            }
             Err(error) => return Some((slug.clone(), Err(error.into()))),
         };
-        let basis = installed.basis(meta.versions(), meta.head().number).unwrap_or(&installed.current);
         let reason = advisories.revocation(basis.release)?.reason.as_str().to_owned();
-        Some((slug.clone(), Ok(Revoked { reason, is_active: meta.state == State::Active })))
+        let is_done = is_noted && record == Record::OutOfUse;
+        (!is_done).then(|| (slug.clone(), Ok(Revoked { reason, record })))
     };
     concerned.filter_map(look).collect()
 }

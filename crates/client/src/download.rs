@@ -204,7 +204,8 @@ impl<'a> Places<'a> {
     ) -> Result<(), Error> {
         let places: Vec<&Base> = self.source.places().collect();
         let mut is_out = vec![false; places.len()];
-        let mut last = None;
+        // What the hub itself says is told before what a mirror did.
+        let (mut own, mut last) = (None, None);
         // Only where the hub itself will not give it so: what is slow or wrong at one address is so at another of the same.
         let mut is_refused = false;
         for _ in 0..limits::ROUNDS {
@@ -215,13 +216,8 @@ impl<'a> Places<'a> {
                 let address = place.at(path)?;
                 // The key is the hub's business alone.
                 let key = self.source.key().filter(|_| *place == self.source.base());
-                let attempted = attempt(&Request { key, ..Request::get(&address, 0) });
-                if let Err(Failure::Passing(error) | Failure::Lasting(error)) = &attempted
-                    && *place == self.source.base()
-                {
-                    is_refused = matches!(error.kind(), Kind::Denied | Kind::NotFound);
-                }
-                match attempted {
+                let is_mirror = *place != self.source.base();
+                let error = match attempt(&Request { key, ..Request::get(&address, 0) }) {
                     Ok(()) => {
                         self.strikes[at].store(0, Ordering::Relaxed);
                         return Ok(());
@@ -231,17 +227,22 @@ impl<'a> Places<'a> {
                         self.strike(at, place, &error);
                         // Waiting once more for what is slow would keep the others waiting.
                         is_out[at] = error.code() == "hub-slow";
-                        last = Some(error);
+                        error
                     }
                     Err(Failure::Lasting(error)) => {
                         // A mirror need not have everything, and what the hub itself says is in the error.
-                        let is_refusal = matches!(error.kind(), Kind::Denied | Kind::NotFound);
-                        if *place != self.source.base() && !is_refusal {
-                            self.warn(place, &error);
+                        if is_mirror && !is_refusal(&error) {
+                            self.strike(at, place, &error);
                         }
                         is_out[at] = true;
-                        last = Some(error);
+                        error
                     }
+                };
+                if is_mirror {
+                    last = Some(error);
+                } else {
+                    is_refused = is_refusal(&error);
+                    own = Some(error);
                 }
             }
         }
@@ -250,12 +251,12 @@ impl<'a> Places<'a> {
             match attempt(&Request::get(&address, 0)) {
                 Ok(()) => return Ok(()),
                 Err(Failure::Here(error) | Failure::Passing(error) | Failure::Lasting(error)) => {
-                    last = Some(error);
+                    own = Some(error);
                 }
             }
         }
         let host = self.source.base().host().to_owned();
-        Err(last.unwrap_or(Error::Struck { host }))
+        Err(own.or(last).unwrap_or(Error::Struck { host }))
     }
 
     /// Sends one request, and sees that its answer is a success of the right size.
@@ -290,8 +291,8 @@ impl<'a> Places<'a> {
     }
 
     fn strike(&self, at: usize, place: &Base, error: &Error) {
-        // A wrong file says nothing of the others.
-        if error.kind() == Kind::Offline {
+        // A wrong file says nothing of the others, unless a mirror has nothing else. The hub is asked whatever it gave.
+        if error.kind() == Kind::Offline || place != self.source.base() {
             self.strikes[at].fetch_add(1, Ordering::Relaxed);
         }
         self.warn(place, error);
@@ -305,6 +306,11 @@ impl<'a> Places<'a> {
             None => warnings.push(Warning { host, problem, times: 1 }),
         }
     }
+}
+
+/// Whether a place does not have a file, or does not give it to this caller.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Denied | Kind::NotFound)
 }
 
 fn mismatch(request: &Request<'_>, what: &str, field: &'static str) -> Error {

@@ -9,13 +9,16 @@ use semver::Version;
 use skillsync_core::digest::{ArchiveDigest, EnvelopeDigest};
 use skillsync_core::fault::{Fault as _, Kind};
 use skillsync_core::name::SkillName;
+use skillsync_core::skill::Source as Origin;
 use skillsync_store::config::{Apply, Policy, Wanted};
 use skillsync_store::installed::{Installed, Release, Standing as Noted};
+use skillsync_store::meta::Meta;
 use skillsync_store::payload::Payload;
+use skillsync_store::skills;
 use skillsync_store::store::Store;
 use skillsync_wire::wellknown::Entry;
 
-use crate::delivery::{Done, Error, Row};
+use crate::delivery::{Delivered, Done, Error, Row};
 use crate::discovery::{self, Found};
 use crate::download::{Progress, Warning};
 use crate::fetch::Fetch;
@@ -51,12 +54,15 @@ pub fn follow(store: &Store, fetch: &dyn Fetch, source: &Source, wish: &Wish<'_>
     let follow = Follow { store, fetch, source, wish, bounds };
     let mut warnings = Vec::new();
     let outcome = follow.run(&mut warnings);
-    let (rows, error) = match outcome {
-        Ok(rows) => (rows, None),
-        Err(error) => (Vec::new(), Some(error)),
-    };
+    let Delivered { rows, error } =
+        outcome.unwrap_or_else(|error| Delivered { rows: Vec::new(), error: Some(error) });
     let mut polls = Polls::load(store.layout(), source.name());
-    polls.ended(store.now(), error.as_ref().map_or(Ending::Answered, ending), wish.interval, wish.chance);
+    let ending = match &error {
+        Some(error) => ending(error),
+        None if rows.iter().any(Row::failed_here) => Ending::Here,
+        None => Ending::Answered,
+    };
+    polls.ended(store.now(), ending, wish.interval, wish.chance);
     // Without it the next poll only comes too early.
     let _ = polls.save(store.layout(), source.name());
     let status = match error.as_ref().map(Error::kind) {
@@ -70,6 +76,7 @@ pub fn follow(store: &Store, fetch: &dyn Fetch, source: &Source, wish: &Wish<'_>
 
 fn ending(error: &Error) -> Ending {
     match error {
+        _ if error.is_of_here() => Ending::Here,
         // Slow may be what the time of a session is too short for: that is no failure of the site.
         Error::Discovery(discovery::Error::Api(api::Error::Fetch(
             fetch::Error::Unreachable { .. } | fetch::Error::Slow { .. },
@@ -146,7 +153,8 @@ impl Step {
 }
 
 impl Follow<'_> {
-    fn run(&self, warnings: &mut Vec<Warning>) -> Result<Vec<Row>, Error> {
+    /// Fails where nothing was done.
+    fn run(&self, warnings: &mut Vec<Warning>) -> Result<Delivered, Error> {
         let layout = self.store.layout();
         let found = discovery::index(layout, self.fetch, self.source)?;
         for bad in &found.index.bad {
@@ -180,24 +188,30 @@ impl Follow<'_> {
         if self.wish.mode == Mode::Plan || self.wish.ask == Ask::Look {
             rows.extend(due.into_iter().map(|(name, why)| (name.clone(), self.planned(&found, &name, why))));
             rows.extend(prunes.into_iter().map(|name| (name.clone(), Row::new(name, Done::Removed))));
-            return Ok(rows.into_values().collect());
+            return Ok(Delivered { rows: rows.into_values().collect(), error: None });
         }
         // Before anything new comes: it would count as held.
         self.note_guarded(&found, &here, &plan)?;
         found.keep(layout, self.source).map_err(discovery::Error::from)?;
         (self.wish.watch)(Progress::Expected { files: due.len(), bytes: 0 });
-        while !due.is_empty() && !self.is_over() {
+        let mut error = None;
+        while error.is_none() && !due.is_empty() && !self.is_over() {
             let ready = self.gather(&found, &mut due);
-            rows.extend(self.settle(&found, ready)?);
+            let settled = self.settle(&found, ready);
+            rows.extend(settled.rows);
+            error = settled.error;
         }
-        for (name, _) in due {
+        // What was not come to for an error is not news of this run.
+        for (name, _) in due.into_iter().filter(|_| error.is_none()) {
             let why = Some("time".to_owned());
             rows.insert(name.clone(), Row { why, ..Row::new(&name, Done::Available) });
         }
-        if !prunes.is_empty() {
-            rows.extend(self.prune(&found)?);
+        if error.is_none() && !prunes.is_empty() {
+            let pruned = self.prune(&found);
+            rows.extend(pruned.rows);
+            error = pruned.error;
         }
-        Ok(rows.into_values().collect())
+        Ok(Delivered { rows: rows.into_values().collect(), error })
     }
 
     /// Whether something may be said and done about `name`, which is here.
@@ -270,6 +284,9 @@ impl Follow<'_> {
                     steps.insert(name.clone(), Step::row(row));
                 } else if let Some(error) = self.other_version(found, here) {
                     steps.insert(name.clone(), Step::row(Row::failed(name, error.into())));
+                } else if plan.taken.contains(name) && self.is_unrecorded(here, name) {
+                    // `delivery` looks whether it is this one.
+                    steps.insert(name.clone(), Step::Fetch(Why::New));
                 } else if !plan.taken.contains(name) && !plan.unchanged.contains(name) {
                     steps.insert(name.clone(), Step::Fetch(Why::New));
                 }
@@ -278,6 +295,13 @@ impl Follow<'_> {
             _ => {}
         }
         steps
+    }
+
+    /// Whether `name` came from an index, and nothing is noted of it any more: the record of what is installed was lost.
+    fn is_unrecorded(&self, here: &Here, name: &SkillName) -> bool {
+        let is_of_index = |meta: Meta| meta.source == Origin::Index;
+        here.state.get(name).is_none()
+            && skills::find(self.store, name).ok().flatten().is_some_and(is_of_index)
     }
 
     /// Why the version that was asked for is not to be had: an index has one edition of each skill.

@@ -31,6 +31,8 @@ use crate::source::Source;
 use crate::trust::{self, Believed, Desk};
 use crate::{api, limits};
 
+mod look;
+
 /// Whether what is planned is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -71,13 +73,15 @@ pub struct Wish<'a> {
 
 words!(
     /// How a source fared.
-    Status, "status of a source", "fresh, stale, offline, refused, failed", {
+    Status, "status of a source", "fresh, stale, offline, keyless, refused, failed", {
         /// It was asked, and what it says holds.
         Fresh = "fresh",
         /// What is known of it holds no longer, and nothing newer is to be had.
         Stale = "stale",
         /// It cannot be reached now; what is known of it still holds.
         Offline = "offline",
+        /// There is no key to ask it with; what is known of it still holds.
+        Keyless = "keyless",
         /// What it says is not believed, or it refuses the key.
         Refused = "refused",
         /// Something else went wrong.
@@ -110,7 +114,11 @@ pub fn pull(store: &Store, fetch: &dyn Fetch, source: &Source, wish: &Wish<'_>) 
     let (believed, outcome) = pull.run(&mut polls);
     let Delivered { rows, error } =
         outcome.unwrap_or_else(|error| Delivered { rows: Vec::new(), error: Some(error) });
-    let ending = error.as_ref().map_or(Ending::Answered, ending);
+    let ending = match &error {
+        Some(error) => ending(error),
+        None if rows.iter().any(Row::failed_here) => Ending::Here,
+        None => Ending::Answered,
+    };
     let next_at = polls.next_at;
     polls.ended(store.now(), ending, wish.interval, wish.chance);
     if pull.is_look() && ending == Ending::Answered {
@@ -143,6 +151,9 @@ fn has_changed(row: &Row) -> bool {
 }
 
 fn ending(error: &Error) -> Ending {
+    if error.is_of_here() {
+        return Ending::Here;
+    }
     let api = match error {
         Error::Api(e) | Error::Trust(trust::Error::Api(e)) => Some(e),
         _ => None,
@@ -213,21 +224,15 @@ impl Pull<'_> {
         let index = Index::load(self.store.layout());
         let mut survey = Survey::of(self.store, &index, advised)?;
         let config = self.desk.source.config();
-        let steps = plan::plan(config, &self.wish.ask, advised.manifest(), &survey.here());
+        let mut steps = plan::plan(config, &self.wish.ask, advised.manifest(), &survey.here());
+        let unread = survey.take_unread();
         if self.is_look() {
-            let mut unread = survey.take_unread();
-            let mut rows = BTreeMap::new();
-            for (slug, step) in &steps {
-                let row = match unread.remove(slug) {
-                    Some(error) => Row::failed(slug, error),
-                    None => self.planned(advised, &survey, slug, step),
-                };
-                rows.insert(slug.clone(), row);
-            }
-            self.warn_of_revoked(advised, &survey, &mut rows);
-            return Ok(Delivered { rows: rows.into_values().collect(), error: None });
+            return Ok(self.look(advised, &survey, &steps, unread));
         }
-        let ready = self.gather(advised, &steps, ticket);
+        // What could not be looked at is not fetched; a second look that succeeds must not call it news of no concern.
+        steps.retain(|slug, _| !unread.contains_key(slug));
+        let mut ready = self.gather(advised, &steps, ticket);
+        ready.extend(unread.into_iter().map(|(slug, error)| (slug, Err(error))));
         let Wish { ask, holder, .. } = self.wish;
         let delivery = Delivery { source: self.desk.source, ask, holder, believed, ready };
         delivery::deliver(self.store, delivery)
@@ -236,56 +241,6 @@ impl Pull<'_> {
     /// Whether nothing is to be done now.
     fn is_look(&self) -> bool {
         self.wish.mode == Mode::Plan || self.wish.ask == Ask::Look
-    }
-
-    /// Says of what would be taken out of use that it would, where the plan has no cure.
-    fn warn_of_revoked(&self, advised: &Advised, survey: &Survey, rows: &mut BTreeMap<SkillName, Row>) {
-        let (name, mut state) = (self.desk.source.name(), survey.state().clone());
-        for (slug, revoked) in delivery::revoked(self.store, name, survey.state(), advised) {
-            if let (Ok(revoked), Some(installed)) = (revoked, state.get_mut(&slug)) {
-                (installed.state, installed.reason) = (Standing::Quarantined, Some(revoked.reason));
-            }
-        }
-        for row in delivery::quarantined(name, &state) {
-            let planned = rows.get(&row.slug).map(|planned| planned.done);
-            if !matches!(planned, Some(Done::Added | Done::Updated | Done::Removed)) {
-                rows.insert(row.slug.clone(), row);
-            }
-        }
-    }
-
-    /// What would become of a skill.
-    fn planned(&self, advised: &Advised, survey: &Survey, slug: &SkillName, step: &Step) -> Row {
-        let done = match step {
-            Step::Add | Step::Update if self.wish.ask == Ask::Look => Done::Available,
-            Step::Add => Done::Added,
-            Step::Update => Done::Updated,
-            Step::Keep => Done::Current,
-            Step::Available => Done::Available,
-            Step::Held(_) => Done::Held,
-            Step::Refuse(_) => Done::Refused,
-            Step::Unlisted(_) => Done::Unlisted,
-            Step::Forget => Done::Removed,
-        };
-        let why = match step {
-            Step::Held(held) => Some(delivery::held_word(*held).to_owned()),
-            Step::Unlisted(why) => why.clone(),
-            _ => None,
-        };
-        let error = match step {
-            Step::Refuse(why) => Some(Error::Planned { slug: slug.clone(), why: why.clone() }),
-            _ => None,
-        };
-        let installed = survey.state().get(slug);
-        let here = installed.filter(|i| matches!(i.state, Standing::Installed | Standing::Quarantined));
-        let from = here.map(|installed| installed.current.version.clone());
-        let entry = advised.manifest().skill(slug);
-        let chosen = match &self.wish.ask {
-            Ask::Install(_, version) => version.clone(),
-            _ => None,
-        };
-        let to = chosen.or_else(|| entry.map(|entry| entry.version.clone()));
-        Row { from, to, why, error, ..Row::new(slug, done) }
     }
 
     /// Fetches what is to be installed: first its statement, and where that is believed and this machine meets its demands,
@@ -354,13 +309,15 @@ impl Pull<'_> {
     fn status(&self, error: Option<&Error>) -> Status {
         let freshness = trust::seen(self.store, self.desk.source.name());
         let is_stale = matches!(freshness, Ok(Freshness::Stale { .. }));
-        match error.map(|error| (error.kind(), error.code())) {
-            None => Status::Fresh,
-            Some((_, "trust-stale")) => Status::Stale,
-            Some((Kind::Offline, _)) if is_stale => Status::Stale,
-            Some((Kind::Offline, _)) => Status::Offline,
-            Some((Kind::Untrusted | Kind::Denied, _)) => Status::Refused,
-            Some(_) => Status::Failed,
+        let Some(error) = error else { return Status::Fresh };
+        match (error.kind(), error.code()) {
+            (_, "trust-stale") => Status::Stale,
+            (Kind::Offline, _) if is_stale => Status::Stale,
+            _ if error.has_no_key() && is_stale => Status::Stale,
+            _ if error.has_no_key() => Status::Keyless,
+            (Kind::Offline, _) => Status::Offline,
+            (Kind::Untrusted | Kind::Denied, _) => Status::Refused,
+            _ => Status::Failed,
         }
     }
 

@@ -28,6 +28,9 @@ pub enum Ending {
         /// How long it asks to be left alone, in seconds.
         retry_after_s: Option<u64>,
     },
+    /// This machine was in the way: its disk, another program, a key that is missing. It says nothing of the hub, and the
+    /// work is still to be done.
+    Here,
 }
 
 /// What is remembered of the polls of one source. All of it may be lost: then the next poll is due at once.
@@ -85,13 +88,22 @@ impl Polls {
         next <= now || next.duration_since(now) > signed(longest + longest / 10)
     }
 
+    /// Makes it due at once: what kept it from being asked is gone. Says whether anything did.
+    pub fn retry(&mut self) -> bool {
+        let was_waiting = self.next_at.take().is_some();
+        std::mem::take(&mut self.failures) > 0 || was_waiting
+    }
+
     /// Notes how asking at `now` ended, and when to ask next. `chance` is any number: it spreads machines that were started
     /// together.
     pub fn ended(&mut self, now: Timestamp, ending: Ending, interval: Duration, chance: u64) {
+        if ending == Ending::Here {
+            return;
+        }
         self.tried_at = Some(now);
         self.failures = match ending {
             Ending::Answered => 0,
-            Ending::Unreachable => self.failures,
+            Ending::Unreachable | Ending::Here => self.failures,
             Ending::Failed { .. } => self.failures.saturating_add(1),
         };
         if ending == Ending::Answered {
@@ -106,7 +118,7 @@ impl Polls {
 pub fn wait(ending: Ending, failures: u32, interval: Duration, chance: u64) -> Duration {
     let most = limits::BACK_OFF_MOST.max(interval);
     let wait = match ending {
-        Ending::Answered | Ending::Unreachable => interval,
+        Ending::Answered | Ending::Unreachable | Ending::Here => interval,
         Ending::Failed { retry_after_s } => {
             let doubled = interval.saturating_mul(2_u32.saturating_pow(failures.min(16)));
             let asked = Duration::from_secs(retry_after_s.unwrap_or(0));
@@ -201,6 +213,12 @@ mod tests {
             polls.ended(at(0), Ending::Failed { retry_after_s: None }, INTERVAL, 100);
         }
         assert_eq!((polls.failures, polls.next_at), (3, Some(at(7200))));
+        // What this machine is to blame for says nothing of the hub.
+        let before = polls.clone();
+        polls.ended(at(7200), Ending::Here, INTERVAL, 100);
+        assert_eq!(polls, before);
+        let mut other = polls.clone();
+        assert!(other.retry() && other.is_due(at(0), INTERVAL) && !other.retry());
         polls.ended(at(7200), Ending::Answered, INTERVAL, 100);
         assert_eq!((polls.failures, polls.answered_at, polls.next_at), (0, Some(at(7200)), Some(at(8100))));
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::blobs::Blobs;
+use crate::blobs::{BlobKey, Blobs};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::keys::KeyDir;
@@ -21,6 +21,8 @@ mod open;
 mod publish;
 mod rotate;
 mod search;
+mod shelf;
+mod site;
 mod skills;
 mod state;
 mod yank;
@@ -31,6 +33,7 @@ pub use manifest::Served;
 pub use open::{Founded, Opened, Parts};
 pub use publish::IsNew;
 pub use rotate::{Replace, Rotated, Rotation};
+pub use site::{Exhibit, Shipment};
 pub use skills::SkillFile;
 
 /// What of the configuration the use cases need.
@@ -57,7 +60,9 @@ pub struct App {
     kept: manifest::Kept,
     lookup: lookup::Lookup,
     in_force: advisories::Known,
-    was_ready: tokio::sync::Mutex<Option<jiff::Timestamp>>,
+    shelf: shelf::Shelf,
+    shown: site::Shown,
+    was_ready: tokio::sync::Mutex<Option<(jiff::Timestamp, bool)>>,
 }
 
 impl App {
@@ -103,26 +108,41 @@ impl App {
         let mut held = self.signer.write().unwrap_or_else(PoisonError::into_inner);
         // Two that saw the same root replaced may end in any order.
         if signer.root().version >= held.root().version {
+            // Whoever replaced roots may have failed to put them there.
+            for version in held.root().version + 1..=signer.root().version {
+                self.shelf.want(BlobKey::Root(version));
+            }
             *held = signer;
         }
     }
 
-    /// Fails unless database and blobs answer, or did within the last second: everybody may ask, and as often as they like.
-    /// One at a time asks them.
-    pub async fn ready(&self) -> Result<(), Error> {
+    /// Whether database and blobs answer, or how it was within the last second: everybody may ask, and as often as they like.
+    /// One at a time asks them, and waits no longer than [`limits::READY_WAIT`].
+    pub async fn ready(&self) -> bool {
         let mut last = self.was_ready.lock().await;
         let now = self.clock.timestamp();
-        if last.is_some_and(|at| now.duration_since(at).abs() < limits::READY_AGE) {
-            return Ok(());
+        if let Some((_, ready)) = last.filter(|(at, _)| now.duration_since(*at).abs() < limits::READY_AGE) {
+            return ready;
         }
         let answered = async {
             self.db.ping().await?;
             self.blobs.ping().await?;
             Ok::<_, Error>(())
         };
-        let ready = answered.await;
-        self.metrics.ready(ready.is_ok());
-        *last = ready.is_ok().then_some(now);
+        let ready = match tokio::time::timeout(limits::READY_WAIT, answered).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::warn!("not ready: {}", skillsync_core::fault::with_causes(&error));
+                false
+            }
+            Err(_elapsed) => {
+                tracing::warn!("not ready: database and blobs did not answer in time");
+                false
+            }
+        };
+        self.metrics.ready(ready);
+        // From when it was known: who waited meanwhile need not ask again.
+        *last = Some((self.clock.timestamp(), ready));
         ready
     }
 

@@ -5,6 +5,7 @@
 
 mod backend;
 mod error;
+mod folder;
 mod key;
 
 pub use backend::{BlobInfo, BlobStream, Blobs, Bucket, Place, Put};

@@ -15,6 +15,7 @@ use crate::metrics::Metrics;
 use clap::{Parser, Subcommand};
 use skillsync_core::fault::{Fault, Kind};
 
+mod floor;
 mod init;
 mod key;
 mod rotate;
@@ -37,6 +38,8 @@ enum Verb {
     /// Keys of the interface
     #[command(subcommand)]
     Key(key::KeyVerb),
+    /// Say which release of a skill is the lowest that may be used, by anybody
+    Floor(floor::FloorArgs),
     /// Replace keys: makes the next root, for which the root keys are needed
     Rotate(rotate::RotateArgs),
     /// Bring the tables of the database up to date
@@ -82,6 +85,7 @@ pub fn run(command: Command) -> ExitCode {
             Verb::Serve(args) => serve::run(args).await,
             Verb::Init(args) => init::run(args).await,
             Verb::Key(verb) => key::run(verb).await,
+            Verb::Floor(args) => floor::run(args).await,
             Verb::Rotate(args) => rotate::run(args).await,
             Verb::Migrate(storage) => migrate(&storage).await,
         }
@@ -111,6 +115,12 @@ fn say(text: &str) -> Result<(), Stop> {
         }
         _ => Ok(()),
     }
+}
+
+/// Says what went wrong without ending the command.
+fn warn(text: &str) {
+    // Where nobody can be told, what was done is done.
+    let _ = writeln!(std::io::stderr().lock(), "warning: {text}");
 }
 
 async fn migrate(storage: &Storage) -> Result<(), Stop> {

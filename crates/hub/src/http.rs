@@ -20,6 +20,7 @@ mod install;
 mod keys;
 mod manifest;
 mod openapi;
+mod places;
 mod problem;
 mod publish;
 mod rates;
@@ -28,6 +29,7 @@ mod search;
 mod skills;
 mod state;
 mod trust;
+mod wellknown;
 
 pub use caller::Peer;
 pub use openapi::document;
@@ -40,9 +42,10 @@ pub struct Http {
     app: App,
     gate: guard::Gate,
     bodies: Semaphore,
-    uploads: Semaphore,
+    uploads: places::Places,
     unpacked: Semaphore,
-    states: Arc<Semaphore>,
+    files: places::Places,
+    states: places::Places,
     rates: rates::Rates,
     trusted_proxies: Vec<IpAddr>,
     openapi: bytes::Bytes,
@@ -72,9 +75,10 @@ impl Http {
             app,
             gate: guard::Gate::new(behaviour.in_flight, prefix),
             bodies: Semaphore::new(limits::BODIES),
-            uploads: Semaphore::new(limits::UPLOADS),
+            uploads: places::Places::new(limits::UPLOADS, limits::UPLOADS_OF_ACCOUNT),
             unpacked: Semaphore::new(limits::UNPACKED),
-            states: Arc::new(Semaphore::new(limits::STATES_AT_ONCE)),
+            files: places::Places::new(limits::FILES_SENT, limits::FILES_SENT_OF_ONE),
+            states: places::Places::new(limits::STATES_AT_ONCE, limits::STATES_OF_ACCOUNT),
             rates: rates::Rates::new(behaviour.limited),
             trusted_proxies: behaviour.trusted_proxies,
             openapi: openapi::document().into(),
@@ -89,5 +93,8 @@ impl Http {
     /// Forgets what it counted of callers that have not asked for long.
     pub fn tidy(&self) {
         self.rates.tidy();
+        for places in [&self.uploads, &self.files, &self.states] {
+            places.tidy();
+        }
     }
 }

@@ -35,6 +35,8 @@ pub const REVOKED_OF_ACCOUNT: u64 = 1_000;
 pub const REVOKED_BY_OWNERS: u64 = 5_000;
 /// Most statements that are revoked in all: with the longest names and reasons, so many have room in advisories.
 pub const REVOKED: u64 = 7_000;
+/// Most skills with a floor: they have room in advisories beside so many statements.
+pub const FLOORS: u64 = 1_000;
 /// Most skills that one blob is asked for: in practice it is of one.
 pub const BLOB_SKILLS: u32 = 100;
 /// Most words of a search that count.
@@ -54,10 +56,19 @@ pub const BUCKET_RETRIES: usize = 2;
 /// How long a request to a bucket is tried again.
 pub const BUCKET_RETRY: Duration = Duration::from_secs(10);
 
+/// How long the hub waits before it tries again to put a root or advisories into the blobs, at first and at most.
+pub const SHELF_RETRY: Duration = Duration::from_secs(1);
+/// See [`SHELF_RETRY`].
+pub const SHELF_RETRY_MOST: Duration = Duration::from_secs(60);
+/// Most of them that wait for it: so many are made while blobs are away for weeks.
+pub const SHELVED: usize = 1_000;
+
 /// Most bytes of what machines told in one page of states, unless its first machine alone told more.
 pub const STATES_BYTES: u32 = 4 * 1024 * 1024;
 /// Most pages of states at once, from the database to the last byte on the wire: each may hold a few times its bytes.
 pub const STATES_AT_ONCE: usize = 16;
+/// Most of them for one account.
+pub const STATES_OF_ACCOUNT: usize = 4;
 
 /// Largest JSON body.
 pub const JSON_BYTES: usize = 1024 * 1024;
@@ -114,10 +125,36 @@ pub const IN_FLIGHT: usize = 2_048;
 pub const BODIES: usize = 256;
 /// Most archives at once out of which a file is read.
 pub const UNPACKED: usize = 4;
+/// Most large files of archives that are in memory at once until they are sent: each may have 25 MiB.
+pub const FILES_SENT: usize = 16;
+/// Most of them for one account, or for one address where there is no key.
+pub const FILES_SENT_OF_ONE: usize = 4;
+/// How large a file is of which so many may be sent at once, in bytes.
+pub const FILE_LARGE: usize = 64 * 1024;
+/// Most archives at once that are unpacked for the open indexes, each with the archive in memory.
+pub const UNPACKING: usize = 2;
+/// Most bytes of unpacked archives kept in memory: the largest skill has room, and so have a thousand of the usual size.
+pub const UNPACKED_BYTES: usize = 128 * 1024 * 1024;
+/// Most unpacked archives kept in memory: the list of them is looked through.
+pub const UNPACKED_ARCHIVES: usize = 1_000;
+/// Most bytes of lists of files behind the open indexes: room for the most skills with two dozen files each. In memory they
+/// take twice as much.
+pub const SITE_BYTES: usize = 32 * 1024 * 1024;
 /// Most uploads at once: each may hold an archive and what is in it, 120 MiB.
 pub const UPLOADS: usize = 4;
+/// Most of them of one account.
+pub const UPLOADS_OF_ACCOUNT: usize = 2;
+/// How long somebody waits for a place.
+pub const PLACE_WAIT: Duration = Duration::from_secs(10);
+/// What is sent of an answer at a time, in bytes, where the answer holds a place: so much more than its place accounts for
+/// is in memory.
+pub const SENT_AT_ONCE: usize = 16 * 1024;
+/// How many bytes of such an answer have to be taken in a second, once it has had [`WRITE_PAUSE`].
+pub const SENT_RATE: u64 = BODY_RATE;
 
-/// How long it counts that database and blobs answered.
+/// How long database and blobs have to answer whether they are there.
+pub const READY_WAIT: Duration = Duration::from_secs(3);
+/// How long it counts that they answered, or did not.
 pub const READY_AGE: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 
 /// How long a signed address holds, in seconds.

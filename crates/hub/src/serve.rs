@@ -63,9 +63,9 @@ async fn chores(http: Arc<Http>) {
             tracing::warn!("lists stay: {}", skillsync_core::fault::with_causes(&error));
         }
         // Sets the gauge, and finds a root that another process replaced.
-        if let Err(error) = http.app().ready().await {
-            tracing::warn!("not ready: {}", skillsync_core::fault::with_causes(&error));
-        } else if let Err(error) = http.app().current_signer().await {
+        if http.app().ready().await
+            && let Err(error) = http.app().current_signer().await
+        {
             tracing::error!("{}", skillsync_core::fault::with_causes(&error));
         }
     }

@@ -21,6 +21,8 @@ mod skills;
 mod keys;
 #[path = "api/cdn.rs"]
 mod cdn;
+#[path = "api/wellknown.rs"]
+mod wellknown;
 #[path = "api/limits.rs"]
 mod limits;
 #[path = "api/matrix.rs"]
@@ -29,6 +31,10 @@ mod matrix;
 mod openapi;
 #[path = "api/rotation.rs"]
 mod rotation;
+#[path = "api/shelf.rs"]
+mod shelf;
+#[path = "blobs/bucket.rs"]
+mod bucket;
 #[path = "api/start.rs"]
 mod start;
 #[path = "api/serve.rs"]

@@ -17,6 +17,7 @@ use skillsync_testkit::small_disk::SmallDisk;
 use tempfile::TempDir;
 
 #[path = "blobs/bucket.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod bucket;
 
 use bucket::BucketServer;
@@ -114,6 +115,25 @@ fn a_name_holds_for_its_bytes_alone() {
         }
         assert_eq!(listed(&blobs).await.len(), 1, "what is refused leaves nothing");
     });
+}
+
+#[test]
+fn folders_that_it_makes_are_for_nobody_else() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let folder = TempDir::new().unwrap();
+    let root = folder.path().join("deep/blobs");
+    let opened = || Blobs::open(&Place::Folder(root.clone())).unwrap();
+    opened();
+    for made in
+        ["../../deep", ".", "blobs", "blobs/sha256", "releases/sha256", "trust/root", "trust/advisories"]
+    {
+        assert_eq!(mode(&root.join(made)), 0o700, "{made}");
+    }
+    // What was there is its owner's affair.
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o750)).unwrap();
+    opened();
+    assert_eq!((mode(&root), mode(&root.join("blobs"))), (0o750, 0o700));
 }
 
 #[test]

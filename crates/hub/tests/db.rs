@@ -122,6 +122,7 @@ fn release(slug: &str, owner: &str, seq: u64) -> NewRelease {
         unpacked_bytes: 4_000,
         files: 1,
         files_json: format!("[{{\"path\":\"SKILL.md\",\"seq\":{seq}}}]"),
+        offer_json: "{\"description\":\"x\"}".to_owned(),
         release_sha256: EnvelopeDigest::of(text.as_bytes()),
         release_size: 700,
         signature: "c2ln".to_owned(),

@@ -236,3 +236,24 @@ fn a_rotation_while_it_serves_is_found_by_it() {
     let log = hub.stop();
     assert!(!log.contains("\"level\":\"ERROR\""), "{log}");
 }
+
+#[test]
+fn a_folder_that_others_can_look_into_is_told_of() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = tempfile::tempdir().unwrap();
+    assert!(!Served::start(home.path(), &[]).stop().contains("chmod 700"));
+    let blobs = home.path().join("hub-data/blobs");
+    std::fs::set_permissions(&blobs, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let log = Served::start(home.path(), &[]).stop();
+    assert!(log.contains("hub-data/blobs\"") && log.contains("chmod 700"), "{log}");
+}
+
+#[test]
+fn a_floor_is_one_command() {
+    let home = tempfile::tempdir().unwrap();
+    good(home.path(), &["init"]);
+    let output = run(home.path(), &["floor", "pdf", "1.0.0"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("`pdf` has no version 1.0.0"), "{said}");
+}

@@ -200,6 +200,33 @@ impl Installed {
     }
 }
 
+/// The version that the version `number` is made of: the one that came from a source last before it, or itself, edited since
+/// or not. None where nothing came from one.
+pub fn came_last(versions: &[Version], number: u32) -> Option<&Version> {
+    let mut came: Vec<Option<&Version>> = Vec::with_capacity(versions.len());
+    for (at, version) in versions.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|before| came[before]);
+        came.push(match version.origin {
+            Origin::Install | Origin::Update => Some(version),
+            Origin::Rollback => {
+                let same = versions[..at].iter().rposition(|earlier| earlier.tree == version.tree);
+                same.and_then(|earlier| came[earlier]).or(before)
+            }
+            _ => before,
+        });
+        if version.number == number {
+            return came[at];
+        }
+    }
+    None
+}
+
+/// The content of the release that a version which came from a source is, or was merged with.
+pub fn release_content(came: &Version) -> ContentHash {
+    // Of a merge, what came is the last parent.
+    came.parents.last().copied().unwrap_or(came.content_hash)
+}
+
 /// All of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InstallState {
@@ -350,7 +377,11 @@ mod tests {
         for (number, seq) in [(1, 1), (2, 1), (3, 2), (4, 1), (5, 1), (6, 3), (7, 2)] {
             let basis = installed.basis(&versions, number).map(|release| release.seq);
             assert_eq!(basis, Some(seq), "version {number}");
+            // The same where the records of the releases are lost.
+            let content = came_last(&versions, number).map(release_content);
+            assert_eq!(content, Some(release(seq).content_hash), "version {number}");
         }
+        assert_eq!(came_last(&versions, 8), None);
         assert_eq!(installed.basis(&versions, 8), None);
         assert_eq!(installed.basis(&[version(1, Origin::New, 9, None)], 1), None, "not from a source");
     }

@@ -7,7 +7,7 @@ use skillsync_core::name::SkillName;
 use skillsync_core::skill::{ArtifactType, Origin, Source, Version};
 use skillsync_core::tree::SKILL_MD;
 use skillsync_store::index::Index;
-use skillsync_store::installed::{Installed, Release};
+use skillsync_store::installed::{self, Installed, Release};
 use skillsync_store::meta::Meta;
 use skillsync_store::objects::Batch;
 use skillsync_store::payload::Payload;
@@ -95,9 +95,7 @@ fn unrecorded(meta: &Meta, release: &Release, theirs: &Payload) -> Option<Prepar
     let is_this = |version: &Version| {
         version.tree == theirs.tree().id() || version.parents.last() == Some(&release.content_hash)
     };
-    let came =
-        |version: &&Version| matches!(version.origin, Origin::Install | Origin::Update | Origin::Rollback);
-    let newest = meta.versions().iter().rev().find(came);
+    let newest = installed::came_last(meta.versions(), head.number);
     if head.tree == theirs.tree().id() || newest.is_some_and(is_this) {
         return Some(Prepared::Here);
     }

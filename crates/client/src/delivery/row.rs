@@ -10,7 +10,7 @@ use skillsync_store::{edit, fs, installed, lease, objects, skills, store};
 use skillsync_wire::archive;
 use skillsync_wire::trust::Refusal;
 
-use crate::{api, discovery, download, plan, source, trust};
+use crate::{api, credentials, discovery, download, plan, source, trust};
 
 words!(
     /// What became of one skill.
@@ -81,6 +81,11 @@ impl Row {
         };
         Self { error: Some(error), ..Self::new(slug, done) }
     }
+
+    /// Whether it failed because this machine cannot read or write.
+    pub(crate) fn failed_here(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| error.kind() == Kind::Io)
+    }
 }
 
 /// Why something cannot be done about a skill, or about all of a source.
@@ -144,6 +149,19 @@ pub enum Error {
     /// The store cannot be written.
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+impl Error {
+    /// Whether there is no key to ask with: nobody was asked.
+    pub fn has_no_key(&self) -> bool {
+        let (Error::Source(source) | Error::Trust(trust::Error::Source(source))) = self else { return false };
+        matches!(source, source::Error::Key(credentials::Error::Missing { .. }))
+    }
+
+    /// Whether it says something of this machine and nothing of the source.
+    pub(crate) fn is_of_here(&self) -> bool {
+        self.has_no_key() || matches!(self.kind(), Kind::Io | Kind::Locked)
+    }
 }
 
 fn refused(slug: &SkillName, why: &plan::Refusal) -> String {

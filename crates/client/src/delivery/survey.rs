@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use skillsync_core::fault::{Fault as _, Kind};
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::Source;
 use skillsync_store::index::Index;
@@ -47,8 +46,6 @@ impl Survey {
         for (name, found) in names.iter().zip(parallel::map(&names, look)) {
             match found {
                 Ok(found) => drop(local.insert((*name).clone(), found)),
-                // A machine that refuses to read would be taken for a skill that is damaged: nothing is decided on it.
-                Err(error) if error.kind() == Kind::Io => return Err(error),
                 // One record that does not read is that skill's failure, and no reason to leave the others as they are.
                 Err(error) => drop(unread.insert((*name).clone(), error)),
             }

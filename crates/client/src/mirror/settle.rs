@@ -27,12 +27,12 @@ type Ready = Vec<(SkillName, Why, Result<Payload, Error>)>;
 
 impl Follow<'_> {
     /// Installs what was fetched, and gives a row for each skill.
-    pub(super) fn settle(&self, found: &Found, ready: Ready) -> Result<BTreeMap<SkillName, Row>, Error> {
+    pub(super) fn settle(&self, found: &Found, ready: Ready) -> Settled {
         self.write(|settling| settling.install(found, ready))
     }
 
     /// Takes out of use what the index does not list any more. The next sync takes it away, to trash.
-    pub(super) fn prune(&self, found: &Found) -> Result<BTreeMap<SkillName, Row>, Error> {
+    pub(super) fn prune(&self, found: &Found) -> Settled {
         self.write(|settling| settling.prune(found))
     }
 
@@ -48,13 +48,16 @@ impl Follow<'_> {
             }
             Ok(())
         });
-        noted.map(drop)
+        noted.error.map_or(Ok(()), Err)
     }
 
-    fn write(
-        &self,
-        work: impl FnOnce(&mut Settling<'_, '_>) -> Result<(), Error>,
-    ) -> Result<BTreeMap<SkillName, Row>, Error> {
+    fn write(&self, work: impl FnOnce(&mut Settling<'_, '_>) -> Result<(), Error>) -> Settled {
+        let nothing = |error| Settled { rows: BTreeMap::new(), error: Some(error) };
+        self.begin(work).unwrap_or_else(nothing)
+    }
+
+    /// Fails where nothing was done.
+    fn begin(&self, work: impl FnOnce(&mut Settling<'_, '_>) -> Result<(), Error>) -> Result<Settled, Error> {
         let writing = self.store.write()?;
         let store = writing.store();
         // It may be gone.
@@ -68,10 +71,16 @@ impl Follow<'_> {
         let rows = settling.rows;
         // A cache that cannot be written is no reason to report what was done as undone; the disk will say so again.
         let _ = cache.save(store.layout());
-        done?;
-        saved?;
-        Ok(rows)
+        let error = done.and_then(|()| Ok(saved?)).err();
+        Ok(Settled { rows, error })
     }
+}
+
+/// What was done.
+pub(super) struct Settled {
+    pub(super) rows: BTreeMap<SkillName, Row>,
+    /// What ended the work before its end, if something did: what is in the rows was done all the same.
+    pub(super) error: Option<Error>,
 }
 
 struct Settling<'a, 'w> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use skillsync_client::anchor::Candidate;
-use skillsync_client::credentials::{self, Origin};
+use skillsync_client::credentials::{self, ApiKey, Origin};
 use skillsync_client::delivery::{Done, Row};
 use skillsync_client::fetch::{Error, Fetch, Reply, Request};
 use skillsync_client::plan::Ask;
@@ -127,9 +127,14 @@ impl Client {
 
     /// Asks and follows.
     pub(crate) fn pull(&self, fetch: &dyn Fetch, ask: Ask) -> Pulled {
+        self.pull_with(fetch, ask, Some((api_key(), Origin::Typed)))
+    }
+
+    /// The same with another key, or none.
+    pub(crate) fn pull_with(&self, fetch: &dyn Fetch, ask: Ask, key: Option<(ApiKey, Origin)>) -> Pulled {
         let store = self.store();
         let config = store.config().source(&name()).unwrap().clone();
-        let source = Source::new(config, Some((api_key(), Origin::Typed))).unwrap();
+        let source = Source::new(config, key).unwrap();
         let text = |text: &str| text.to_owned();
         let holder = Holder { host: text("box"), user: text("ann"), pid: 7, cwd: text("/"), agent: None };
         let wish = Wish {

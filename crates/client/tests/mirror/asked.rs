@@ -1,8 +1,12 @@
 //! What was asked for decides: what is named comes, what is not named stays, and what cannot be had is said.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use skillsync_client::delivery::Done;
+use skillsync_client::download::Progress;
 use skillsync_client::mirror::{GUARDED, Pruning};
 use skillsync_client::plan::Ask;
+use skillsync_client::pull::Status;
 use skillsync_core::fault::Fault as _;
 use skillsync_core::skill::{Origin, Source, State};
 use skillsync_store::config::Apply;
@@ -142,4 +146,46 @@ fn one_damaged_record_stops_no_other_skill() {
     assert!(row.error.as_ref().unwrap().code().contains("damaged"), "{pulled:?}");
     assert_eq!(follower.read("skill-01", "references/1.md").unwrap(), "skill-01 1 a\n", "it stays as it is");
     assert_eq!(follower.asking(Ask::Install(name("skill-01"), None)).rows[0].done, Done::Failed);
+}
+
+#[test]
+fn what_was_done_before_an_error_is_told_with_it() {
+    let site = Served::new(skills(70, "a"), &[Version::V02]);
+    let follower = Follower::of(&site.web.url());
+    let (record, aside) =
+        (follower.store.layout().install_state(), follower.store.layout().root().join("aside"));
+    let fetched = AtomicUsize::new(0);
+    // After the first batch nothing can be noted any more: a folder is in the way.
+    let watch = |event: Progress| {
+        let is_next = matches!(event, Progress::Bytes(_)) && fetched.fetch_add(1, Ordering::SeqCst) == 64;
+        if is_next {
+            std::fs::rename(&record, &aside).unwrap();
+            std::fs::create_dir(&record).unwrap();
+        }
+    };
+    let pulled = follower.watched(Ask::Poll, &watch);
+    assert!(pulled.error.is_some() && pulled.status == Status::Failed, "{:?}", pulled.error);
+    assert_eq!(line(&pulled), "64 added, 0 updated, 0 removed (0 unchanged)");
+    std::fs::remove_dir(&record).unwrap();
+    std::fs::rename(&aside, &record).unwrap();
+    assert_eq!(follower.line(), "6 added, 0 updated, 0 removed (64 unchanged)");
+}
+
+#[test]
+fn a_skill_whose_record_was_lost_is_taken_up_by_install() {
+    let site = Served::new(skills(2, "a"), &[Version::V02]);
+    let follower = Follower::of(&site.web.url());
+    follower.line();
+    std::fs::remove_file(follower.store.layout().install_state()).unwrap();
+    let pulled = follower.asking(Ask::Install(name("skill-01"), None));
+    assert_eq!((pulled.rows.len(), done(&pulled, "skill-01").1.as_str()), (1, ""), "{pulled:?}");
+    assert_eq!(pulled.rows[0].number, None, "no version was made");
+    site.change(|shelf| drop(shelf.skills.insert("skill-01".to_owned(), skill("skill-01", "b"))));
+    let pulled = follower.poll();
+    assert_eq!(done(&pulled, "skill-01").0, Done::Updated);
+    assert_eq!(done(&pulled, "skill-02").0, Done::Refused, "it was not asked for");
+    // One that only has its name stays refused.
+    follower.write("mine", Origin::New, Source::HandAuthored, &skill("mine", "a"));
+    site.change(|shelf| drop(shelf.skills.insert("mine".to_owned(), skill("mine", "a"))));
+    assert_eq!(follower.asking(Ask::Install(name("mine"), None)).rows[0].done, Done::Refused);
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use skillsync_client::delivery::{Done, Row};
+use skillsync_client::download::Watch;
 use skillsync_client::fetch::{Http, Limits};
 use skillsync_client::mirror::{Bounds, Counts, Pruning, counts, follow};
 use skillsync_client::plan::Ask;
@@ -190,6 +191,11 @@ impl Follower {
     }
 
     pub(crate) fn asking(&self, ask: Ask) -> Pulled {
+        self.watched(ask, &|_| {})
+    }
+
+    /// The same; `watch` is told of progress.
+    pub(crate) fn watched(&self, ask: Ask, watch: Watch<'_>) -> Pulled {
         let wish = Wish {
             ask,
             mode: Mode::Apply,
@@ -204,7 +210,7 @@ impl Follower {
             },
             interval: Duration::from_secs(900),
             chance: 0,
-            watch: &|_| {},
+            watch,
         };
         let source = Source::new(self.config.clone(), None).unwrap();
         let bounds = Bounds { pruning: self.pruning, until: self.until };

@@ -6,7 +6,9 @@ use std::time::Duration;
 use skillsync_client::fetch::{Http, Limits};
 use skillsync_client::plan::Ask;
 use skillsync_client::pull::Status;
-use skillsync_core::fault::Fault;
+use skillsync_client::schedule::Polls;
+use skillsync_core::fault::{Fault, Kind};
+use skillsync_testkit::disk;
 use skillsync_testkit::web::{Answer, Manner};
 use skillsync_wire::api::path;
 use skillsync_wire::json::Time;
@@ -225,4 +227,104 @@ fn a_clock_ahead_is_no_proof() {
     client.set_clock(later(noon(), 3_600));
     hub.change(|house| house.wait(3_600));
     assert_eq!(code(&client.pull(&hub, Ask::Poll)), "ok");
+}
+
+/// A record that this machine cannot read: another thing is in its place.
+fn block(client: &Client, slug: &str) -> Vec<u8> {
+    let record = client.read(&format!("skills/{slug}/.meta.toml"));
+    let path = record_of(client, slug);
+    disk::remove(&path);
+    disk::write(&path.join("in-the-way"), b"");
+    record
+}
+
+fn record_of(client: &Client, slug: &str) -> std::path::PathBuf {
+    client.store().layout().root().join(format!("skills/{slug}/.meta.toml"))
+}
+
+/// How reading one skill fails is that skill's matter alone, and nothing is said to be well because a later look succeeds.
+#[test]
+fn a_record_that_cannot_be_read_keeps_no_other_skill_back() {
+    let (hub, client) = home();
+    let publish = |name: &str, body: &str| {
+        hub.change(|house| drop(house.publish(name, &files(name, body, &[]))));
+    };
+    let is_io = |pulled: &skillsync_client::pull::Pulled| {
+        let row = row(pulled, "docx");
+        (row.done.as_str(), row.error.as_ref().map(Fault::kind)) == ("failed", Some(Kind::Io))
+    };
+    publish("docx", "# two\n");
+    assert_eq!(code(&client.pull(&hub, Ask::Poll)), "ok");
+    let record = block(&client, "docx");
+    // It may be made of what is revoked, as far as can be told, and so it is looked at.
+    hub.change(|house| house.revoke("docx", 1, "malware"));
+    publish("pdf", "# two\n");
+    let pulled = client.pull(&hub, Ask::Poll);
+    assert!(is_io(&pulled) && pulled.error.is_none(), "{pulled:?}");
+    assert_eq!(row(&pulled, "pdf").done.as_str(), "updated");
+    hub.change(|house| house.revoke("pdf", 2, "malware"));
+    let pulled = client.pull(&hub, Ask::Poll);
+    assert!(is_io(&pulled), "{pulled:?}");
+    assert_eq!(row(&pulled, "pdf").done.as_str(), "quarantined");
+    // It reads again while another skill is fetched.
+    publish("docx", "# three\n");
+    publish("pdf", "# three\n");
+    let (path, bytes) = (record_of(&client, "docx"), record.clone());
+    hub.lie(move |asked, answer| {
+        if asked.path.starts_with("/cdn/blobs/") && path.is_dir() {
+            disk::remove(&path);
+            disk::write(&path, &bytes);
+        }
+        answer
+    });
+    let pulled = client.pull(&hub, Ask::Poll);
+    assert!(is_io(&pulled), "{pulled:?}");
+    assert_eq!(row(&pulled, "pdf").done.as_str(), "updated");
+    let pulled = client.pull(&hub, Ask::Poll);
+    assert_eq!((code(&pulled), row(&pulled, "docx").done.as_str()), ("ok", "updated"), "{pulled:?}");
+}
+
+#[test]
+fn what_this_machine_is_to_blame_for_puts_no_poll_off() {
+    let (hub, mut client) = home();
+    let polls = |client: &Client| {
+        let polls = Polls::load(client.store().layout(), &crate::memory::name());
+        (polls.next_at, polls.failures)
+    };
+    hub.lie(|_, _| Answer::status(503));
+    client.pull(&hub, Ask::Poll);
+    hub.repent();
+    let before = polls(&client);
+    assert_eq!(before.1, 1);
+    client.set_clock(later(noon(), 7_200));
+    // One skill cannot be read.
+    let record = block(&client, "docx");
+    hub.change(|house| house.publish("docx", &files("docx", "# two\n", &[])));
+    assert!(client.pull(&hub, Ask::Poll).error.is_none());
+    assert_eq!(polls(&client), before, "a row");
+    // Nothing of the source can be stored.
+    let path = record_of(&client, "docx");
+    disk::remove(&path);
+    disk::write(&path, &record);
+    let manifest = client.store().layout().source_manifest(&crate::memory::name());
+    disk::remove(&manifest);
+    disk::write(&manifest.join("in-the-way"), b"");
+    let pulled = client.pull(&hub, Ask::Poll);
+    assert_eq!(pulled.error.as_ref().map(Fault::kind), Some(Kind::Io), "{pulled:?}");
+    assert_eq!(polls(&client), before, "the source");
+    disk::remove(&manifest);
+    assert_eq!(code(&client.pull(&hub, Ask::Poll)), "ok");
+    assert_ne!(polls(&client), before);
+}
+
+/// Without a key nobody is asked, and that hides neither that what is known holds no longer, nor puts the next poll off.
+#[test]
+fn without_a_key_what_is_stale_is_said_to_be() {
+    let (hub, mut client) = home();
+    let before = client.read("sources/team/poll.json");
+    assert_eq!(client.pull_with(&hub, Ask::Poll, None).status, Status::Keyless);
+    client.set_clock(later(noon(), 86_400));
+    let pulled = client.pull_with(&hub, Ask::Poll, None);
+    assert_eq!((pulled.status, code(&pulled)), (Status::Stale, "api-key-missing"));
+    assert_eq!(client.read("sources/team/poll.json"), before);
 }

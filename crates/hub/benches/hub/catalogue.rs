@@ -68,6 +68,7 @@ impl Catalogue {
                 unpacked_bytes: 60_211,
                 files: 12,
                 files_json: "[]".to_owned(),
+                offer_json: "{}".to_owned(),
                 release_sha256: EnvelopeDigest::of(slug.as_bytes()),
                 release_size: 1_834,
                 signature: String::new(),

@@ -9,9 +9,9 @@ use skillsync_wire::json::Time;
 use skillsync_wire::limits::ADVISORIES_TTL_S;
 use skillsync_wire::text::Line;
 
-use super::manifest::half;
+use super::manifest::is_young;
 use super::{App, Error, Public};
-use crate::blobs::{BlobKey, Blobs};
+use crate::blobs::BlobKey;
 use crate::clock::after;
 use crate::db::{AdvisoriesHead, AdvisoriesRow, Restrictions};
 use crate::limits;
@@ -29,7 +29,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn of(row: &AdvisoriesRow) -> Self {
+    /// The name of their blob.
+    pub(super) fn key(&self) -> BlobKey {
+        BlobKey::Advisories(self.version)
+    }
+
+    fn of(row: &AdvisoriesRow) -> Self {
         let envelope = Bytes::copy_from_slice(&row.envelope);
         Self { version: row.version, public: Public { digest: row.sha256, envelope } }
     }
@@ -42,7 +47,8 @@ pub(super) struct Known(RwLock<Option<Verified>>);
 #[derive(Debug)]
 struct Verified {
     head: AdvisoriesHead,
-    half_at: Timestamp,
+    /// From when they hold until when.
+    life: (Timestamp, Timestamp),
     shared: Shared,
 }
 
@@ -52,8 +58,7 @@ impl App {
     pub(super) async fn current_advisories(&self) -> Result<Shared, Error> {
         if let Some(head) = self.db.advisories_head().await? {
             let known = self.in_force.0.read().unwrap_or_else(PoisonError::into_inner);
-            let now = self.clock.timestamp();
-            if let Some(known) = known.as_ref().filter(|known| known.head == head && now < known.half_at) {
+            if let Some(known) = known.as_ref().filter(|known| known.head == head && self.young(known.life)) {
                 return Ok(known.shared.clone());
             }
         }
@@ -62,56 +67,48 @@ impl App {
             let restrictions = self.db.restrictions().await?;
             let last = self.db.last_advisories().await?;
             let in_force = last.and_then(|last| Some((self.in_force(&signer, &last, &restrictions)?, last)));
-            if let Some((half_at, last)) = in_force {
+            if let Some((life, last)) = in_force {
                 let head = AdvisoriesHead {
                     root_version: signer.root().version,
                     warnings: last.warnings,
                     sha256: last.sha256,
                 };
-                return Ok(self.keep_shared(Verified { head, half_at, shared: Shared::of(&last) }).await);
+                return Ok(self.keep_shared(Verified { head, life, shared: Shared::of(&last) }));
             }
             let row = next(signer.releases(), &restrictions, self.clock.now())?;
             // Whoever was faster is found above on the next turn.
-            self.db.put_advisories(&row, signer.root().version).await?;
+            if self.db.put_advisories(&row, signer.root().version).await? {
+                self.shelf.want(BlobKey::Advisories(row.version));
+            }
         }
         Err(Error::Raced)
     }
 
-    /// Until when these advisories need no others, if they are in force.
+    /// The life of these advisories, if they are in force and need no others yet.
     fn in_force(
         &self,
         signer: &Signer,
         last: &AdvisoriesRow,
         restrictions: &Restrictions,
-    ) -> Option<Timestamp> {
+    ) -> Option<(Timestamp, Timestamp)> {
         let signers = signer.root().release_signers().ok()?;
         let document = read_own::<Advisories>(&last.envelope, &signers).ok()?;
         let made = document.expires.timestamp().as_second() - seconds(ADVISORIES_TTL_S);
-        let half_at = half(Timestamp::from_second(made).unwrap_or_default(), last.expires_at);
-        let holds = last.warnings == restrictions.warnings && self.clock.timestamp() < half_at;
-        holds.then_some(half_at)
+        let life = (Timestamp::from_second(made).unwrap_or_default(), last.expires_at);
+        (last.warnings == restrictions.warnings && self.young(life)).then_some(life)
     }
 
-    /// Puts the blob of what the database has, and keeps it in memory. The hub itself serves from there: without the blobs
-    /// it goes on, and tries again.
-    async fn keep_shared(&self, verified: Verified) -> Shared {
+    fn young(&self, (from, to): (Timestamp, Timestamp)) -> bool {
+        is_young(from, to, self.clock.timestamp())
+    }
+
+    /// Keeps in memory what the database has, and has it put into the blobs. Whoever asked does not wait for those.
+    fn keep_shared(&self, verified: Verified) -> Shared {
         let shared = verified.shared.clone();
-        match store(&self.blobs, &shared).await {
-            Ok(()) => {
-                *self.in_force.0.write().unwrap_or_else(PoisonError::into_inner) = Some(verified);
-            }
-            Err(error) => {
-                tracing::warn!("advisories not stored: {}", skillsync_core::fault::with_causes(&error));
-            }
-        }
+        *self.in_force.0.write().unwrap_or_else(PoisonError::into_inner) = Some(verified);
+        self.shelf.want(shared.key());
         shared
     }
-}
-
-/// Stores the blob of advisories. It is named by its number, so only what the database took may be put there.
-pub(super) async fn store(blobs: &Blobs, shared: &Shared) -> Result<(), Error> {
-    blobs.put(&BlobKey::Advisories(shared.version), shared.public.envelope.clone()).await?;
-    Ok(())
 }
 
 /// The advisories that say `restrictions`.

@@ -57,6 +57,9 @@ pub enum Error {
     /// No such document, or none that this caller may fetch.
     #[error("there is no such document")]
     DocumentNotFound,
+    /// Nothing that the open indexes name is there, or nothing that is public.
+    #[error("the open index names nothing at this address")]
+    NotInIndex,
     /// The caller sees it and may not have it.
     #[error("`{slug}` is for accounts of tier `{required}`")]
     TierTooLow {
@@ -190,6 +193,7 @@ impl Fault for Error {
             | Error::VersionNotFound { .. }
             | Error::FileNotFound { .. }
             | Error::DocumentNotFound
+            | Error::NotInIndex
             | Error::KeyNotFound { .. }
             | Error::NotFounded => Kind::NotFound,
             Error::TierTooLow { .. } | Error::ScopeMissing { .. } | Error::NotOwner { .. } => Kind::Denied,
@@ -219,6 +223,7 @@ impl Fault for Error {
             Error::VersionNotFound { .. } => "version-not-found",
             Error::FileNotFound { .. } => "file-not-found",
             Error::DocumentNotFound => "document-not-found",
+            Error::NotInIndex => "not-in-index",
             Error::TierTooLow { .. } => "tier-too-low",
             Error::ScopeMissing { .. } => "scope-missing",
             Error::SlugTaken { .. } => "slug-taken",

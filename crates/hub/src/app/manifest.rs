@@ -161,13 +161,13 @@ fn holds(head: &ManifestHead, generation: u64, now: Timestamp) -> bool {
 
 /// Whether less than half of a life is over that has begun. One that begins later was signed while the clock was ahead:
 /// clients refuse it, and it would stand for as long as the clock was wrong.
-fn is_young(from: Timestamp, to: Timestamp, now: Timestamp) -> bool {
+pub(super) fn is_young(from: Timestamp, to: Timestamp, now: Timestamp) -> bool {
     let ahead_s = from.as_second().saturating_sub(now.as_second());
     ahead_s <= CLOCK_SKEW_S.cast_signed() && now < half(from, to)
 }
 
 /// When half of the time is over.
-pub(super) fn half(from: Timestamp, to: Timestamp) -> Timestamp {
+fn half(from: Timestamp, to: Timestamp) -> Timestamp {
     Timestamp::from_millisecond((from.as_millisecond() + to.as_millisecond()) / 2).unwrap_or(from)
 }
 

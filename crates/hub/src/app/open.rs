@@ -9,8 +9,13 @@ use skillsync_wire::api::skill::Tier;
 use skillsync_wire::key::SecretKey;
 use skillsync_wire::text::Hub;
 
-use super::{App, Error, Settings, advisories, rotate};
-use crate::blobs::Blobs;
+use super::advisories::Known;
+use super::lookup::Lookup;
+use super::manifest::Kept;
+use super::shelf::{self, Shelf};
+use super::site::Shown;
+use super::{App, Error, Settings};
+use crate::blobs::{BlobKey, Blobs};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::keys::{KeyDir, Role};
@@ -82,15 +87,26 @@ impl App {
         }
         // Roots lie in the blobs for others to serve. What was killed left none: clients walk them one by one.
         for version in 1..=version {
-            rotate::store_root(&db, &blobs, version).await?;
+            shelf::put(&db, &blobs, &BlobKey::Root(version)).await?;
         }
         metrics.root_expires(signer.root().expires.timestamp().as_second());
-        let signer = RwLock::new(Arc::new(signer));
-        let (kept, lookup, in_force, was_ready) = Default::default();
-        let app =
-            App { db, blobs, keys, signer, clock, settings, metrics, kept, lookup, in_force, was_ready };
+        let app = App {
+            shelf: Shelf::new(db.clone(), blobs.clone()),
+            signer: RwLock::new(Arc::new(signer)),
+            kept: Kept::default(),
+            lookup: Lookup::default(),
+            in_force: Known::default(),
+            shown: Shown::default(),
+            was_ready: tokio::sync::Mutex::default(),
+            db,
+            blobs,
+            keys,
+            clock,
+            settings,
+            metrics,
+        };
         let advisories = app.current_advisories().await?;
-        advisories::store(&app.blobs, &advisories).await?;
+        shelf::put(&app.db, &app.blobs, &advisories.key()).await?;
         let first = app.db.root(1).await?.ok_or(Error::NotFounded)?;
         let first_root = EnvelopeDigest::of(&first);
         let founded = if is_first { Some(Founded { admin: app.first_key().await? }) } else { None };

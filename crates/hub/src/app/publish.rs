@@ -12,6 +12,7 @@ use skillsync_wire::release::{Release, Requires, Scan, Verdict};
 use skillsync_wire::text::Line;
 
 use super::keys::{Caller, Scope};
+use super::site::Said;
 use super::{App, Error};
 use crate::blobs::BlobKey;
 use crate::db::{self, By, NewRelease, NewSharing, Published, ReleaseRow};
@@ -69,6 +70,7 @@ impl App {
             self.share(caller, said).await?;
             return Ok(Some(reply(slug, &before, false, passed)));
         }
+        // Not signed at all where it is known already; whoever revokes from here on is found at the end.
         if self.db.is_revoked(slug, &passed.packed.tree).await? {
             return Err(Error::FilesRevoked { slug: slug.clone() });
         }
@@ -83,6 +85,7 @@ impl App {
         let published = match self.db.publish(&new).await {
             // It is signed again, by the new key.
             Err(db::Error::RootReplaced { .. }) => return Ok(None),
+            Err(error) if error.is_race() => return Ok(None),
             published => published?,
         };
         match published {
@@ -91,6 +94,7 @@ impl App {
                 Ok(Some(reply(slug, &made, true, passed)))
             }
             Published::SlugTaken => Err(Error::SlugTaken { slug: slug.clone() }),
+            Published::FilesRevoked => Err(Error::FilesRevoked { slug: slug.clone() }),
             // Whether it is of these files is found at the next try, like everything that was there before.
             Published::VersionExists(_) | Published::SeqTaken { .. } => Ok(None),
         }
@@ -247,6 +251,7 @@ fn row(
         unpacked_bytes: release.tarball.unpacked_bytes,
         files: release.tarball.files,
         files_json,
+        offer_json: Said::of(&passed.description, &passed.tree).json()?,
         release_sha256: issued.digest,
         release_size: issued.envelope.len() as u64,
         signature: signature_of(&issued.envelope),

@@ -10,7 +10,7 @@ use skillsync_wire::key::SecretKey;
 use skillsync_wire::release::Release;
 use skillsync_wire::root::Root;
 
-use super::{Error, advisories};
+use super::{Error, advisories, shelf};
 use crate::blobs::{BlobKey, Blobs};
 use crate::clock::Clock;
 use crate::db::{Db, NextRoot, NextStatement, StatementRow};
@@ -34,7 +34,7 @@ pub enum Replace {
 }
 
 /// What a rotation did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Rotated {
     /// The version of the new root.
     pub root_version: u64,
@@ -42,6 +42,8 @@ pub struct Rotated {
     pub files: Vec<String>,
     /// How many release statements were signed again.
     pub statements: u64,
+    /// What could not be put into the blobs, and why. A running hub that finds the root does it, and so does every start.
+    pub missing: Vec<(BlobKey, Error)>,
 }
 
 /// What a rotation needs of a hub. Not a hub at work: a key that is replaced may be lost.
@@ -57,15 +59,6 @@ pub struct Rotation {
     pub root_keys: KeyDir,
     /// The time.
     pub clock: Clock,
-}
-
-/// Stores the blob of the root `version`, where the database has that root. It is named by its number, so only what the
-/// database took may be put there.
-pub(super) async fn store_root(db: &Db, blobs: &Blobs, version: u64) -> Result<(), Error> {
-    if let Some(envelope) = db.root(version).await? {
-        blobs.put(&BlobKey::Root(version), envelope.into()).await?;
-    }
-    Ok(())
 }
 
 impl Rotation {
@@ -96,16 +89,31 @@ impl Rotation {
         let (root, issued) = successor(&before, self.clock.now(), &change, &old)?;
         let statements = match what {
             Replace::Release => self.put_release_root(&root, &issued, &before).await?,
-            Replace::Root | Replace::Manifest => self.db.put_root(next, &issued.envelope).await?.then_some(0),
+            Replace::Root | Replace::Manifest => self.put_root(next, &issued).await?,
         };
-        // What the database took, be it this or the one of who was faster.
-        store_root(&self.db, &self.blobs, next).await?;
-        if let Some(last) = self.db.last_advisories().await? {
-            advisories::store(&self.blobs, &advisories::Shared::of(&last)).await?;
+        // What the database took, be it this or the one of who was faster. It is in force by now, whatever happens here.
+        let mut missing = Vec::new();
+        let advisories = self.db.last_advisories().await.ok().flatten();
+        let advisories = advisories.map(|last| BlobKey::Advisories(last.version));
+        for key in [Some(BlobKey::Root(next)), advisories].into_iter().flatten() {
+            if let Err(error) = shelf::put(&self.db, &self.blobs, &key).await {
+                missing.push((key, error));
+            }
         }
         let statements = statements.ok_or(Error::Raced)?;
         let files = names.iter().map(|name| dir.file(name).display().to_string()).collect();
-        Ok(Rotated { root_version: next, files, statements })
+        Ok(Rotated { root_version: next, files, statements, missing })
+    }
+
+    /// Puts a root that needs no statement signed again; none when somebody else was faster.
+    async fn put_root(&self, version: u64, issued: &Issued) -> Result<Option<u64>, Error> {
+        for _ in 0..limits::RACE_TRIES {
+            match self.db.put_root(version, &issued.envelope).await {
+                Err(error) if error.is_race() => {}
+                put => return Ok(put?.then_some(0)),
+            }
+        }
+        Ok(None)
     }
 
     /// Signs again what the old release key signed, and puts it in its place together with the root. Gives how many
@@ -125,8 +133,11 @@ impl Rotation {
             let restrictions = self.db.restrictions().await?;
             let advisories = advisories::next(&signer, &restrictions, self.clock.now())?;
             let next = NextRoot { version: next_root.version, envelope: &issued.envelope, generation };
-            if self.db.put_release_root(&next, &advisories).await? {
-                return Ok(Some(count));
+            match self.db.put_release_root(&next, &advisories).await {
+                Ok(true) => return Ok(Some(count)),
+                Ok(false) => {}
+                Err(error) if error.is_race() => {}
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(None)

@@ -6,6 +6,7 @@ use skillsync_wire::limits::MANIFEST_SKILLS;
 
 use super::keys::{Caller, Scope};
 use super::{App, Error};
+use crate::limits;
 
 impl App {
     /// Stores what the caller's machine has, in the place of what it told before.
@@ -20,6 +21,10 @@ impl App {
                 field: "skills",
                 rule: "it is sorted by `slug`, each once".to_owned(),
             });
+        }
+        if report.skills.iter().any(|skill| skill.version.to_string().len() > limits::VERSION_BYTES) {
+            let rule = format!("a `version` in it has at most {} bytes", limits::VERSION_BYTES);
+            return Err(Error::Field { field: "skills", rule });
         }
         let text = serde_json::to_string(&report.skills).map_err(|_| Error::CutOff)?;
         Ok(self.db.put_state(caller.key_id(), self.clock.timestamp(), &text).await?)

@@ -1,12 +1,13 @@
 //! Taking back: a version that nobody should install any more, one that nobody may use, a skill that is superseded.
 
+use semver::Version;
 use skillsync_core::name::SkillName;
 use skillsync_wire::api::publish::{Deprecate, Yank};
 use skillsync_wire::text::Line;
 
 use super::keys::{Caller, Scope};
 use super::{App, Error};
-use crate::db::{YankOrder, Yanked};
+use crate::db::{By, YankOrder, Yanked};
 use crate::limits;
 
 impl App {
@@ -17,7 +18,7 @@ impl App {
         let reason = line("reason", &order.reason)?;
         let (version, revoke) = (&order.version, order.revoke);
         let order = YankOrder { slug, version, reason: reason.as_str(), revoke };
-        match self.db.yank(caller.by(), &order, self.clock.timestamp()).await? {
+        match self.take_back(caller, &order).await? {
             Yanked::Done { .. } | Yanked::Already => {}
             Yanked::NotFound => {
                 return Err(Error::VersionNotFound { slug: slug.clone(), version: Some(version.clone()) });
@@ -27,6 +28,28 @@ impl App {
             self.current_advisories().await?;
         }
         Ok(())
+    }
+
+    async fn take_back(&self, caller: &Caller, order: &YankOrder<'_>) -> Result<Yanked, Error> {
+        for _ in 0..limits::RACE_TRIES {
+            match self.db.yank(caller.by(), order, self.clock.timestamp()).await {
+                // A release key is replaced at this moment, which takes the same rows the other way round.
+                Err(error) if error.is_race() => {}
+                done => return Ok(done?),
+            }
+        }
+        Err(Error::Raced)
+    }
+
+    /// Lets nobody use a release of a skill any more that came before `version`, whoever pinned it, for whoever holds the hub
+    /// itself. New advisories say so before this returns. False when that was so before.
+    pub async fn raise_floor_as_operator(&self, slug: &SkillName, version: &Version) -> Result<bool, Error> {
+        let lowest = self.db.release(slug, version).await?;
+        let missing = || Error::VersionNotFound { slug: slug.clone(), version: Some(version.clone()) };
+        let seq = lowest.ok_or_else(missing)?.seq;
+        let raised = self.db.set_floor(By::Admin, slug, seq, self.clock.timestamp()).await?;
+        self.current_advisories().await?;
+        Ok(raised)
     }
 
     /// Says that a skill should not be used any more, or takes that back.

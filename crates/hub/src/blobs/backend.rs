@@ -1,4 +1,4 @@
-//! The places where blobs can lie, and what is done there.
+//! The places where blobs can lie, and what is done there. What a folder needs beside that is in `folder`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use object_store::{
     RetryConfig,
 };
 
-use super::{BlobKey, Error};
+use super::{BlobKey, Error, folder};
 use crate::limits;
 
 /// Where blobs lie.
@@ -118,9 +118,7 @@ impl Blobs {
         let (backend, prefix) = match place {
             Place::Memory => (Backend::Memory(Arc::default()), Path::default()),
             Place::Folder(root) => {
-                for folder in FOLDERS {
-                    made(&root.join(folder)).map_err(|source| Error::Folder { source })?;
-                }
+                folder::open(root).map_err(|source| Error::Folder { source })?;
                 // Files and the folders that name them are synced before a blob counts as stored.
                 let store = LocalFileSystem::new_with_prefix(root).map_err(failed)?.with_fsync(true);
                 (Backend::Folder { store: Arc::new(store), root: root.clone() }, Path::default())
@@ -229,7 +227,7 @@ impl Blobs {
     pub async fn clear_leftovers(&self, before: Timestamp, most: u64) -> Result<u64, Error> {
         let Backend::Folder { root, .. } = &self.backend else { return Ok(0) };
         let root = root.clone();
-        let done = tokio::task::spawn_blocking(move || leftovers::clear(&root, before, most)).await;
+        let done = tokio::task::spawn_blocking(move || folder::clear_leftovers(&root, before, most)).await;
         match done {
             Ok(done) => done.map_err(|source| Error::Folder { source }),
             Err(panic) => Err(Error::Folder { source: std::io::Error::other(panic) }),
@@ -319,67 +317,5 @@ impl Bucket {
             builder = builder.with_token(token);
         }
         builder.build().map_err(|error| Error::Place { reason: error.to_string() })
-    }
-}
-
-/// The folders in which blobs lie.
-const FOLDERS: [&str; 4] = ["blobs/sha256", "releases/sha256", "trust/root", "trust/advisories"];
-
-/// Makes a folder and those above it where there is none, for this account alone, and syncs what names them.
-fn made(folder: &std::path::Path) -> std::io::Result<()> {
-    let missing: Vec<_> = folder.ancestors().take_while(|above| !above.exists()).collect();
-    let mut builder = std::fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(folder)?;
-    for new in missing {
-        if let Some(above) = new.parent().filter(|above| !above.as_os_str().is_empty()) {
-            std::fs::File::open(above)?.sync_all()?;
-        }
-    }
-    Ok(())
-}
-
-/// Staging files of writes that were killed: the name of the blob, `#` and a number.
-mod leftovers {
-    use std::path::Path;
-    use std::{fs, io};
-
-    use jiff::Timestamp;
-
-    pub(super) fn clear(root: &Path, before: Timestamp, most: u64) -> io::Result<u64> {
-        let mut cleared = 0;
-        for folder in super::FOLDERS {
-            let entries = match fs::read_dir(root.join(folder)) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                entries => entries?,
-            };
-            for entry in entries {
-                let entry = entry?;
-                let name = entry.file_name();
-                let staged = name.to_str().and_then(|name| name.rsplit_once('#'));
-                if !staged.is_some_and(|(_, number)| number.bytes().all(|b| b.is_ascii_digit())) {
-                    continue;
-                }
-                if cleared == most {
-                    return Ok(cleared);
-                }
-                match clear_one(&entry, before) {
-                    Ok(is_cleared) => cleared += u64::from(is_cleared),
-                    // Another hub was faster, or has just given it its name.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-        Ok(cleared)
-    }
-
-    fn clear_one(entry: &fs::DirEntry, before: Timestamp) -> io::Result<bool> {
-        let modified = Timestamp::try_from(entry.metadata()?.modified()?).unwrap_or(Timestamp::MAX);
-        if modified >= before {
-            return Ok(false);
-        }
-        fs::remove_file(entry.path()).map(|()| true)
     }
 }

@@ -62,6 +62,13 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Stop> {
         metrics.map(|listener| tokio::spawn(serve::serve_metrics(listener, http.clone(), stopped())));
     tokio::spawn(signals(http.clone(), stopping)?);
     tracing::info!(%listen, hub, root = opened.first_root.hex(), "the hub serves");
+    let looking = http.clone();
+    tokio::spawn(async move {
+        // What it leaves undone is done for who asks first.
+        if let Err(error) = looking.app().look_into_offers().await {
+            tracing::warn!("the open indexes: {}", skillsync_core::fault::with_causes(&error));
+        }
+    });
     serve::serve(listener, http.clone(), stopped()).await;
     if let Some(metrics) = metrics {
         metrics.abort();

@@ -87,6 +87,12 @@ pub enum Error {
         #[source]
         source: Box<sqlx::Error>,
     },
+    /// Advisories have no room for more floors.
+    #[error("no more than {most} skills can have a floor")]
+    TooManyFloors {
+        /// Most floors.
+        most: u64,
+    },
     /// It failed in another way.
     #[error("the database failed")]
     Failed {
@@ -96,13 +102,25 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether the engine gave it up because others changed the same rows at the same moment: nothing was done, and once
+    /// more it may work. Of PostgreSQL that is a deadlock or a failed serialization.
+    pub fn is_race(&self) -> bool {
+        let Error::Busy { source } = self else { return false };
+        let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        code.is_some_and(|code| matches!(&*code, "40001" | "40P01"))
+    }
+}
+
 impl Fault for Error {
     fn kind(&self) -> Kind {
         match self {
             Error::UrlInvalid | Error::Newer { .. } | Error::ZeroByte { .. } => Kind::Invalid,
             Error::Offline { .. } | Error::Silent | Error::Busy { .. } => Kind::Offline,
             Error::AccountUnknown { .. } => Kind::NotFound,
-            Error::RootReplaced { .. } | Error::TooManyRevoked { .. } => Kind::Conflict,
+            Error::RootReplaced { .. } | Error::TooManyRevoked { .. } | Error::TooManyFloors { .. } => {
+                Kind::Conflict
+            }
             Error::Full { .. }
             | Error::Migration { .. }
             | Error::Dangling { .. }
@@ -126,6 +144,7 @@ impl Fault for Error {
             Error::RootReplaced { .. } => "hub-root-replaced",
             Error::TooManyRevoked { .. } => "too-many-revoked",
             Error::Dangling { .. } => "database-dangling",
+            Error::TooManyFloors { .. } => "too-many-floors",
             Error::Failed { .. } => "database-failed",
         }
     }

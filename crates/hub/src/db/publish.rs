@@ -49,6 +49,8 @@ pub struct NewRelease {
     pub files: u64,
     /// Its files as JSON, for [`Db::files`].
     pub files_json: String,
+    /// What an open index says of it beside its files, as JSON, for [`Db::offers`].
+    pub offer_json: String,
     /// The digest of its statement in its envelope.
     pub release_sha256: EnvelopeDigest,
     /// The size of its statement in its envelope.
@@ -73,6 +75,8 @@ pub enum Published {
     },
     /// Another account publishes a skill of this name. Nothing was changed.
     SlugTaken,
+    /// A release of the skill with these very files is revoked. Nothing was changed.
+    FilesRevoked,
     /// There is a release of this version. Nothing was changed.
     VersionExists(Box<ReleaseRow>),
     /// The skill's newest release is not the one before this; somebody else published. Nothing was changed: follow that one
@@ -85,6 +89,7 @@ pub enum Published {
 
 enum Refused {
     Slug,
+    Files,
     Version(Box<RawRelease>),
     Seq(i64),
 }
@@ -98,6 +103,23 @@ impl Db {
         let at = ms(new.published_at);
         let document = search::Document::of(new);
         let done: Result<i64, Refused> = writing!(self, |conn| {
+            // Whoever revokes takes this row first, too: what is revoked by now is seen, and what is not yet comes after this.
+            sqlx::query("update skills set slug = slug where slug = $1")
+                .bind(slug)
+                .execute(&mut *conn)
+                .await?;
+            let revoked: Option<i64> = sqlx::query_scalar(
+                "select r.seq from releases r join skills s on s.slug = r.slug \
+                 where r.slug = $1 and r.revoked and r.content_hash = $2 and s.owner = $3 limit 1",
+            )
+            .bind(slug)
+            .bind(&new.content_hash.as_bytes()[..])
+            .bind(new.owner.as_str())
+            .fetch_optional(&mut *conn)
+            .await?;
+            if revoked.is_some() {
+                return Ok(Err(Refused::Files));
+            }
             // Whoever changes this row first has the skill until its transaction ends; another that wants to follow the same
             // release waits for it, and then finds that it does not follow any more.
             let skill: Option<i64> = sqlx::query_scalar(
@@ -148,8 +170,8 @@ impl Db {
             };
             sqlx::query(
                 "insert into releases (slug, seq, version, content_hash, tarball_sha256, size_bytes, unpacked_bytes, files, \
-                 release_sha256, release_size, signature, published_at, changelog, files_json) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                 release_sha256, release_size, signature, published_at, changelog, files_json, offer_json) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
             )
             .bind(slug)
             .bind(int(new.seq))
@@ -165,6 +187,7 @@ impl Db {
             .bind(at)
             .bind(text("changelog", &new.changelog)?)
             .bind(text("files_json", &new.files_json)?)
+            .bind(text("offer_json", &new.offer_json)?)
             .execute(&mut *conn)
             .await?;
             search::Index::put(&mut *conn, skill, &document).await?;
@@ -183,6 +206,7 @@ impl Db {
         Ok(match done {
             Ok(generation) => Published::Done { generation: record::count("generation", generation)? },
             Err(Refused::Slug) => Published::SlugTaken,
+            Err(Refused::Files) => Published::FilesRevoked,
             Err(Refused::Version(raw)) => Published::VersionExists(Box::new((*raw).try_into()?)),
             Err(Refused::Seq(last_seq)) => {
                 Published::SeqTaken { last_seq: record::count("last_seq", last_seq)? }

@@ -16,6 +16,10 @@ const REVOKED: &str = "select count(*), \
      select f.slug from former_statements f join releases r on r.slug = f.slug and r.seq = f.seq where r.revoked) known \
      join skills s on s.slug = known.slug";
 
+/// Finds the newest release of the skill `$1` that is not yanked.
+const HEAD: &str = "update skills set head_seq = \
+     (select max(seq) from releases where slug = $1 and yanked_at is null) where slug = $1";
+
 /// A release that is to be taken back.
 #[derive(Debug, Clone, Copy)]
 pub struct YankOrder<'a> {
@@ -87,13 +91,7 @@ impl Db {
             if changed.rows_affected() == 0 {
                 return Ok(Err(Yanked::Already));
             }
-            sqlx::query(
-                "update skills set head_seq = (select max(seq) from releases where slug = $1 and yanked_at is null) \
-                 where slug = $1",
-            )
-            .bind(slug)
-            .execute(&mut *conn)
-            .await?;
+            sqlx::query(HEAD).bind(slug).execute(&mut *conn).await?;
             let generation = sqlx::query_scalar(
                 "update catalogue set generation = generation + 1, warnings = warnings + $1 returning generation",
             )
@@ -138,9 +136,16 @@ impl Db {
         })
     }
 
-    /// Raises the lowest release of a skill that may be used to `seq`; a floor never sinks. False when `by` has no such skill
-    /// or its floor is there already.
-    pub async fn set_floor(&self, by: By<'_>, slug: &SkillName, seq: u64) -> Result<bool, Error> {
+    /// Raises the lowest release of a skill that may be used to `seq`; a floor never sinks. What is below it counts as yanked,
+    /// so that nobody is offered what they would refuse. False when `by` has no such skill or its floor is there already.
+    /// Fails with [`Error::TooManyFloors`] before there are more than advisories have room for.
+    pub async fn set_floor(
+        &self,
+        by: By<'_>,
+        slug: &SkillName,
+        seq: u64,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
         writing!(self, |conn| {
             let done = sqlx::query(
                 "update skills set floor_seq = $2 where slug = $1 and owner = coalesce($3, owner) \
@@ -151,13 +156,29 @@ impl Db {
             .bind(by.owner())
             .execute(&mut *conn)
             .await?;
-            let raised = done.rows_affected() == 1;
-            if raised {
-                sqlx::query("update catalogue set generation = generation + 1, warnings = warnings + 1")
-                    .execute(&mut *conn)
-                    .await?;
+            if done.rows_affected() == 0 {
+                return Ok(false);
             }
-            Ok::<_, Error>(raised)
+            sqlx::query(
+                "update releases set yanked_at = $3, yank_reason = 'below the floor' \
+                 where slug = $1 and seq < $2 and yanked_at is null",
+            )
+            .bind(slug.as_str())
+            .bind(int(seq))
+            .bind(ms(now))
+            .execute(&mut *conn)
+            .await?;
+            sqlx::query(HEAD).bind(slug.as_str()).execute(&mut *conn).await?;
+            sqlx::query("update catalogue set generation = generation + 1, warnings = warnings + 1")
+                .execute(&mut *conn)
+                .await?;
+            let floors: i64 = sqlx::query_scalar("select count(*) from skills where floor_seq is not null")
+                .fetch_one(&mut *conn)
+                .await?;
+            if record::count("floors", floors)? > limits::FLOORS {
+                return Err(Error::TooManyFloors { most: limits::FLOORS });
+            }
+            Ok::<_, Error>(true)
         })
     }
 }

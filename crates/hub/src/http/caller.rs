@@ -11,6 +11,7 @@ use skillsync_wire::api::key::ApiKey;
 
 use super::Http;
 use super::guard::Of;
+use super::places::account;
 use super::problem::{Problem, Trouble};
 use super::rates::{Class, Who};
 use crate::app::keys::Caller;
@@ -29,6 +30,29 @@ pub(super) struct Visitor {
 
 /// A caller from whose bucket this request was taken before anything of its body is read.
 pub(super) struct Counted(pub(super) Caller);
+
+/// Whoever asks, known by their address: a key that comes along is not looked at.
+pub(super) struct Anybody(Who);
+
+impl FromRequestParts<Arc<Http>> for Anybody {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, http: &Arc<Http>) -> Result<Self, Problem> {
+        Ok(Self(Who::at(address(parts, http))))
+    }
+}
+
+impl Anybody {
+    /// Takes one from the bucket of their address.
+    pub(super) fn take(&self, http: &Http, class: Class) -> Result<(), Problem> {
+        limited(http, class, &self.0)
+    }
+
+    /// Their address, as somebody who takes places.
+    pub(super) fn who(&self) -> Who {
+        self.0.clone()
+    }
+}
 
 impl FromRequestParts<Arc<Http>> for Counted {
     type Rejection = Problem;
@@ -71,6 +95,11 @@ impl FromRequestParts<Arc<Http>> for Visitor {
 }
 
 impl Visitor {
+    /// Whose places this request takes: those of its account, or of its address where there is no key.
+    pub(super) fn account(&self) -> Who {
+        self.caller.as_ref().map_or_else(|| self.who.clone(), account)
+    }
+
     /// Takes one from the visitor's bucket.
     pub(super) fn take(&self, http: &Http, class: Class) -> Result<(), Problem> {
         limited(http, class, &self.who)

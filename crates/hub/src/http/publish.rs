@@ -14,6 +14,7 @@ use super::Http;
 use super::answer::Json;
 use super::body::{Pace, declared, json, media_type, place};
 use super::caller::take;
+use super::places::account;
 use super::problem::{Problem, Trouble};
 use super::rates::Class;
 use crate::app::IsNew;
@@ -50,8 +51,7 @@ pub(super) async fn post(
     take(&http, class, &caller)?;
 
     // An archive is in memory until it is stored, and so is what is in it.
-    let room = tokio::time::timeout(limits::BODY_PAUSE, http.uploads.acquire()).await;
-    let Ok(Ok(_room)) = room else { return Err(Trouble::Busy.problem()) };
+    let _room = http.uploads.take(&http, account(&caller)).await?;
     let archive = part(&mut multipart, ARCHIVE_FIELD).await?;
     let archive = read(archive, ARCHIVE_BYTES).await?;
     if next(&mut multipart).await?.is_some() {

@@ -29,6 +29,8 @@ pub(super) enum Class {
     Refused,
     /// Everything else that costs a query.
     Other,
+    /// Something of the open indexes: a first sync asks for each file of every skill, and a fleet has one address.
+    Site,
 }
 
 /// Who asks.
@@ -70,7 +72,7 @@ type Buckets = DefaultKeyedRateLimiter<Who>;
 /// All buckets of one process.
 #[derive(Debug)]
 pub(super) struct Rates {
-    classes: Option<[Buckets; 8]>,
+    classes: Option<[Buckets; 9]>,
     clock: DefaultClock,
 }
 
@@ -86,6 +88,7 @@ impl Rates {
             burst(30, Duration::from_secs(60)),
             per_minute(10),
             per_minute(300),
+            per_minute(12_000),
         ];
         Self { classes: limited.then(|| quotas.map(RateLimiter::keyed)), clock: DefaultClock::default() }
     }

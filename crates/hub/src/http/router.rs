@@ -12,7 +12,9 @@ use skillsync_wire::api;
 use skillsync_wire::api::path;
 
 use super::problem::Trouble;
-use super::{Http, cdn, guard, health, install, keys, manifest, publish, search, skills, state, trust};
+use super::{
+    Http, cdn, guard, health, install, keys, manifest, publish, search, skills, state, trust, wellknown,
+};
 
 /// What a route asks of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -280,6 +282,46 @@ pub fn routes() -> Vec<Route> {
             problems: &[404],
             ..Route::get("/trust/advisories/{file}", "Advisories `N.json`; never change", || {
                 get(trust::advisories)
+            })
+        },
+        Route {
+            reply: Reply::Bytes("application/json"),
+            ..Route::get("/.well-known/agent-skills/index.json", "The open index, v0.2.0", || {
+                get(wellknown::index)
+            })
+        },
+        Route {
+            reply: Reply::Bytes("application/gzip"),
+            problems: &[404],
+            ..Route::get("/.well-known/agent-skills/{file}", "The archive `NAME.tar.gz` of a skill", || {
+                get(wellknown::file)
+            })
+        },
+        Route {
+            reply: Reply::Bytes("application/octet-stream"),
+            problems: &[404],
+            ..Route::get("/.well-known/agent-skills/{slug}/{*path}", "One file of a skill", || {
+                get(wellknown::file)
+            })
+        },
+        Route {
+            reply: Reply::Bytes("application/json"),
+            ..Route::get("/.well-known/skills/index.json", "The open index, v0.1", || {
+                get(wellknown::old_index)
+            })
+        },
+        Route {
+            reply: Reply::Bytes("application/gzip"),
+            problems: &[404],
+            ..Route::get("/.well-known/skills/{file}", "The archive `NAME.tar.gz` of a skill", || {
+                get(wellknown::old_file)
+            })
+        },
+        Route {
+            reply: Reply::Bytes("application/octet-stream"),
+            problems: &[404],
+            ..Route::get("/.well-known/skills/{slug}/{*path}", "One file of a skill", || {
+                get(wellknown::old_file)
             })
         },
         Route {

@@ -53,9 +53,13 @@ pub(super) async fn file(
     visitor.take(&http, Class::Install)?;
     let (slug, path) = (slug(&name)?, SkillPath::parse(&path)?);
     let version = asked.version.as_deref().map(version).transpose()?;
-    // An archive is unpacked for it.
-    let _place = http.unpacked.acquire().await.map_err(|_| Trouble::Busy.problem())?;
-    let file = http.app.file(visitor.caller.as_ref(), &slug, version.as_ref(), &path).await?;
+    let file = {
+        // An archive is unpacked for it.
+        let _place = http.unpacked.acquire().await.map_err(|_| Trouble::Busy.problem())?;
+        http.app.file(visitor.caller.as_ref(), &slug, version.as_ref(), &path).await?
+    };
+    let is_large = file.bytes.len() > limits::FILE_LARGE;
+    let place = is_large.then(|| http.files.take_now(&http, visitor.account())).transpose()?;
     let is_text = std::str::from_utf8(&file.bytes).is_ok();
     let content_type = if is_text { "text/plain; charset=utf-8" } else { "application/octet-stream" };
     let document = Document { content_type, cache: REVALIDATED, hex: file.digest.hex() };
@@ -64,7 +68,10 @@ pub(super) async fn file(
         // Somebody else wrote it: a browser must not show it as a page of the hub.
         response.headers_mut().insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
     }
-    Ok(response)
+    Ok(match place {
+        Some(place) => place.until_sent(response).await,
+        None => response,
+    })
 }
 
 pub(super) async fn yank(

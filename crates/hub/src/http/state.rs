@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use http_body_util::BodyExt as _;
 use serde::Deserialize;
 use skillsync_wire::api::state::StateReport;
 
@@ -13,7 +11,8 @@ use super::Http;
 use super::answer::{done, ok};
 use super::body::{Json, Query};
 use super::caller::{Counted, take};
-use super::problem::{Problem, Trouble};
+use super::places::account;
+use super::problem::Problem;
 use super::rates::Class;
 use crate::app::keys::Caller;
 use crate::limits;
@@ -29,16 +28,10 @@ pub(super) async fn list(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
     take(&http, Class::Other, &caller)?;
-    let place = http.states.clone().acquire_owned().await.map_err(|_| Trouble::Busy.problem())?;
+    let place = http.states.take(&http, account(&caller)).await?;
     let answer = ok(http.app.states(&caller, asked.after.as_deref()).await?).into_response();
     // Whoever takes it slowly keeps the place: the bytes are held for so long.
-    Ok(answer.map(|body| {
-        let held = body.map_frame(move |frame| {
-            let _place = &place;
-            frame
-        });
-        Body::new(held)
-    }))
+    Ok(place.until_sent(answer).await)
 }
 
 pub(super) async fn put(

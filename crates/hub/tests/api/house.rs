@@ -88,7 +88,7 @@ impl House {
         Self::of(site, opened, admin, Behaviour { limited: false, ..Behaviour::default() })
     }
 
-    fn of(site: Site, opened: Opened, admin: String, behaviour: Behaviour) -> Self {
+    pub(crate) fn of(site: Site, opened: Opened, admin: String, behaviour: Behaviour) -> Self {
         let first_root = opened.first_root;
         let http = Http::new(opened.app, behaviour, 7);
         Self { site, router: router(http.clone()), http, admin, first_root }

@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::body::HttpBody as _;
 use axum::http::Method;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use futures_util::StreamExt as _;
+use http_body_util::BodyExt as _;
 use skillsync_hub::http::{Behaviour, Peer, guarded};
 use skillsync_wire::api::key::NewKey;
 use skillsync_wire::api::path;
+
+use tower::ServiceExt as _;
 
 use super::house::{asking, said};
 use super::*;
@@ -162,6 +166,66 @@ fn without_its_database_it_says_that_it_cannot_now() {
         assert_eq!(answer.header("retry-after"), "5");
         assert_eq!(house.ask(Method::GET, "/readyz", None).await.problem(503), "hub-not-ready");
         assert_eq!(house.ask(Method::GET, "/healthz", None).await.status, StatusCode::OK);
+    });
+}
+
+#[test]
+fn that_it_is_not_ready_is_asked_once_a_second_too() {
+    on_lite(|house| async move {
+        let ready = async || house.ask(Method::GET, "/readyz", None).await.status.as_u16();
+        let (blobs, aside) = (house.site.folder.join("blobs"), house.site.folder.join("aside"));
+        std::fs::rename(&blobs, &aside).unwrap();
+        assert_eq!(ready().await, 503);
+        std::fs::rename(&aside, &blobs).unwrap();
+        assert_eq!(ready().await, 503, "nobody is asked again");
+        house.site.clock.advance(1);
+        assert_eq!(ready().await, 200);
+    });
+}
+
+#[test]
+fn one_account_cannot_take_all_places() {
+    on_lite(|house| async move {
+        let (one, other) = (house.key("acme", &["read"]).await.key, house.key("globex", &["read"]).await.key);
+        let skill = |n: u32| {
+            let (hash, digest) = ("sha256:".to_owned() + &"a".repeat(64), "b".repeat(64));
+            serde_json::json!({"slug": format!("skill-{n:04}"), "version": "1.0.0", "content_hash": hash,
+                "release": digest, "installed_at": "2026-11-20T12:00:00Z"})
+        };
+        let report = serde_json::json!({"skills": (0..500).map(skill).collect::<Vec<_>>()});
+        for key in [&one, &other] {
+            let told = house.post(path::STATE, key, &report).await;
+            assert_eq!(told.status, StatusCode::NO_CONTENT, "{told:?}");
+        }
+        let begun = async |key: &str| {
+            let request = asking(Method::GET, path::STATE, Some(key)).body(Body::empty()).unwrap();
+            let mut body = house.router.clone().oneshot(request).await.unwrap().into_body();
+            let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
+            assert!(first.len() < 20_000 && !body.is_end_stream(), "it comes in pieces");
+            (body, first)
+        };
+        // Readers that stand still have as many places as one account can have.
+        let mut standing = Vec::new();
+        for _ in 0..skillsync_hub::limits::STATES_OF_ACCOUNT {
+            standing.push(begun(&one).await);
+        }
+        let mut waiting = std::pin::pin!(house.get(path::STATE, &one));
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        for _ in 0..20 {
+            assert_eq!(house.get(path::STATE, &other).await.status, StatusCode::OK);
+            assert!(futures_util::poll!(&mut waiting).is_pending());
+        }
+        // One takes the rest of its answer, and has all of it.
+        let (body, first) = standing.pop().unwrap();
+        let rest = body.collect().await.unwrap().to_bytes();
+        let answer = waiting.await;
+        assert_eq!(answer.body, [first, rest].concat());
+        // One goes away.
+        let mut waiting = std::pin::pin!(house.get(path::STATE, &one));
+        let _held = begun(&one).await;
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        standing.pop();
+        assert_eq!(waiting.await.status, StatusCode::OK);
     });
 }
 

@@ -2,10 +2,13 @@
 
 use skillsync_core::fault::Fault as _;
 use skillsync_hub::app::{App, Replace};
+use skillsync_hub::blobs::BlobKey;
 use skillsync_hub::clock::{Clock, after};
 use skillsync_hub::keys::KeyDir;
 use skillsync_wire::api::publish::Yank;
 use skillsync_wire::api::skill::Tier;
+
+use sqlx::{Connection as _, PgConnection};
 
 use super::house::Site;
 use super::*;
@@ -158,6 +161,7 @@ fn numbered_blobs_are_those_of_the_database_whoever_loses() {
         let ahead = Clock::standing_at(after(clock.now(), 7));
         let other = Site { clock: ahead, ..house.site.clone() }.open().await.unwrap().app;
         let folder = house.site.folder.join("blobs/trust");
+        let blobs = house.site.parts().await.blobs;
         for round in 0..6 {
             house.publish(&publisher, "pdf", &format!("round {round}")).await;
             let version = format!("1.0.{round}").parse().unwrap();
@@ -175,6 +179,7 @@ fn numbered_blobs_are_those_of_the_database_whoever_loses() {
         let mut version = 0;
         while let Ok(known) = other.advisories(Some(version + 1)).await {
             version += 1;
+            super::shelf::comes(&blobs, BlobKey::Advisories(version)).await;
             let blob = std::fs::read(folder.join(format!("advisories/{version}.json"))).unwrap();
             assert_eq!(blob, known.envelope, "advisories {version}");
         }
@@ -198,5 +203,45 @@ fn numbered_blobs_are_those_of_the_database_whoever_loses() {
         house.site.open().await.unwrap().app.close().await;
         assert_eq!(std::fs::read(folder.join("root/1.json")).unwrap(), other.root(1).await.unwrap().envelope);
         other.close().await;
+    });
+}
+
+/// What changes a release and what replaces the release key take the same rows in another order.
+#[test]
+fn a_rotation_that_postgresql_gives_up_is_done_again() {
+    on_both(|house| async move {
+        if !house.site.database.starts_with("postgres") {
+            return;
+        }
+        let publisher = house.key("acme", &["publish"]).await.key;
+        house.publish(&publisher, "pdf", "one").await;
+        let mut watching = PgConnection::connect(&house.site.database).await.unwrap();
+        let mut other = PgConnection::connect(&house.site.database).await.unwrap();
+        // The rotation looks first whether it is in a deadlock, and so it is the one that is given up.
+        let patience = "do $$ begin execute format('alter database %I set deadlock_timeout = %L', current_database(), '2s'); end $$";
+        sqlx::query(patience).execute(&mut watching).await.unwrap();
+        sqlx::query("set deadlock_timeout = '60s'").execute(&mut other).await.unwrap();
+        let mut held = other.begin().await.unwrap();
+        sqlx::query("update releases set slug = slug").execute(&mut *held).await.unwrap();
+        let rotation = house.site.rotation(house.site.keys()).await;
+        let rotating = tokio::spawn(async move { rotation.replace(Replace::Release).await });
+        let waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut watching).await.unwrap() == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        sqlx::query("update catalogue set generation = generation").execute(&mut *held).await.unwrap();
+        held.commit().await.unwrap();
+        let rotated = rotating.await.unwrap().unwrap();
+        assert_eq!((rotated.root_version, rotated.statements), (2, 1));
+        let given_up = "select deadlocks from pg_stat_database where datname = current_database()";
+        let counted = async {
+            while sqlx::query_scalar::<_, i64>(given_up).fetch_one(&mut watching).await.unwrap() == 0 {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(30), counted)
+            .await
+            .expect("there was no deadlock");
+        Client::new(&house.admin).sync(&house).await.unwrap();
     });
 }

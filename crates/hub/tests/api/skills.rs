@@ -254,7 +254,45 @@ fn what_a_machine_tells_is_for_its_account() {
         });
         let largest = StateReport { skills: many.collect() };
         assert_eq!(house.post(path::STATE, &two.key, &largest).await.status, StatusCode::NO_CONTENT);
+        let long = InstalledSkill {
+            version: format!("1.0.0-{}", "x".repeat(59)).parse().unwrap(),
+            ..installed.clone()
+        };
+        let long = StateReport { skills: vec![long] };
+        assert_eq!(house.post(path::STATE, &two.key, &long).await.problem(400), "field-invalid");
         let twice = StateReport { skills: vec![installed.clone(), installed] };
         assert_eq!(house.post(path::STATE, &one.key, &twice).await.problem(400), "field-invalid");
+    });
+}
+
+#[test]
+fn nobody_is_offered_what_is_below_the_floor() {
+    on_both(|house| async move {
+        let publisher = house.key("acme", &["publish"]).await.key;
+        let key = house.reader("globex", Tier::Free).await;
+        for text in ["one", "two", "three"] {
+            house.publish(&publisher, "pdf", text).await;
+        }
+        let version = |text: &str| text.parse::<semver::Version>().unwrap();
+        let pdf = "pdf".parse().unwrap();
+        let yank = Yank { version: version("1.0.2"), reason: "broken".to_owned(), revoke: false };
+        house.post("/api/skills/pdf/yank", &publisher, &yank).await;
+        let mut client = Client::new(&key);
+        assert_eq!(client.sync(&house).await.unwrap().manifest.skills[0].seq, 2);
+        // Another process of the hub, as the command is.
+        let twin = house.twin().await;
+        let app = twin.http.app();
+        assert!(app.raise_floor_as_operator(&pdf, &version("9.0.0")).await.is_err());
+        assert!(app.raise_floor_as_operator(&pdf, &version("1.0.1")).await.unwrap());
+        assert!(!app.raise_floor_as_operator(&pdf, &version("1.0.1")).await.unwrap());
+        assert!(!app.raise_floor_as_operator(&pdf, &version("1.0.0")).await.unwrap(), "it never sinks");
+        let synced = client.sync(&house).await.unwrap().manifest;
+        assert_eq!(synced.skills[0].seq, 2);
+        let below = house.get("/api/skills/install?slug=pdf&version=1.0.0", &key).await;
+        assert_eq!(below.problem(404), "version-not-found");
+        assert!(app.raise_floor_as_operator(&pdf, &version("1.0.2")).await.unwrap());
+        assert!(client.sync(&house).await.unwrap().manifest.skills.is_empty(), "nothing is left to install");
+        house.publish(&publisher, "pdf", "four").await;
+        assert_eq!(client.sync(&house).await.unwrap().manifest.skills[0].seq, 4);
     });
 }

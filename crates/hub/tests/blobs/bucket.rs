@@ -1,13 +1,18 @@
-//! A bucket in this process: a server that speaks S3, checks signatures, and keeps its objects in a folder.
+//! A bucket in this process: a server that speaks S3, checks signatures, keeps its objects in a folder, and can be told
+//! to let everybody wait.
 
 use std::path::Path;
 
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use skillsync_hub::blobs::{Bucket, Place};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// Its credentials.
@@ -18,6 +23,7 @@ const SECRET: &str = "test-secret";
 pub(crate) struct BucketServer {
     endpoint: String,
     serving: JoinHandle<()>,
+    waits: watch::Sender<bool>,
 }
 
 impl BucketServer {
@@ -29,11 +35,19 @@ impl BucketServer {
         let service = builder.build();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let (waits, waiting) = watch::channel(false);
         let serving = tokio::spawn(async move {
             // The connections end with the task that accepts them.
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
-                let service = service.clone();
+                let (service, waiting) = (service.clone(), waiting.clone());
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let (service, mut waiting) = (service.clone(), waiting.clone());
+                    async move {
+                        let _ = waiting.wait_for(|waits| !waits).await;
+                        Service::call(&service, request).await
+                    }
+                });
                 connections.spawn(async move {
                     let _ = Builder::new(TokioExecutor::new())
                         .serve_connection(TokioIo::new(socket), service)
@@ -41,7 +55,12 @@ impl BucketServer {
                 });
             }
         });
-        Self { endpoint, serving }
+        Self { endpoint, serving, waits }
+    }
+
+    /// Whether nobody gets an answer from now on.
+    pub(crate) fn wait(&self, waits: bool) {
+        self.waits.send_replace(waits);
     }
 
     /// The bucket, with these bytes before every path.

@@ -106,9 +106,11 @@ fn what_is_yanked_is_no_head_and_stays_yanked() {
             (last.yanked_at, last.yank_reason.as_deref(), last.revoked),
             (Some(at(9)), Some("malware"), true)
         );
-        assert!(db.set_floor(By::Account(&acme), &pdf, 2).await.unwrap());
+        assert!(db.set_floor(By::Account(&acme), &pdf, 2, at(12)).await.unwrap());
+        let below = db.release(&pdf, &version("1.1.0")).await.unwrap().unwrap();
+        assert_eq!((below.yanked_at, below.yank_reason.as_deref()), (Some(at(12)), Some("below the floor")));
         for (by, seq) in [(By::Account(&acme), 2), (By::Admin, 1), (By::Admin, 4), (By::Account(&other), 3)] {
-            assert!(!db.set_floor(by, &pdf, seq).await.unwrap(), "{by:?} {seq}");
+            assert!(!db.set_floor(by, &pdf, seq, at(12)).await.unwrap(), "{by:?} {seq}");
         }
         let after = db.restrictions().await.unwrap();
         assert_eq!(after.warnings, restrictions.warnings + 2);
@@ -132,6 +134,28 @@ fn what_is_yanked_is_no_head_and_stays_yanked() {
         assert!(db.deprecate(By::Admin, &pdf, None, Some(&name("docs"))).await.unwrap());
         let skill = db.skill(&pdf).await.unwrap().unwrap();
         assert_eq!((skill.deprecated, skill.replaced_by), (None, None));
+    });
+}
+
+#[test]
+fn revoked_files_are_refused_by_the_step_that_takes_a_release() {
+    on_both(|db| async move {
+        accounts(&db, &["acme", "other"]).await;
+        let first = release("pdf", "acme", 1);
+        done(db.publish(&first).await.unwrap());
+        let (pdf, one) = (name("pdf"), version("1.1.0"));
+        let order = YankOrder { slug: &pdf, version: &one, reason: "malware", revoke: true };
+        db.yank(By::Admin, &order, at(9)).await.unwrap();
+        let before = (db.generation().await.unwrap(), db.skill(&pdf).await.unwrap());
+        // Whoever looked before the revocation comes with this.
+        let again = NewRelease { content_hash: first.content_hash, ..release("pdf", "acme", 2) };
+        assert_eq!(db.publish(&again).await.unwrap(), Published::FilesRevoked);
+        let thief = NewRelease { content_hash: first.content_hash, ..release("pdf", "other", 2) };
+        assert_eq!(db.publish(&thief).await.unwrap(), Published::SlugTaken, "and is told nothing of it");
+        assert_eq!((db.generation().await.unwrap(), db.skill(&pdf).await.unwrap()), before);
+        let copy = NewRelease { content_hash: first.content_hash, ..release("docs", "other", 1) };
+        done(db.publish(&copy).await.unwrap());
+        done(db.publish(&release("pdf", "acme", 2)).await.unwrap());
     });
 }
 

@@ -75,6 +75,11 @@ impl Line {
         Some(reply)
     }
 
+    /// Whether an answer begins to come. None of it is taken out of the line.
+    pub(crate) fn begins(&mut self) -> bool {
+        matches!(self.stream.fill_buf(), Ok(bytes) if !bytes.is_empty())
+    }
+
     /// Whether the other side closes the connection without another word.
     pub(crate) fn is_closed(&mut self) -> bool {
         let mut byte = [0];

@@ -143,5 +143,29 @@ fn a_reader_that_stands_still_costs_a_connection_and_no_more() {
     let whole = send(&hub, head("GET", &path, &[]));
     assert_eq!(whole.body.len(), upload.archive.len());
     drop(standing);
+    // A file out of it is in memory until it is sent: one account has so many, and others have theirs.
+    let key = |key: &str| format!("x-api-key: {key}");
+    let (admin, other) = (key(hub.admin_key()), key(&hub.key("acme", "read", "other")));
+    let file = |key: &str| head("GET", "/api/skills/large/files/data.bin", &[key]);
+    let mut standing: Vec<Line> = (0..4).map(|_| Line::to(&hub)).collect();
+    for line in &mut standing {
+        line.say(file(&admin)).unwrap();
+        assert!(line.begins());
+    }
+    let refused = send(&hub, file(&admin));
+    // Not compared as a whole: its 16 MB would be printed.
+    assert_eq!(refused.status, 503);
+    assert_eq!(refused.problem(503), "hub-busy");
+    assert_eq!(send(&hub, head("GET", "/api/skills/large/files/SKILL.md", &[&admin])).status, 200);
+    assert!(send(&hub, file(&other)).body == large);
+    // The open index gives the same file, and counts those who have no key by their address.
+    let open = head("GET", "/.well-known/skills/large/data.bin", &[]);
+    assert!(send(&hub, &open).body == large);
+    drop(standing);
+    let again = (0..200).any(|_| {
+        thread::sleep(Duration::from_millis(20));
+        send(&hub, file(&admin)).body == large.as_slice()
+    });
+    assert!(again, "a place is not given back");
     unharmed(&hub);
 }

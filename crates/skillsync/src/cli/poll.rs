@@ -16,6 +16,8 @@ use crate::world::World;
 
 /// Longest sleep in one piece: a machine that was asleep meanwhile finds out what time it is.
 const NAP: Duration = Duration::from_secs(5);
+/// Least time between two polls, where the one before left nothing to wait for.
+const PAUSE: Duration = Duration::from_secs(55);
 
 /// Ask the hubs for news and install what is new
 ///
@@ -115,6 +117,8 @@ fn once(
 
 /// Sleeps until a source is due by the clock on the wall, and says which to ask then.
 fn wait(cx: &Cx<'_>, source: Option<&SourceName>, every: Duration) -> Result<Which, Stop> {
+    // What went wrong on this machine is tried again sooner than what the hub said, but not at once.
+    std::thread::sleep(PAUSE.min(every / 2));
     loop {
         std::thread::sleep(NAP.min(every / 4));
         let world = cx.world.at_present();

@@ -156,6 +156,7 @@ fn of_source(source: &SourceOutcome, out: &mut Screen<'_>) -> io::Result<()> {
         Status::Fresh => (Tone::Good, "ok"),
         Status::Stale => (Tone::Bad, "STALE"),
         Status::Offline => (Tone::Warn, "offline"),
+        Status::Keyless => (Tone::Warn, "no key"),
         Status::Refused => (Tone::Bad, "refused"),
         Status::Failed => (Tone::Bad, "failed"),
     };

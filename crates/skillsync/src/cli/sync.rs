@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use skillsync_client::mirror::Bounds;
+use skillsync_client::pull::Status as Asked;
 use skillsync_core::name::SkillName;
 
 use crate::cli::refresh::{line as line_of, network, say, watched};
@@ -56,7 +57,7 @@ fn all(cx: &mut Cx<'_>) -> Result<Exit, Stop> {
         cx.ui.hint("there are no targets yet: `skillsync target add --detected`");
     }
     for source in &report.sources {
-        match source.error.as_ref().filter(|_| source.has_no_key()) {
+        match source.error.as_ref().filter(|_| source.status == Asked::Keyless) {
             Some(error) => {
                 cx.ui.warn(format_args!("{}", error.message));
                 error.hint.iter().for_each(|hint| cx.ui.hint(hint));

@@ -96,7 +96,7 @@ fn look(world: &World, store: &Store, diagnosis: &mut Diagnosis, findings: &mut 
     };
     let checked = house::check(store, &names, findings);
     run(findings, checked);
-    let checked = sources::check(world, store, findings);
+    let checked = sources::check(world, store, &names, findings);
     run(findings, checked);
     match contents::check(store, &names, findings) {
         Ok(count) => diagnosis.skills = Some(count.skills),

@@ -5,6 +5,7 @@ use skillsync_client::api;
 use skillsync_client::catalogue;
 use skillsync_client::credentials::{self, ApiKey, Origin};
 use skillsync_client::fetch::Fetch;
+use skillsync_client::schedule::Polls;
 use skillsync_client::source::{self, Source};
 use skillsync_core::fault::Kind;
 use skillsync_core::name::SourceName;
@@ -101,6 +102,11 @@ pub fn store(writing: &Writing<'_>, key: &ApiKey, report: LoggedIn) -> Result<Lo
     source::named(store.config(), &report.name)?;
     make_folder(store.layout(), &report.name)?;
     credentials::save(store.layout(), &report.name, key)?;
+    // That it was asked with another key, or could not be, is no reason to wait.
+    let mut polls = Polls::load(store.layout(), &report.name);
+    if polls.retry() {
+        polls.save(store.layout(), &report.name)?;
+    }
     Ok(LoggedIn { dry_run: false, ..report })
 }
 

@@ -74,7 +74,7 @@ pub struct Refreshed {
 pub struct SourceOutcome {
     /// Which.
     pub source: SourceName,
-    /// `fresh`, `stale`, `offline`, `refused` or `failed`.
+    /// `fresh`, `stale`, `offline`, `keyless`, `refused` or `failed`.
     pub status: Status,
     /// The version of the manifest that is believed; none when there is none.
     pub manifest_version: Option<u64>,
@@ -185,15 +185,10 @@ impl SourceOutcome {
         }
     }
 
-    /// Whether there is no key to ask it with.
-    pub fn has_no_key(&self) -> bool {
-        self.error.as_ref().is_some_and(|error| error.code == "api-key-missing")
-    }
-
     /// How a run ends because of it.
     fn exit(&self) -> Exit {
         let own = match (self.status, &self.error) {
-            (Status::Refused, _) => Exit::Refused,
+            (Status::Refused | Status::Keyless, _) => Exit::Refused,
             (Status::Stale | Status::Offline, _) => Exit::Offline,
             (Status::Failed, Some(_)) => Exit::Partial,
             _ => Exit::Done,
@@ -243,12 +238,11 @@ pub struct KeptUp {
 }
 
 impl KeptUp {
-    /// As the sync ends; a source that cannot be reached is no failure as long as what is known of it holds, and one
-    /// without a key was not asked.
+    /// As the sync ends; a source that cannot be reached, or asked for want of a key, is no failure as long as what is known
+    /// of it holds.
     pub fn exit(&self) -> Exit {
         let of_source = |source: &SourceOutcome| match source.status {
-            Status::Offline => Exit::Done,
-            _ if source.has_no_key() => Exit::Done,
+            Status::Offline | Status::Keyless => Exit::Done,
             _ => source.exit(),
         };
         self.sources.iter().map(of_source).fold(self.synced.exit(), worse)

@@ -7,7 +7,7 @@ use skillsync_core::fault::Kind;
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::{ArtifactType, Origin, State, Version};
 use skillsync_store::index::Index;
-use skillsync_store::installed::{Hold, InstallState, Installed, Release, Standing};
+use skillsync_store::installed::{self, Hold, InstallState, Installed, Release, Standing};
 use skillsync_store::meta::Meta;
 use skillsync_store::objects::Batch;
 use skillsync_store::skills::{self, Change};
@@ -183,6 +183,8 @@ fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Re
 struct Bars {
     installed: Option<Installed>,
     anchored: Option<Anchored>,
+    /// Where no record says which release a version is made of: what was revoked of this name, by its content, and why.
+    revoked: Vec<(ContentHash, String)>,
 }
 
 impl Bars {
@@ -191,7 +193,13 @@ impl Bars {
         let source = installed.as_ref().map(|installed| &installed.source);
         // Where nothing can be read, what was revoked before is still known.
         let anchored = source.and_then(|source| Anchored::load(store.layout(), source).ok());
-        Ok(Self { installed, anchored })
+        let configured = store.config().sources().iter().map(|source| &source.name);
+        let revoked = configured.filter(|_| installed.is_none()).filter_map(|source| {
+            let anchored = Anchored::load(store.layout(), source).ok()?;
+            Some(anchored.revoked_contents(store.layout(), source, name))
+        });
+        let revoked = revoked.flatten().collect();
+        Ok(Self { installed, anchored, revoked })
     }
 
     fn basis(&self, meta: &Meta, number: u32) -> Option<&Release> {
@@ -202,8 +210,11 @@ impl Bars {
     fn why_not(&self, name: &SkillName, meta: &Meta, number: u32) -> Option<String> {
         let (Some(installed), Some(basis)) = (self.installed.as_ref(), self.basis(meta, number)) else {
             let is_suspect = meta.state == State::Quarantined && is_of_newest(meta, number);
-            return is_suspect
-                .then(|| "it was taken out of use, and nothing is known of its release".to_owned());
+            let content = installed::came_last(meta.versions(), number).map(installed::release_content);
+            let known = self.revoked.iter().find(|(revoked, _)| Some(*revoked) == content);
+            return known.map(|(_, why)| why.clone()).or_else(|| {
+                is_suspect.then(|| "it was taken out of use, and nothing is known of its release".to_owned())
+            });
         };
         let barred = self.anchored.as_ref().and_then(|anchored| anchored.barred(name, basis));
         let is_quarantined =
@@ -221,11 +232,15 @@ impl Bars {
 /// Whether a version has the files of one that was made since something came from a source last: that is what was
 /// quarantined, where no record says what.
 fn is_of_newest(meta: &Meta, number: u32) -> bool {
-    let versions = meta.versions();
-    let came = |version: &Version| matches!(version.origin, Origin::Install | Origin::Update);
-    let newest = versions.iter().rposition(came).unwrap_or(versions.len().saturating_sub(1));
+    let (versions, head) = (meta.versions(), meta.head());
+    let made_of = |version: &Version| installed::came_last(versions, version.number).map(|came| came.number);
+    let newest = made_of(head);
+    let is_suspect = |version: &&Version| match newest {
+        Some(_) => made_of(version) == newest,
+        None => version.number == head.number,
+    };
     let target = versions.iter().find(|version| version.number == number);
-    target.is_some_and(|target| versions[newest..].iter().any(|version| version.tree == target.tree))
+    target.is_some_and(|target| versions.iter().filter(is_suspect).any(|version| version.tree == target.tree))
 }
 
 /// Notes what a skill from a source is made of now, and that no poll is to undo that.

@@ -8,6 +8,7 @@ use skillsync_core::name::{SkillName, TargetId};
 use skillsync_core::skill::{ArtifactType, State};
 use skillsync_store::config::Target;
 use skillsync_store::index::{Index, Key};
+use skillsync_store::installed::{InstallState, Standing};
 use skillsync_store::render::{self, Condition, Rendering};
 use skillsync_store::skills::{self, Look};
 use skillsync_store::store::{Store, Transaction, Writing};
@@ -166,6 +167,7 @@ fn look(store: &Store, index: &mut Index) -> Result<Present, Error> {
             Err(e) => state.fail(&look.name, &e),
         }
     }
+    state.revoke_unknown(store);
     Ok(state)
 }
 
@@ -211,6 +213,18 @@ impl Present {
             }
         }
         Ok(())
+    }
+
+    /// A skill that cannot be looked at and is known to be made of a revoked release stays in no target.
+    fn revoke_unknown(&mut self, store: &Store) {
+        if self.unknown.is_empty() {
+            return;
+        }
+        // Where that does not read nothing is known of anything: `doctor` says so.
+        let known = InstallState::load(store.layout()).unwrap_or_default();
+        let is_revoked =
+            |name: &SkillName| known.get(name).is_some_and(|known| known.state == Standing::Quarantined);
+        self.revoked.extend(self.unknown.extract_if(.., is_revoked));
     }
 
     fn fail(&mut self, name: &SkillName, error: &dyn Fault) {

@@ -3,5 +3,6 @@
 mod following;
 mod importing;
 mod interop;
+mod npm;
 mod publishing;
 mod server;

@@ -5,6 +5,8 @@ mod fleet;
 mod following;
 mod interface;
 mod lifecycle;
+#[path = "../cli/indexes/npm.rs"]
+mod npm;
 mod offline;
 mod polling;
 mod publish;
@@ -12,4 +14,5 @@ mod rotation;
 mod scene;
 mod search;
 mod secrecy;
+mod site;
 mod source;

@@ -342,8 +342,7 @@ fn a_key_is_needed_and_a_refused_one_says_what_to_do() {
     let refused = report(&machine, &["install", "pdf"], 6);
     assert_eq!(refused["sources"][0]["error"]["code"], "api-key-missing");
     report(&machine, &["poll"], 6);
-    // A sync is for the targets first: it says so, and is done.
-    skillsync_testkit::disk::remove(&machine.store("sources/team/poll.json"));
+    // A sync is for the targets first: it says so, and is done. That nobody was asked puts nothing off.
     let synced = machine.run(&["sync"]).ok();
     assert!(
         synced.stderr.contains("warning: ") && synced.stderr.contains("skillsync login"),
@@ -359,6 +358,12 @@ fn a_key_is_needed_and_a_refused_one_says_what_to_do() {
         (&"hub-key-refused".into(), &"refused".into())
     );
     assert!(error["hint"].as_str().unwrap().contains("skillsync login"));
+    // It is left alone for that, until there is a key.
+    hub.repent();
+    let asked = || report(&machine, &["sync"], 0)["sources"].as_array().unwrap().len();
+    assert_eq!(asked(), 0);
+    machine.command(&["login", "team", "--offline"]).stdin(api_key().expose()).run().ok();
+    assert_eq!(asked(), 1);
 }
 
 #[test]

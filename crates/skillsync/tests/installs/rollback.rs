@@ -187,11 +187,43 @@ fn t23_rollback_never_revives_what_is_in_quarantine_without_a_record() {
     assert!(machine.read(".skillsync/skills/pdf/SKILL.md").contains("two"));
 }
 
+/// The codes of what `doctor` finds.
+fn diagnosed(machine: &skillsync_testkit::Machine) -> Vec<String> {
+    let found = machine.run(&["doctor", "--json"]).either().json();
+    let findings = found["findings"].as_array().unwrap().iter();
+    findings.map(|finding| finding["code"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Not to one that was revoked before, either: what was signed and kept says which versions are made of it.
+#[test]
+fn t23_rollback_without_a_record_passes_over_every_revoked_release() {
+    let hub = hub();
+    let machine = installed(&hub);
+    for text in ["malicious", "worse"] {
+        publish(&hub, text);
+        machine.run(&["poll"]).ok();
+    }
+    hub.change(|house| {
+        house.revoke("pdf", 2, "malware");
+        house.revoke("pdf", 3, "malware");
+    });
+    report(&machine, &["poll"], 6);
+    skillsync_testkit::disk::remove(&machine.store("_meta.json"));
+    assert!(diagnosed(&machine).contains(&"quarantined".to_owned()));
+    for number in ["2", "3"] {
+        let refused = machine.run(&["rollback", "pdf", "--to", number, "--json"]).fails(6).json();
+        assert_eq!(refused["error"]["code"], "version-revoked", "{number}");
+    }
+    assert_eq!(report(&machine, &["rollback", "pdf"], 0)["back_to"], 1);
+    assert!(machine.read(".skillsync/skills/pdf/SKILL.md").contains("two"));
+}
+
 #[test]
 fn t23_one_damaged_record_keeps_no_other_skill_in_use() {
     let hub = hub();
     let machine = installed(&hub);
     machine.run(&["install", "docx"]).ok();
+    let record = machine.read(".skillsync/skills/docx/.meta.toml");
     machine.write(".skillsync/skills/docx/.meta.toml", "damaged");
     hub.change(|house| house.revoke("pdf", 1, "malware"));
     let polled = report(&machine, &["poll"], 6);
@@ -202,12 +234,29 @@ fn t23_one_damaged_record_keeps_no_other_skill_in_use() {
     let polled = report(&machine, &["poll"], 3);
     assert_eq!(outcome(&polled, "pdf")["outcome"], "updated");
     assert_eq!(outcome(&polled, "docx")["outcome"], "failed");
-    // What does not read is not what was revoked, as far as anybody knows: it is said, and the others go on.
+    // What does not read is what came last, as far as anybody knows: no agent has it any more, and the others go on.
     hub.change(|house| house.revoke("docx", 1, "malware"));
     publish(&hub, "again");
-    let polled = report(&machine, &["poll"], 3);
-    assert_eq!(outcome(&polled, "pdf")["outcome"], "updated");
-    assert_eq!(outcome(&report(&machine, &["outdated"], 3), "docx")["outcome"], "failed");
+    let quarantined = |args: &[&str]| {
+        let done = report(&machine, args, 6);
+        let docx = outcome(&done, "docx");
+        assert_eq!((&docx["outcome"], &docx["why"]), (&"quarantined".into(), &"malware".into()), "{args:?}");
+        assert_eq!(docx["error"]["code"], "meta-damaged", "{args:?}");
+        done
+    };
+    assert!(machine.path(".claude/skills/docx").exists());
+    quarantined(&["outdated"]);
+    assert_eq!(outcome(&quarantined(&["poll"]), "pdf")["outcome"], "updated");
+    let gone = || assert!(!machine.path(".claude/skills/docx").exists());
+    gone();
+    assert_eq!(meta(&machine)["skills"]["docx"]["state"], "quarantined");
+    quarantined(&["poll"]);
+    // A record that is mended says so, too.
+    machine.write(".skillsync/skills/docx/.meta.toml", record);
+    assert!(diagnosed(&machine).contains(&"revoked".to_owned()));
+    assert_eq!(outcome(&report(&machine, &["poll"], 6), "docx")["outcome"], "quarantined");
+    assert!(machine.read(".skillsync/skills/docx/.meta.toml").contains("quarantined"));
+    gone();
 }
 
 #[test]

@@ -26,20 +26,26 @@ pub struct Offer {
     pub version: Option<String>,
     /// Its files.
     pub tree: Tree,
-    archive: Option<(ArchiveDigest, u64)>,
+    packed: (ArchiveDigest, u64),
+    is_one_file: bool,
 }
 
 impl Offer {
     /// A skill of `tree`, which is packed in `tarball`. One that is a `SKILL.md` alone is served as that file.
     pub fn new(name: SkillName, description: String, tree: Tree, tarball: &Tarball) -> Self {
         let is_one_file = tree.files().all(|(path, file)| path.as_str() == SKILL_MD && !file.executable);
-        let archive = (!is_one_file).then_some((tarball.sha256, tarball.size_bytes));
-        Self { name, description, version: None, tree, archive }
+        let packed = (tarball.sha256, tarball.size_bytes);
+        Self { name, description, version: None, tree, packed, is_one_file }
     }
 
     /// The digest and the size in bytes of its archive, when it is served as one.
     pub fn archive(&self) -> Option<(ArchiveDigest, u64)> {
-        self.archive
+        (!self.is_one_file).then_some(self.packed)
+    }
+
+    /// The digest of the archive that its files are in, whether it is served or not.
+    pub fn packed(&self) -> ArchiveDigest {
+        self.packed.0
     }
 
     /// Every path of it, from the root of the site and without a slash in front, and what is there.
@@ -50,7 +56,7 @@ impl Offer {
             let files = self.tree.files().map(move |(path, file)| {
                 (format!("{folder}{name}/{path}"), Resource::File { offer: self, path, file })
             });
-            let archive = self.archive.map(|(digest, size_bytes)| {
+            let archive = self.archive().map(|(digest, size_bytes)| {
                 let path = format!("{folder}{name}{ARCHIVE_SUFFIX}");
                 (path, Resource::Archive { offer: self, digest, size_bytes })
             });
@@ -78,6 +84,22 @@ impl Offer {
             fields.insert("version".to_owned(), json!(version));
         }
     }
+}
+
+/// What stands in an index after its skills.
+const TAIL: &str = "\n]}\n";
+
+/// What stands in an index before its skills.
+fn frame(version: Version) -> String {
+    match version {
+        Version::V01 => "{\"skills\":[".to_owned(),
+        Version::V02 => format!("{{\"$schema\":\"{SCHEMA}\",\"skills\":["),
+    }
+}
+
+/// A skill in an index.
+fn line(entry: &Value) -> String {
+    format!("\n{entry}")
 }
 
 /// What is at one path of a site.
@@ -129,15 +151,31 @@ impl Site {
         &self.offers
     }
 
+    /// Leaves out skills, the last by name first, until the indexes have at most `skills` skills and `bytes` bytes each. Gives
+    /// how many are left out.
+    pub fn fit(&mut self, skills: usize, bytes: usize) -> usize {
+        let before = self.offers.len();
+        self.offers.truncate(skills);
+        for version in Version::ALL {
+            // One more, as no comma follows the last.
+            let mut left = (bytes + 1).saturating_sub(frame(version).len() + TAIL.len());
+            let has_room = self.offers.iter().take_while(|offer| {
+                let line = line(&self.entry(version, offer)).len() + 1;
+                let rest = left.checked_sub(line);
+                left = rest.unwrap_or(0);
+                rest.is_some()
+            });
+            let count = has_room.count();
+            self.offers.truncate(count);
+        }
+        before - self.offers.len()
+    }
+
     /// The bytes of an index: one line for each skill, so that changes of it can be read.
     pub fn index(&self, version: Version) -> Vec<u8> {
-        let head = match version {
-            Version::V01 => "{\"skills\":[".to_owned(),
-            Version::V02 => format!("{{\"$schema\":\"{SCHEMA}\",\"skills\":["),
-        };
-        let entries = self.offers.iter().map(|offer| format!("\n{}", self.entry(version, offer)));
+        let entries = self.offers.iter().map(|offer| line(&self.entry(version, offer)));
         let entries = entries.collect::<Vec<_>>().join(",");
-        format!("{head}{entries}\n]}}\n").into_bytes()
+        format!("{}{entries}{TAIL}", frame(version)).into_bytes()
     }
 
     fn entry(&self, version: Version, offer: &Offer) -> Value {
@@ -156,7 +194,7 @@ impl Site {
                 }
             }
             Version::V02 => {
-                let (kind, url, digest, size_bytes) = match offer.archive {
+                let (kind, url, digest, size_bytes) = match offer.archive() {
                     Some((digest, size_bytes)) => (
                         ArtifactType::Archive,
                         format!("{}{ARCHIVE_SUFFIX}", offer.name),
@@ -203,7 +241,9 @@ impl Site {
         let at = self.offers.binary_search_by(|offer| offer.name.as_str().cmp(name)).ok()?;
         let offer = &self.offers[at];
         match rest.split_once('/') {
-            None => offer.archive.map(|(digest, size_bytes)| Resource::Archive { offer, digest, size_bytes }),
+            None => {
+                offer.archive().map(|(digest, size_bytes)| Resource::Archive { offer, digest, size_bytes })
+            }
             Some((_, path)) => {
                 let (path, file) = offer.tree.files().find(|(known, _)| known.as_str() == path)?;
                 Some(Resource::File { offer, path, file })

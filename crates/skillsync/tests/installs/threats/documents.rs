@@ -179,6 +179,15 @@ fn t08_a_frozen_hub_is_stale_and_nothing_else_changes() {
     let listed = machine.run(&["source", "list", "--json"]).ok().json();
     assert_eq!(listed["sources"][0]["freshness"], "stale");
     before.assert_same(&valuables(&machine));
+    // And so it is where nobody can be asked for want of a key.
+    let login = || machine.command(&["login", "team", "--offline"]).stdin(api_key().expose()).run().ok();
+    login();
+    machine.run(&["logout", "team"]).ok();
+    let synced = machine.run(&["sync", "--json"]).fails(7);
+    assert_eq!(synced.json()["sources"][0]["status"], "stale");
+    assert!(synced.stderr.contains("STALE"), "{}", synced.stderr);
+    assert_eq!(synced.json()["sources"][0]["error"]["code"], "api-key-missing");
+    login();
     assert!(loaded(&machine, "pdf").is_some(), "what is installed goes on working");
     // An honest manifest ends it.
     hub.repent();

@@ -4,7 +4,8 @@ use skillsync_testkit::web::{Answer, Manner, Web};
 use skillsync_wire::api::path;
 
 use super::{refuses_pdf, valuables};
-use crate::home::{hub, installed, loaded, outcome, publish, report};
+use crate::home::{hub, installed, loaded, machine, outcome, publish, report};
+use crate::house::files;
 
 #[test]
 fn t14_data_without_end_or_with_a_lie_about_it_stops_at_what_was_signed() {
@@ -90,6 +91,37 @@ fn t20_a_mirror_that_fails_does_not_keep_the_signed_address_from_being_tried() {
         false => answer,
     });
     assert_eq!(outcome(&report(&machine, &["poll"], 0), "pdf")["outcome"], "updated");
+}
+
+#[test]
+fn t20_a_mirror_that_only_lies_is_left_alone_after_a_while() {
+    let hub = hub();
+    for number in 0..20 {
+        let name = format!("skill-{number}");
+        hub.change(|house| drop(house.publish(&name, &files(&name, "# one\n", &[]))));
+    }
+    let machine = machine(&hub, &["--all"]);
+    let mirror = Web::serve(|_| Answer::ok(*b"garbage"));
+    machine.run(&["config", "set", "sources.team.mirrors", &mirror.url()]).ok();
+    report(&machine, &["poll"], 0);
+    // Several are asked for at one time.
+    let asked = mirror.asked().len();
+    assert!((8..=24).contains(&asked), "{asked} times, of 44 files");
+}
+
+#[test]
+fn t20_what_a_mirror_does_hides_no_refusal_of_the_hub() {
+    let hub = hub();
+    let machine = installed(&hub);
+    let mirror = Web::serve(|_| Answer::status(503));
+    machine.run(&["config", "set", "sources.team.mirrors", &mirror.url()]).ok();
+    publish(&hub, "TWO");
+    hub.lie(|asked, answer| match asked.path.starts_with("/cdn/releases/") {
+        true => Answer::status(403),
+        false => answer,
+    });
+    let polled = machine.run(&["poll", "--json"]).one_of(&[3, 6]).json();
+    assert_eq!(outcome(&polled, "pdf")["error"]["kind"], "denied", "{polled}");
 }
 
 #[test]

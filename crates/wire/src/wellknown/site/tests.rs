@@ -62,6 +62,21 @@ fn p2_what_a_site_writes_its_readers_read() {
 }
 
 #[test]
+fn skills_without_room_in_either_index_are_left_out() {
+    let whole = site(None);
+    let most = Version::ALL.map(|version| whole.index(version).len());
+    let most = most[0].max(most[1]);
+    for (skills, bytes, left_out) in [(2, most, 0), (2, most - 1, 1), (1, most, 1), (0, most, 2), (2, 10, 2)]
+    {
+        let mut site = whole.clone();
+        assert_eq!(site.fit(skills, bytes), left_out, "{skills} {bytes}");
+        assert_eq!(site.offers().len(), 2 - left_out);
+        assert!(Version::ALL.iter().all(|version| site.index(*version).len() <= bytes.max(100)));
+        assert!(left_out == 2 || site.find(".well-known/skills/csv/SKILL.md").is_some(), "the first stays");
+    }
+}
+
+#[test]
 fn the_indexes_are_written_to_the_letter() {
     let site = site(Some("https://h.example/base/"));
     let text = String::from_utf8(site.index(Version::V01)).unwrap();

@@ -1,0 +1,211 @@
+//! Places for answers and uploads that hold much memory: so many in all, and fewer for one account, so that nobody takes
+//! them all. An answer gives its place back when all of it has been taken, or its time for that is over.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody, to_bytes};
+use axum::response::{IntoResponse as _, Response};
+use bytes::{Buf as _, Bytes};
+use hyper::body::{Frame, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::AbortHandle;
+
+use super::Http;
+use super::problem::{Problem, Trouble};
+use super::rates::Who;
+use crate::app::keys::Caller;
+use crate::limits;
+
+/// See the head of this file.
+#[derive(Debug)]
+pub(super) struct Places {
+    all: Arc<Semaphore>,
+    each: usize,
+    of: Mutex<HashMap<Who, Arc<Semaphore>>>,
+}
+
+/// A place, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    _own: OwnedSemaphorePermit,
+    _all: OwnedSemaphorePermit,
+}
+
+/// The account of a caller, as somebody who takes places.
+pub(super) fn account(caller: &Caller) -> Who {
+    Who::Account(caller.account().to_string())
+}
+
+impl Places {
+    /// So many in all, and so many for each.
+    pub(super) fn new(all: usize, each: usize) -> Self {
+        Self { all: Arc::new(Semaphore::new(all)), each, of: Mutex::default() }
+    }
+
+    /// Takes a place, and waits for one for a while. Whoever waits for their own keeps nobody else waiting.
+    pub(super) async fn take(&self, http: &Http, who: Who) -> Result<Place, Problem> {
+        let own = self.of(who);
+        let place = async {
+            let own = own.acquire_owned().await.ok()?;
+            Some(Place { _own: own, _all: self.all.clone().acquire_owned().await.ok()? })
+        };
+        let place = tokio::time::timeout(limits::PLACE_WAIT, place).await.ok().flatten();
+        place.ok_or_else(|| busy(http))
+    }
+
+    /// Takes a place if there is one.
+    pub(super) fn take_now(&self, http: &Http, who: Who) -> Result<Place, Problem> {
+        self.free(who).ok_or_else(|| busy(http))
+    }
+
+    fn free(&self, who: Who) -> Option<Place> {
+        let own = self.of(who).try_acquire_owned().ok()?;
+        Some(Place { _own: own, _all: self.all.clone().try_acquire_owned().ok()? })
+    }
+
+    /// Forgets who has no place and waits for none.
+    pub(super) fn tidy(&self) {
+        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        of.retain(|_, own| Arc::strong_count(own) > 1);
+        of.shrink_to_fit();
+    }
+
+    fn of(&self, who: Who) -> Arc<Semaphore> {
+        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        of.entry(who).or_insert_with(|| Arc::new(Semaphore::new(self.each))).clone()
+    }
+}
+
+fn busy(http: &Http) -> Problem {
+    http.app.metrics().turned_away("busy");
+    Trouble::Busy.problem()
+}
+
+impl Place {
+    /// The same answer, which holds the place until it was taken. Its bytes are in memory already.
+    pub(super) async fn until_sent(self, answer: Response) -> Response {
+        let (head, body) = answer.into_parts();
+        match to_bytes(body, usize::MAX).await {
+            Ok(bytes) => {
+                let within =
+                    limits::WRITE_PAUSE + Duration::from_secs(bytes.len() as u64 / limits::SENT_RATE);
+                Response::from_parts(head, Body::new(Held::new(bytes, self, within)))
+            }
+            Err(_) => Trouble::Failed.problem().into_response(),
+        }
+    }
+}
+
+/// A body that is handed out in small copies: what HTTP has of it while it waits for the other side is no more than one.
+#[derive(Debug)]
+struct Held {
+    rest: Arc<Mutex<Option<Rest>>>,
+    left_bytes: u64,
+    giving_up: AbortHandle,
+}
+
+/// What is yet to be sent, and the place for it. None once that took too long: both are given back even where nobody looks
+/// at the body any more, because the other side takes nothing.
+#[derive(Debug)]
+struct Rest {
+    bytes: Bytes,
+    _place: Place,
+}
+
+impl Held {
+    fn new(bytes: Bytes, place: Place, within: Duration) -> Self {
+        let left_bytes = bytes.len() as u64;
+        let rest = Arc::new(Mutex::new((left_bytes > 0).then_some(Rest { bytes, _place: place })));
+        let late = rest.clone();
+        let giving_up = tokio::spawn(async move {
+            tokio::time::sleep(within).await;
+            late.lock().unwrap_or_else(PoisonError::into_inner).take();
+        });
+        Self { rest, left_bytes, giving_up: giving_up.abort_handle() }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.giving_up.abort();
+        self.rest.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+impl HttpBody for Held {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        if self.left_bytes == 0 {
+            return Poll::Ready(None);
+        }
+        let mut held = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(rest) = held.as_mut() else {
+            return Poll::Ready(Some(Err(std::io::ErrorKind::TimedOut.into())));
+        };
+        let piece = Bytes::copy_from_slice(&rest.bytes[..rest.bytes.len().min(limits::SENT_AT_ONCE)]);
+        rest.bytes.advance(piece.len());
+        if rest.bytes.is_empty() {
+            *held = None;
+        }
+        drop(held);
+        self.left_bytes -= piece.len() as u64;
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left_bytes == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_takes_gives_its_place_back() {
+        let places = Places::new(1, 1);
+        let who = || Who::Account("acme".to_owned());
+        let place = places.free(who()).unwrap();
+        let mut held = Held::new(Bytes::from(vec![7; 100_000]), place, Duration::from_millis(1));
+        assert_eq!(held.frame().await.unwrap().unwrap().into_data().unwrap().len(), limits::SENT_AT_ONCE);
+        assert!(places.free(who()).is_none());
+        let freed = async {
+            while places.free(who()).is_none() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), freed).await.expect("it is held for ever");
+        assert!(held.frame().await.unwrap().is_err(), "it is cut off, not cut short");
+    }
+
+    #[tokio::test]
+    async fn places_are_counted_by_account_and_in_all_and_forgotten() {
+        let places = Places::new(3, 2);
+        let free = |who: &str| places.free(Who::Account(who.to_owned()));
+        let held = [free("a").unwrap(), free("a").unwrap()];
+        assert!(free("a").is_none());
+        let other = free("b").unwrap();
+        assert!(free("c").is_none(), "there are no more in all");
+        places.tidy();
+        assert_eq!(places.of.lock().unwrap().len(), 2);
+        drop((held, other));
+        places.tidy();
+        assert!(places.of.lock().unwrap().is_empty());
+        assert!(free("a").is_some());
+    }
+}
