@@ -5,7 +5,14 @@ use std::thread;
 use serde_json::json;
 
 use super::bucket::BucketServer;
+use skillsync_testkit::hub::Answered;
+
 use super::*;
+
+fn etag(answered: &Answered) -> (String, String) {
+    let found = answered.headers.iter().find(|(name, _)| name == "etag");
+    found.unwrap().clone()
+}
 
 #[test]
 fn two_processes_are_one_hub() {
@@ -51,6 +58,14 @@ fn two_processes_are_one_hub() {
         assert!(listed["skills"].as_array().unwrap().iter().any(|skill| skill["slug"] == *slug), "{listed}");
         let (here, there) = (manifest(one, admin), manifest(other, admin));
         assert_eq!(here.body, there.body);
+        for folder in ["agent-skills", "skills"] {
+            let index = |hub: &Hub| hub.ask("GET", &format!("/.well-known/{folder}/index.json"), None, None);
+            let (here, there) = (index(one), index(other));
+            assert!(here.body == there.body && here.headers.contains(&etag(&there)), "{folder} after {slug}");
+            assert_eq!(here.json()["skills"].as_array().unwrap().len(), n + 1);
+            let file = other.ask("GET", &format!("/.well-known/{folder}/{slug}/SKILL.md"), None, None);
+            assert_eq!(file.status, 200, "an archive that the other put into the bucket");
+        }
         // What was published again with the same files on the other side is there already.
         assert_eq!(Upload::of(&slug, "1.0.0", "x").to(other, admin).status, 200);
         assert_eq!(Upload::of(&slug, "1.0.0", "y").to(other, admin).status, 409);
