@@ -11,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::signer::Signer;
 
 mod advisories;
+mod bounded;
 mod documents;
 mod error;
 mod install;

@@ -66,9 +66,12 @@ impl Catalogue {
                 tarball_sha256: ArchiveDigest::of(slug.as_bytes()),
                 size_bytes: 18_234,
                 unpacked_bytes: 60_211,
-                files: 12,
-                files_json: "[]".to_owned(),
-                offer_json: "{}".to_owned(),
+                files: 1,
+                files_json: format!(
+                    "[{{\"path\":\"SKILL.md\",\"sha256\":\"{}\",\"size\":60211}}]",
+                    "0".repeat(64)
+                ),
+                offer_json: format!("{{\"description\":\"Does the work of number {number}.\"}}"),
                 release_sha256: EnvelopeDigest::of(slug.as_bytes()),
                 release_size: 1_834,
                 signature: String::new(),

@@ -1,6 +1,8 @@
 //! The manifest of one caller: made when the catalogue changed or the last one is half through its life, else the very
 //! same bytes, from memory or from the database. All processes of a hub give the same bytes for the same version.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use skillsync_core::digest::EnvelopeDigest;
@@ -48,8 +50,9 @@ impl App {
     /// The manifest of `caller`.
     pub async fn manifest(&self, caller: &Caller) -> Result<Served, Error> {
         caller.require(&Scope::Read)?;
-        let (context, now) = (&caller.context, self.clock.timestamp());
-        let in_force = standing(context, now);
+        let context = self.whole_context(caller).await?;
+        let now = self.clock.timestamp();
+        let in_force = standing(&context, now);
         let cached = in_force.and_then(|head| self.kept.manifest(&caller.audience, head.sha256));
         if let Some((digest, pieces)) = cached
             && let Some(served) = self.assembled(digest, pieces).await?
@@ -72,6 +75,16 @@ impl App {
             }
         }
         Err(Error::Raced)
+    }
+
+    /// What is known of a caller who is to be told more than that nothing changed: whoever has the newest manifest, from whatever
+    /// process, must never be given the one before.
+    async fn whole_context(&self, caller: &Caller) -> Result<Arc<RequestContext>, Error> {
+        if !caller.is_remembered {
+            return Ok(caller.context.clone());
+        }
+        let found = self.lookup.fresh(&self.db, caller.key_id()).await.map_err(Error::Lookup)?;
+        Ok(found.map_or_else(|| caller.context.clone(), |found| found.context))
     }
 
     /// The pieces with their list. None when the list is gone: a newer manifest has another.

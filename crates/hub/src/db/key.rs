@@ -295,7 +295,13 @@ impl Db {
             .bind(by.owner())
             .execute(&mut *conn)
             .await?;
-            Ok::<_, Error>(done.rows_affected() == 1)
+            let is_revoked = done.rows_affected() == 1;
+            if is_revoked {
+                sqlx::query("update catalogue set revoked_keys = revoked_keys + 1")
+                    .execute(&mut *conn)
+                    .await?;
+            }
+            Ok::<_, Error>(is_revoked)
         })
     }
 

@@ -10,3 +10,6 @@ alter table manifests rename column envelope to head;
 alter table manifests add column list_sha256 bytea references manifest_lists (sha256);
 alter table manifests add column tail bytea not null default '';
 create index manifests_by_list on manifests (list_sha256);
+
+-- Counts the keys that were revoked: while it stands still, no key that was read before has ceased to hold.
+alter table catalogue add column revoked_keys bigint not null default 0;
