@@ -19,6 +19,7 @@ use skillsync_store::payload::{Payload, PayloadFile};
 use skillsync_wire::wellknown::{ArtifactType, Content, Entry, Index, Mismatch, Version};
 use skillsync_wire::{foreign, limits as bounds, wellknown};
 
+use crate::download::{Progress, Watch};
 use crate::fetch::{self, Address, Fetch, Plain, Request};
 use crate::source::Source;
 use crate::{api, limits};
@@ -225,9 +226,10 @@ pub fn payload(
     url: &str,
     entry: &Entry,
     workers: usize,
+    watch: Watch<'_>,
 ) -> Result<Payload, Error> {
     let name = &entry.name;
-    let get = |url: &str, limit_bytes: u64| get(fetch, source, name, url, limit_bytes);
+    let get = |url: &str, limit_bytes: u64| get(fetch, source, name, url, limit_bytes, watch);
     let file = |bytes: Vec<u8>, executable: bool| PayloadFile { bytes, executable };
     let files: Vec<(SkillPath, PayloadFile)> = match &entry.content {
         Content::Artifact { kind, url: reference, .. } => {
@@ -296,7 +298,9 @@ fn get(
     name: &SkillName,
     url: &str,
     limit_bytes: u64,
+    watch: Watch<'_>,
 ) -> Result<Vec<u8>, Error> {
+    let counted = |bytes| watch(Progress::Bytes(bytes));
     let elsewhere = || Error::Elsewhere { name: name.clone() };
     let address = Address::parse(url, plain(source)).map_err(|_| elsewhere())?;
     // An index of the network must not have this machine ask itself.
@@ -306,7 +310,8 @@ fn get(
     let mut last = None;
     for _ in 0..limits::ROUNDS {
         let mut bytes = Vec::new();
-        let error = match fetch.fetch(&Request::get(&address, limit_bytes), &mut bytes) {
+        let request = Request { progress: Some(&counted), ..Request::get(&address, limit_bytes) };
+        let error = match fetch.fetch(&request, &mut bytes) {
             Ok(reply) if reply.is_success() => return Ok(bytes),
             Ok(reply) => api::Error::refused(&address.host(), &reply),
             Err(error @ fetch::Error::Slow { .. }) => return Err(api::Error::from(error).into()),

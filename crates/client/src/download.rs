@@ -97,7 +97,7 @@ pub enum Progress {
     Expected {
         /// Files.
         files: usize,
-        /// Bytes.
+        /// Bytes; 0 where nobody says how many.
         bytes: u64,
     },
     /// So many bytes more came.

@@ -115,6 +115,12 @@ fn said_version(entry: &Entry) -> Option<Version> {
     entry.extra.get("version")?.as_str()?.parse().ok()
 }
 
+/// How many bytes are to come, where the index says it of all that are due; else 0.
+fn expected_bytes(found: &Found, due: &VecDeque<(SkillName, Why)>) -> u64 {
+    let size = |(name, _): &(SkillName, Why)| found.index.entry(name)?.extra.get("size")?.as_u64();
+    due.iter().map(size).try_fold(0_u64, |sum, size| sum.checked_add(size?)).unwrap_or(0)
+}
+
 /// What `_meta.json` says of files that came from an index by another tool, which noted what the index `published` of them.
 pub fn edition_of(published: Option<&str>, payload: &Payload) -> Release {
     let content_hash = payload.tree().content_hash();
@@ -191,9 +197,9 @@ impl Follow<'_> {
             return Ok(Delivered { rows: rows.into_values().collect(), error: None });
         }
         // Before anything new comes: it would count as held.
-        self.note_guarded(&found, &here, &plan)?;
+        self.note_known(&found, &here, &plan)?;
         found.keep(layout, self.source).map_err(discovery::Error::from)?;
-        (self.wish.watch)(Progress::Expected { files: due.len(), bytes: 0 });
+        (self.wish.watch)(Progress::Expected { files: due.len(), bytes: expected_bytes(&found, &due) });
         let mut error = None;
         while error.is_none() && !due.is_empty() && !self.is_over() {
             let ready = self.gather(&found, &mut due);
@@ -369,10 +375,10 @@ impl Follow<'_> {
                 return None;
             }
             let entry = found.index.entry(name)?;
-            let payload = discovery::payload(self.fetch, self.source, &found.url, entry, workers);
+            let payload =
+                discovery::payload(self.fetch, self.source, &found.url, entry, workers, self.wish.watch);
             let size_bytes = payload.as_ref().map_or(0, |payload| payload.tree().size_bytes());
             held_bytes.fetch_add(size_bytes, Ordering::Relaxed);
-            (self.wish.watch)(Progress::Bytes(size_bytes));
             Some(payload.map_err(Error::from))
         });
         let mut ready = Vec::new();

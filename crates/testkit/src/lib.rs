@@ -14,6 +14,7 @@ pub mod outcome;
 pub mod machine;
 pub mod race;
 pub mod clock;
+pub mod terminal;
 pub mod web;
 pub mod hub;
 pub mod postgres;

@@ -113,7 +113,7 @@ impl Http {
     }
 }
 
-/// What is sent, counted while it goes.
+/// What is sent, counted as the system takes it: of a slow connection that is up to a few MiB ahead of what has arrived.
 struct Counted<'a> {
     rest: &'a [u8],
     progress: Option<&'a (dyn Fn(u64) + Sync)>,

@@ -36,10 +36,19 @@ impl Follow<'_> {
         self.write(|settling| settling.prune(found))
     }
 
-    /// Notes of each of these skills whether it is guarded.
-    pub(super) fn note(&self, guarded: &[(SkillName, bool)]) -> Result<(), Error> {
+    /// Notes of each of these skills whether it is guarded, and what a run that was killed did not come to.
+    pub(super) fn note(&self, found: &Found, guarded: &[(SkillName, bool)]) -> Result<(), Error> {
         let noted = self.write(|settling| {
             let source = self.source.name();
+            let store = settling.writing.store();
+            // Looked at anew: another command may have come in between.
+            let here = self.here(store, found)?;
+            for (name, basis) in here.arrived {
+                if let Some(installed) = settling.state.get_mut(&name) {
+                    installed.took(&basis, store.now_text());
+                }
+            }
+            here.gone.iter().for_each(|name| settling.state.remove(name));
             for (name, is_guarded) in guarded {
                 let installed = settling.state.get_mut(name).filter(|installed| installed.source == *source);
                 if let Some(installed) = installed {
@@ -273,17 +282,36 @@ impl Settling<'_, '_> {
         // Planned anew: another command may have come in between.
         let here = self.follow.here(store, found)?;
         let remove = self.follow.plan(found, &here).remove;
-        for name in remove.into_iter().filter(|name| self.follow.prunes(name)) {
-            match self.remove(&name) {
+        let remove: Vec<SkillName> = remove.into_iter().filter(|name| self.follow.prunes(name)).collect();
+        let rows: Vec<Row> = remove.iter().map(|name| self.row(name, Done::Removed)).collect();
+        // A kill before the record is gone must not look as if the user had removed it: it may be listed again.
+        self.mark(&remove, Noted::Pending);
+        self.state.save_if_changed(store.layout())?;
+        for (name, row) in remove.iter().zip(rows) {
+            match self.remove(name) {
                 Ok(()) => {
-                    let row = self.row(&name, Done::Removed);
-                    self.state.remove(&name);
-                    self.rows.insert(name, row);
+                    self.state.remove(name);
+                    self.rows.insert(name.clone(), row);
                 }
-                Err(error) => self.fail(&name, error),
+                Err(error) => {
+                    // The disk may refuse what comes after the mark: then the next run finds it.
+                    let meta = skills::find(store, name).ok().flatten();
+                    if meta.is_some_and(|meta| meta.state != State::PendingRemove) {
+                        self.mark(std::slice::from_ref(name), Noted::Installed);
+                    }
+                    self.fail(name, error);
+                }
             }
         }
         Ok(())
+    }
+
+    fn mark(&mut self, names: &[SkillName], standing: Noted) {
+        for name in names {
+            if let Some(installed) = self.state.get_mut(name) {
+                installed.state = standing;
+            }
+        }
     }
 
     /// Fails when somebody is editing it, or edited it by hand.

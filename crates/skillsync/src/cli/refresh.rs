@@ -21,6 +21,7 @@ pub(super) fn network(cx: &Cx<'_>) -> Network {
 /// Progress of downloads. It is nothing until it is known how much is to come.
 pub(super) fn watched(progress: &Progress) -> impl Fn(Event) + Sync + '_ {
     |event| match event {
+        Event::Expected { files: 0, .. } => {}
         Event::Expected { bytes, .. } => progress.expect(bytes),
         Event::Bytes(bytes) => progress.add(bytes),
     }

@@ -180,10 +180,21 @@ impl Plan {
         }
         if let Some(folder) = self.path.parent() {
             fs::make_dirs(folder)?;
+            remove_abandoned(folder)?;
         }
         fs::replace(&self.path, self.after.as_bytes(), mode)?;
         Ok(self.report)
     }
+}
+
+/// Clears what a killed one of these commands left beside the settings.
+fn remove_abandoned(folder: &Path) -> Result<(), super::Error> {
+    for name in fs::entries(folder)?.unwrap_or_default() {
+        if name.to_str().is_some_and(|name| name.ends_with(".tmp") && fs::is_abandoned_temporary(name)) {
+            fs::remove_file(&folder.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<Option<String>, super::Error> {

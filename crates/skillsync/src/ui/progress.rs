@@ -1,6 +1,7 @@
 //! Progress of long work on stderr: what, how many of how many, how long is left. Work shorter than a second shows
 //! nothing, and neither does a pipe.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -17,13 +18,15 @@ const TICK: Duration = Duration::from_millis(120);
 /// A handle to one piece of work; dropping it clears its line. It may be shared between threads.
 pub struct Progress {
     bar: ProgressBar,
+    /// Whether something comes of which nobody says how much it is.
+    is_endless: AtomicBool,
     clock: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
 impl Progress {
     /// Progress that nobody sees.
     pub fn silent() -> Progress {
-        Progress { bar: ProgressBar::hidden(), clock: None }
+        Progress { bar: ProgressBar::hidden(), is_endless: AtomicBool::new(false), clock: None }
     }
 
     /// Progress that appears on stderr once the work has lasted a second.
@@ -31,9 +34,9 @@ impl Progress {
         Self::styled(what, total, style(total))
     }
 
-    /// Progress of a transfer of so many bytes.
+    /// Progress of a transfer of so many bytes; 0 where that is not known yet.
     pub(crate) fn of_bytes(what: &str, total_bytes: u64) -> Progress {
-        Self::styled(what, Some(total_bytes), style_of(BYTES))
+        Self::styled(what, Some(total_bytes), style_of(if total_bytes > 0 { BYTES } else { ENDLESS }))
     }
 
     fn styled(what: &str, total: Option<u64>, style: ProgressStyle) -> Progress {
@@ -48,7 +51,7 @@ impl Progress {
                 late.enable_steady_tick(TICK);
             }
         });
-        Progress { bar, clock: Some((stop, clock)) }
+        Progress { bar, is_endless: AtomicBool::new(false), clock: Some((stop, clock)) }
     }
 
     /// Says what is being worked on now.
@@ -61,9 +64,12 @@ impl Progress {
         self.bar.inc(1);
     }
 
-    /// So many are to be done, known only now.
-    pub fn expect(&self, total: u64) {
-        self.bar.set_length(total);
+    /// So many bytes more are to be transferred, known only now; 0 where nobody says how many, and then no sum is one.
+    pub fn expect(&self, bytes: u64) {
+        let is_known = bytes > 0 && !self.is_endless.load(Ordering::Relaxed);
+        self.is_endless.store(!is_known, Ordering::Relaxed);
+        self.bar.inc_length(bytes);
+        self.bar.set_style(style_of(if is_known { BYTES } else { ENDLESS }));
     }
 
     /// So many more are done.
@@ -99,6 +105,7 @@ impl Drop for Progress {
 
 const COUNTED: &str = "{spinner} {prefix} {pos} of {len}, {eta} left {wide_msg}";
 const BYTES: &str = "{spinner} {prefix} {bytes} of {total_bytes}, {eta} left {wide_msg}";
+const ENDLESS: &str = "{spinner} {prefix} {bytes}, {elapsed} {wide_msg}";
 const UNCOUNTED: &str = "{spinner} {prefix} {pos}, {elapsed} {wide_msg}";
 
 fn style(total: Option<u64>) -> ProgressStyle {
@@ -128,8 +135,19 @@ mod tests {
     }
 
     #[test]
+    fn what_several_sources_send_is_one_sum() {
+        let progress = Progress::of_bytes("downloading", 0);
+        progress.expect(10);
+        progress.expect(20);
+        assert_eq!((progress.bar.length(), progress.is_endless.load(Ordering::Relaxed)), (Some(30), false));
+        progress.expect(0);
+        progress.expect(5);
+        assert!(progress.is_endless.load(Ordering::Relaxed), "one that says nothing makes it no sum");
+    }
+
+    #[test]
     fn every_line_is_well_formed() {
-        for template in [COUNTED, BYTES, UNCOUNTED] {
+        for template in [COUNTED, BYTES, ENDLESS, UNCOUNTED] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

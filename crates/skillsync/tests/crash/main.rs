@@ -6,7 +6,9 @@
 mod agents;
 mod content;
 mod home;
+mod hooks;
 mod house;
+mod indexes;
 mod installs;
 mod invariant;
 mod projects;

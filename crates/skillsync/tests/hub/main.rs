@@ -9,6 +9,7 @@ mod lifecycle;
 mod npm;
 mod offline;
 mod polling;
+mod progress;
 mod publish;
 mod rotation;
 mod scene;

@@ -9,7 +9,7 @@ use skillsync_core::limits;
 use skillsync_core::skill::{ArtifactType, Origin as Act, Source as From};
 use skillsync_core::tree::SKILL_MD;
 use skillsync_store::index::Index;
-use skillsync_store::installed::Installed;
+use skillsync_store::installed::{Installed, Release, Standing};
 use skillsync_store::objects::Batch;
 use skillsync_store::payload::{Payload, PayloadFile};
 use skillsync_store::skills::{self, Change};
@@ -89,6 +89,8 @@ struct Coming {
     payload: Payload,
     /// The site that is followed for it, and what that published of it.
     follow: Option<(BaseUrl, Option<String>)>,
+    /// Whether its version is here: an import was killed before it noted that.
+    is_here: bool,
 }
 
 /// What an import comes to, and what it needs for that.
@@ -97,6 +99,8 @@ pub struct Plan {
     pub report: Imported,
     coming: Vec<Coming>,
     whole: Vec<BaseUrl>,
+    /// What is noted of skills from sources.
+    noted: InstallState,
 }
 
 /// What importing the lists at `paths` would do. `site` is where the skills of `.ic-managed.json` come from, if not from the
@@ -107,6 +111,7 @@ pub fn plan(store: &Store, paths: &[PathBuf], site: Option<&BaseUrl>) -> Result<
         report: Imported { lists: Vec::new(), sources: Vec::new(), dry_run: true },
         coming: Vec::new(),
         whole: Vec::new(),
+        noted: InstallState::load(store.layout())?,
     };
     for path in paths {
         let folder = path.parent().unwrap_or(path);
@@ -172,7 +177,9 @@ fn take(
     at: Place,
 ) -> Result<&'static str, Error> {
     let name = SkillName::parse(&noted.name)?;
-    if skills::find(store, &name)?.is_some() || plan.coming.iter().any(|coming| coming.name == name) {
+    let there = skills::find(store, &name)?;
+    let is_pending = plan.noted.get(&name).is_some_and(|installed| installed.state == Standing::Pending);
+    if (there.is_some() && !is_pending) || plan.coming.iter().any(|coming| coming.name == name) {
         return Ok("present");
     }
     let Some(root) = place(folder, tool, &name)? else { return Ok("missing") };
@@ -185,12 +192,18 @@ fn take(
         }
         _ => None,
     };
+    let is_here = there.is_some();
+    if let Some(meta) = there
+        && (follow.is_none() || meta.head().tree != payload.tree().id())
+    {
+        return Ok("present");
+    }
     let outcome = if follow.is_some() { "followed" } else { "added" };
     if let (Some((url, _)), Tool::IcSkills) = (&follow, tool) {
         // That script mirrors everything.
         plan.whole.push(url.clone());
     }
-    plan.coming.push(Coming { at, name, payload, follow });
+    plan.coming.push(Coming { at, name, payload, follow, is_here });
     Ok(outcome)
 }
 
@@ -266,33 +279,44 @@ fn import(
     coming: &[Coming],
 ) -> Result<Vec<(Place, Report)>, Error> {
     let store = writing.store();
+    let source_of = |url: &BaseUrl| config.sources().iter().find(|source| source.url == *url);
+    let editions = coming.iter().filter_map(|one| {
+        let (url, published) = one.follow.as_ref()?;
+        Some((one, source_of(url)?.name.clone(), mirror::edition_of(published.as_deref(), &one.payload)))
+    });
+    let editions: Vec<(&Coming, SourceName, Release)> = editions.collect();
+    // Before the versions: a kill before they are there leaves a record that says so, and the next import goes on from it.
+    InstallState::amend(store.layout(), |state| {
+        for (one, source, edition) in &editions {
+            let pending = Installed::new(source.clone(), edition.clone(), store.now_text());
+            state.set(one.name.clone(), pending);
+        }
+    })?;
     let transaction = writing.transaction()?;
     let batch = Batch::new(store.layout(), transaction.dir())?;
-    let mut changes = Vec::new();
-    for one in coming {
+    let (mut changes, mut changing) = (Vec::new(), Vec::new());
+    for one in coming.iter().filter(|one| !one.is_here) {
         let staged = skills::stage_payload(&transaction, &batch, &one.name, &one.payload)?;
         let (act, from) =
             if one.follow.is_some() { (Act::Install, From::Index) } else { (Act::Add, From::Imported) };
         changes.push(Change::new(staged, act, from));
+        changing.push(one);
     }
-    let mut failed = Vec::new();
-    let mut editions = Vec::new();
-    for (one, advanced) in coming.iter().zip(skills::advance(writing, &transaction, batch, index, changes)?) {
-        match (advanced, &one.follow) {
-            (Err(error), _) => failed.push((one.at, Report::of(&error))),
-            (Ok(_), Some((url, published))) => editions.push((one, url, published.as_deref())),
-            (Ok(_), None) => {}
-        }
-    }
+    let advanced = skills::advance(writing, &transaction, batch, index, changes)?;
+    let failed: Vec<(&Coming, Report)> = changing
+        .into_iter()
+        .zip(advanced)
+        .filter_map(|(one, advanced)| advanced.err().map(|error| (one, Report::of(&error))))
+        .collect();
     transaction.finish()?;
     InstallState::amend(store.layout(), |state| {
-        for (one, url, published) in editions {
-            let Some(source) = config.sources().iter().find(|source| source.url == *url) else { continue };
-            let edition = mirror::edition_of(published, &one.payload);
-            let mut installed = Installed::new(source.name.clone(), edition.clone(), store.now_text());
-            installed.took(&edition, store.now_text());
-            state.set(one.name.clone(), installed);
+        for (one, _, edition) in &editions {
+            if failed.iter().any(|(other, _)| other.name == one.name) {
+                state.remove(&one.name);
+            } else if let Some(installed) = state.get_mut(&one.name) {
+                installed.took(edition, store.now_text());
+            }
         }
     })?;
-    Ok(failed)
+    Ok(failed.into_iter().map(|(one, error)| (one.at, error)).collect())
 }
