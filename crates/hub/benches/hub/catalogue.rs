@@ -56,7 +56,7 @@ impl Catalogue {
             let file =
                 File { digest: FileDigest::of(slug.as_bytes()), size_bytes: 60_211, executable: false };
             let path = SkillPath::parse("SKILL.md").expect("a path");
-            let tree = Tree::new([(path, file.clone())]).expect("a tree");
+            let tree = Tree::new([(path, file)]).expect("a tree");
             let new = NewRelease {
                 slug: SkillName::parse(&slug).expect("a name"),
                 owner: Owner::parse(owner).expect("a name"),
