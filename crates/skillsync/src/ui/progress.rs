@@ -84,6 +84,10 @@ impl Progress {
     }
 
     /// The same as events: a line of JSON on stderr each second, for a program that waits.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the door; its thread has no writer of the caller's"
+    )]
     pub(crate) fn events_of_bytes(what: &str, total_bytes: u64) -> Progress {
         let bar = ProgressBar::with_draw_target(Some(total_bytes), ProgressDrawTarget::hidden());
         let is_endless = Arc::<AtomicBool>::default();
