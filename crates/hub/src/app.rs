@@ -11,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::signer::Signer;
 
 mod advisories;
+mod bounded;
 mod documents;
 mod error;
 mod install;
@@ -57,7 +58,7 @@ pub struct App {
     clock: Clock,
     settings: Settings,
     metrics: Arc<Metrics>,
-    cache: manifest::Cache,
+    kept: manifest::Kept,
     lookup: lookup::Lookup,
     in_force: advisories::Known,
     shelf: shelf::Shelf,
@@ -154,6 +155,14 @@ impl App {
         if cleared > 0 {
             tracing::info!(cleared, "what was left half written is gone");
         }
+        Ok(())
+    }
+
+    /// Deletes the lists that no manifest has any more.
+    pub async fn clear_lists(&self) -> Result<(), Error> {
+        let age = jiff::SignedDuration::from_secs(limits::LIST_AGE_S);
+        let before = self.clock.timestamp().checked_sub(age).unwrap_or_default();
+        self.db.clear_manifest_lists(before).await?;
         Ok(())
     }
 

@@ -24,7 +24,7 @@ mod yank;
 
 pub use access::BlobOwner;
 pub use account::AccountRow;
-pub use catalogue::{FileList, ReleaseRow, SkillRow};
+pub use catalogue::{FileList, Pulse, ReleaseRow, SkillRow};
 pub use document::{AdvisoriesHead, AdvisoriesRow, Restrictions, Revoked};
 pub use engine::{Db, Role};
 pub use error::Error;

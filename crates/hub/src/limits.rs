@@ -20,6 +20,10 @@ pub const DB_READERS: u32 = 4;
 pub const LOOKED_UP: usize = 32;
 /// How many such queries run at once: enough to use a database that is a network away.
 pub const LOOKUPS: usize = 4;
+/// How many callers are kept in memory for as long as the catalogue stands still.
+pub const REMEMBERED: usize = 10_000;
+/// For how long at most. What one key did through another process, or somebody by hand in the database, is seen after it.
+pub const REMEMBERED_FOR: Duration = Duration::from_secs(5);
 /// How often at most the time of a key's last use is written.
 pub const KEY_TOUCH_MS: i64 = 60_000;
 /// Most rows of one page of a list.
@@ -163,11 +167,16 @@ pub const SIGNED_URL_S: u64 = 10 * 60;
 pub const ROOT_TTL_S: u64 = 365 * 24 * 60 * 60;
 /// How long a key holds that may publish, if its maker does not say, in seconds.
 pub const PUBLISH_KEY_TTL_S: u64 = 90 * 24 * 60 * 60;
-/// Most signed manifests kept in memory: the largest has 4 MiB, most have a few KiB.
+/// Most signed manifests kept in memory, each without its list: a few hundred bytes, where nothing was taken away.
 pub const CACHED_MANIFESTS: usize = 10_000;
-/// Most bytes of signed manifests kept in memory: enough for keys that fetch the same one again. Whoever has the newest is
-/// told so without it.
-pub const CACHED_MANIFEST_BYTES: usize = 32 * 1024 * 1024;
+/// Most bytes of them.
+pub const CACHED_MANIFEST_BYTES: usize = 16 * 1024 * 1024;
+/// Most bytes of the lists of manifests kept in memory: the largest has 4 MiB, and a whole fleet may see the same.
+pub const CACHED_LIST_BYTES: usize = 32 * 1024 * 1024;
+/// From how many bytes on a manifest's list is kept apart from it, to be shared.
+pub const SHARED_LIST_BYTES: usize = 4096;
+/// How long a list is kept at least that no manifest has: one may be about to be stored.
+pub const LIST_AGE_S: i64 = 600;
 /// How old a file must be that a killed hub left half written before it is cleared: none is written for so long.
 pub const LEFTOVER_AGE_S: u64 = 60 * 60;
 /// Most of them that one start clears.

@@ -59,6 +59,9 @@ async fn chores(http: Arc<Http>) {
     loop {
         times.tick().await;
         http.tidy();
+        if let Err(error) = http.app().clear_lists().await {
+            tracing::warn!("lists stay: {}", skillsync_core::fault::with_causes(&error));
+        }
         // Sets the gauge, and finds a root that another process replaced.
         if http.app().ready().await
             && let Err(error) = http.app().current_signer().await

@@ -1,6 +1,7 @@
 //! Signs what the hub says: roots, releases, advisories, manifests, addresses. What they say is left to `app`, who may
 //! have them too.
 
+use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use skillsync_core::digest::EnvelopeDigest;
@@ -17,6 +18,9 @@ use skillsync_wire::text::Hub;
 use crate::keys::{self, KeyDir, Serving};
 use crate::secret::Secret;
 
+use pieces::Pieces;
+
+pub mod pieces;
 pub mod roots;
 
 /// Why something cannot be signed.
@@ -65,6 +69,17 @@ impl Issued {
     fn of(envelope: Vec<u8>) -> Self {
         Self { digest: EnvelopeDigest::of(&envelope), envelope }
     }
+}
+
+/// A signed manifest as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuedManifest {
+    /// The digest of its envelope.
+    pub digest: EnvelopeDigest,
+    /// Its envelope, without the list that others have, too.
+    pub pieces: Pieces,
+    /// That list.
+    pub list: Option<Bytes>,
 }
 
 /// The keys of the hub, bound to the root that says what they may sign.
@@ -121,8 +136,19 @@ impl Signer {
     }
 
     /// Signs a manifest.
-    pub fn manifest(&self, manifest: &Manifest) -> Result<Issued, Error> {
-        Ok(Issued::of(envelope::sign(manifest, &[&self.manifest])?))
+    pub fn manifest(&self, manifest: &Manifest) -> Result<IssuedManifest, Error> {
+        let envelope = envelope::sign(manifest, &[&self.manifest])?;
+        let digest = EnvelopeDigest::of(&envelope);
+        let (pieces, list) = Pieces::cut(envelope, &envelope::payload(manifest)?);
+        Ok(IssuedManifest { digest, pieces, list })
+    }
+
+    /// The digest of the envelope that [`Signer::manifest`] would give: the same words under the same key are the same bytes
+    /// (RFC 8032: signatures of ed25519 are deterministic).
+    pub fn manifest_digest(&self, manifest: &Manifest) -> Result<EnvelopeDigest, Error> {
+        let payload = envelope::payload(manifest)?;
+        let envelope = envelope::sign_unchecked(Manifest::PAYLOAD_TYPE, &payload, &[&self.manifest])?;
+        Ok(EnvelopeDigest::of(&envelope))
     }
 
     /// `path` with a query that lets whoever has it fetch it until `expires`, on behalf of a key.

@@ -10,8 +10,10 @@ use skillsync_core::digest::{ArchiveDigest, ContentHash, EnvelopeDigest};
 use skillsync_core::name::SkillName;
 use skillsync_hub::db::{Db, KeyRow, NewRelease, Published, Role, Viewer};
 use skillsync_testkit::Postgres;
+use skillsync_wire::api::key::ApiKey;
 use skillsync_wire::api::skill::{Tier, Visibility};
 use skillsync_wire::text::{Audience, Owner};
+use sqlx::{Connection as _, Executor as _, PgConnection, SqliteConnection};
 
 #[path = "db/catalogue.rs"]
 mod catalogue;
@@ -68,6 +70,15 @@ fn run<F: Future<Output = ()>>(url: &str, case: impl Fn(Db) -> F) {
         case(db.clone()).await;
         db.close().await;
     });
+}
+
+/// Runs a statement past the hub.
+async fn outside(url: &str, statement: &'static str) {
+    if url.starts_with("sqlite:") {
+        SqliteConnection::connect(url).await.unwrap().execute(statement).await.unwrap();
+    } else {
+        PgConnection::connect(url).await.unwrap().execute(statement).await.unwrap();
+    }
 }
 
 fn name(text: &str) -> SkillName {

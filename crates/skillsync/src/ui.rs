@@ -226,8 +226,11 @@ impl Ui {
         progress
     }
 
-    /// Starts showing progress of `what` (`uploading`), of so many bytes.
+    /// Starts showing progress of `what` (`uploading`), of so many bytes; as events to a program that reads JSON.
     pub fn transfer(&mut self, what: &str, total_bytes: u64) -> Progress {
+        if self.manner.format == Format::Json && self.manner.loudness >= Loudness::Normal {
+            return Progress::events_of_bytes(what, total_bytes);
+        }
         if !self.is_progress_seen() {
             return Progress::silent();
         }

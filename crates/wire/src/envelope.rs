@@ -333,12 +333,16 @@ fn unbase64(text: &str) -> Result<Vec<u8>, Error> {
 
 /// The envelope of `document`, signed by `keys`. Fails when the document is not one that [`verify`] would read.
 pub fn sign<T: Document>(document: &T, keys: &[&SecretKey]) -> Result<Vec<u8>, Error> {
-    document.check().map_err(|reason| Error::Rule { document: T::TYPE, reason })?;
-    let whole = Whole { document_type: T::TYPE, spec: Spec::CURRENT, document };
-    let envelope = sign_unchecked(T::PAYLOAD_TYPE, &json::write(&whole)?, keys)?;
+    let envelope = sign_unchecked(T::PAYLOAD_TYPE, &payload(document)?, keys)?;
     // What is too large or nested too deep must not leave.
     Opened::of::<T>(&envelope)?.read::<T>()?;
     Ok(envelope)
+}
+
+/// What is signed of `document`: one document has one payload. Fails when it says what none of its type can say.
+pub fn payload<T: Document>(document: &T) -> Result<Vec<u8>, Error> {
+    document.check().map_err(|reason| Error::Rule { document: T::TYPE, reason })?;
+    Ok(json::write(&Whole { document_type: T::TYPE, spec: Spec::CURRENT, document })?)
 }
 
 /// The envelope of any bytes, signed by `keys`: for tests that lie, and for documents of other programs.

@@ -6,8 +6,10 @@ use std::process::{Command, Stdio};
 
 use jiff::Timestamp;
 use semver::Version;
-use skillsync_core::digest::{ArchiveDigest, ContentHash, EnvelopeDigest};
+use skillsync_core::digest::{ArchiveDigest, EnvelopeDigest, FileDigest};
 use skillsync_core::name::SkillName;
+use skillsync_core::path::SkillPath;
+use skillsync_core::tree::{File, Tree};
 use skillsync_hub::db::{Db, KeyRow, NewRelease, Published, Role};
 use skillsync_hub::secret;
 use skillsync_wire::api::key::ApiKey;
@@ -51,6 +53,10 @@ impl Catalogue {
         };
         for number in numbers {
             let slug = format!("skill-{number:06}");
+            let file =
+                File { digest: FileDigest::of(slug.as_bytes()), size_bytes: 60_211, executable: false };
+            let path = SkillPath::parse("SKILL.md").expect("a path");
+            let tree = Tree::new([(path, file)]).expect("a tree");
             let new = NewRelease {
                 slug: SkillName::parse(&slug).expect("a name"),
                 owner: Owner::parse(owner).expect("a name"),
@@ -62,13 +68,16 @@ impl Catalogue {
                 tier: None,
                 seq: 1,
                 version: Version::new(1, 0, 0),
-                content_hash: ContentHash::of(slug.as_bytes()),
+                content_hash: tree.content_hash(),
                 tarball_sha256: ArchiveDigest::of(slug.as_bytes()),
                 size_bytes: 18_234,
                 unpacked_bytes: 60_211,
-                files: 12,
-                files_json: "[]".to_owned(),
-                offer_json: "{}".to_owned(),
+                files: 1,
+                files_json: format!(
+                    "[{{\"path\":\"SKILL.md\",\"sha256\":\"{}\",\"size\":60211}}]",
+                    file.digest.hex()
+                ),
+                offer_json: format!("{{\"description\":\"Does the work of number {number}.\"}}"),
                 release_sha256: EnvelopeDigest::of(slug.as_bytes()),
                 release_size: 1_834,
                 signature: String::new(),

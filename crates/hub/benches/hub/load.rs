@@ -32,8 +32,21 @@ pub(crate) struct Served {
     pub(crate) answer_bytes: usize,
 }
 
+/// How often a client asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Pace {
+    /// Again as soon as it was answered: what the server can do.
+    Saturated,
+    /// So many times a second in all, evenly spread: what one of them waits for while there is room.
+    PerSecond(u32),
+}
+
 /// Sends `asked` over `connections` connections for `span`, after a tenth of it that is not counted.
-pub(crate) async fn load(asked: &Asked, connections: usize, span: Duration) -> Served {
+pub(crate) async fn load(asked: &Asked, connections: usize, pace: Pace, span: Duration) -> Served {
+    let every = match pace {
+        Pace::Saturated => Duration::ZERO,
+        Pace::PerSecond(count) => Duration::from_secs(1) * u32::try_from(connections).unwrap_or(1) / count,
+    };
     let counted_from = Instant::now() + span / 10;
     let until = counted_from + span;
     let mut clients = Vec::with_capacity(connections);
@@ -41,10 +54,13 @@ pub(crate) async fn load(asked: &Asked, connections: usize, span: Duration) -> S
         let headers = &asked.headers[number % asked.headers.len()];
         let request = request(asked.address, &asked.path, headers);
         let (address, status) = (asked.address, asked.status);
+        let first = Instant::now()
+            + every * u32::try_from(number).unwrap_or(0) / u32::try_from(connections).unwrap_or(1);
         clients.push(tokio::spawn(async move {
             let stream = TcpStream::connect(address).await.expect("the server takes connections");
             stream.set_nodelay(true).expect("a socket takes options");
-            client(stream, &request, status, counted_from, until).await
+            tokio::time::sleep_until(first.into()).await;
+            client(stream, &request, status, every, counted_from, until).await
         }));
     }
     let mut waits_us: Vec<u32> = Vec::new();
@@ -98,6 +114,7 @@ async fn client(
     mut stream: TcpStream,
     request: &str,
     status: u16,
+    every: Duration,
     counted_from: Instant,
     until: Instant,
 ) -> (Vec<u32>, usize) {
@@ -113,6 +130,9 @@ async fn client(
         bytes = answer(&mut stream, &mut buffer, status).await;
         if asked >= counted_from {
             waits_us.push(u32::try_from(asked.elapsed().as_micros()).unwrap_or(u32::MAX));
+        }
+        if !every.is_zero() {
+            tokio::time::sleep_until((asked + every).into()).await;
         }
     }
 }

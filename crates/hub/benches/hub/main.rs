@@ -19,7 +19,7 @@ use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
 use catalogue::{Catalogue, Sight};
-use load::{Asked, Served, load};
+use load::{Asked, Pace, Served, load};
 use nginx::Nginx;
 use process::HubProcess;
 
@@ -90,18 +90,33 @@ async fn manifests() {
     let path = skillsync_wire::api::path::MANIFEST;
     let ask =
         |address, path: &str, headers, status| Asked { address, path: path.to_owned(), headers, status };
+    let unchanged = || {
+        let headers = vec![format!("If-None-Match: {file_etag}\r\n")];
+        ask(nginx.address, file, headers, 304)
+    };
     let pairs = [
-        ("manifest, nothing new (304)", ask(hub.address, path, known, 304), {
-            let headers = vec![format!("If-None-Match: {file_etag}\r\n")];
-            ask(nginx.address, file, headers, 304)
-        }),
-        ("manifest, whole (200)", ask(hub.address, path, shown[..CONNECTIONS].to_vec(), 200), {
-            ask(nginx.address, file, vec![String::new()], 200)
-        }),
+        (
+            "manifest, nothing new (304)",
+            Pace::Saturated,
+            ask(hub.address, path, known.clone(), 304),
+            unchanged(),
+        ),
+        (
+            "the same, 20,000 a second",
+            Pace::PerSecond(20_000),
+            ask(hub.address, path, known, 304),
+            unchanged(),
+        ),
+        (
+            "manifest, whole (200)",
+            Pace::Saturated,
+            ask(hub.address, path, shown[..CONNECTIONS].to_vec(), 200),
+            ask(nginx.address, file, vec![String::new()], 200),
+        ),
     ];
-    for (row, ours, theirs) in pairs {
-        let ours = load(&ours, CONNECTIONS, SPAN).await;
-        let theirs = load(&theirs, CONNECTIONS, SPAN).await;
+    for (row, pace, ours, theirs) in pairs {
+        let ours = load(&ours, CONNECTIONS, pace, SPAN).await;
+        let theirs = load(&theirs, CONNECTIONS, pace, SPAN).await;
         compared(row, &ours, &theirs);
         say(&format!(
             "  hub's memory after that: {} MiB (most: {} MiB)",
@@ -133,7 +148,7 @@ async fn polls() {
             headers: vec![known],
             status: 304,
         };
-        let polled = load(&asked, 1, Duration::from_secs(2)).await;
+        let polled = load(&asked, 1, Pace::Saturated, Duration::from_secs(2)).await;
         say(&format!(
             "catalogue of {size}, {SEEN} seen: after a change {first_ms:.1} ms; nothing new {:.3} ms (p99 {:.3}), {} bytes",
             polled.p50_ms, polled.p99_ms, polled.answer_bytes

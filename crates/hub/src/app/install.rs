@@ -28,7 +28,9 @@ impl App {
             files.ok_or_else(|| Error::VersionNotFound { slug: slug.clone(), version: version.cloned() })?;
         let files: Vec<FileEntry> = serde_json::from_str(&files.files_json).map_err(|_| Error::CutOff)?;
         let now = self.clock.now();
-        self.db.count_install(caller.key_id(), &caller.audience, slug, now.timestamp()).await?;
+        if self.db.count_install(caller.key_id(), &caller.audience, slug, now.timestamp()).await? {
+            self.lookup.forget(caller.key_id());
+        }
         let expires_at = after(now, limits::SIGNED_URL_S);
         let at = path::tarball(&release.tarball_sha256);
         let tarball_url = match (&self.settings.cdn_url, skill.visibility, skill.tier) {

@@ -2,6 +2,7 @@
 //! made with.
 
 use std::fmt;
+use std::sync::Arc;
 
 use skillsync_core::name::SkillName;
 use skillsync_wire::api::key::{ApiKey, KeyCreated, KeyInfo, KeyList, NewKey};
@@ -9,6 +10,7 @@ use skillsync_wire::api::skill::Tier;
 use skillsync_wire::json::Time;
 use skillsync_wire::text::{Audience, Line, Owner};
 
+use super::lookup::Found;
 use super::{App, Error};
 use crate::clock::after;
 use crate::db::{By, KeyRow, Page, RequestContext, Viewer};
@@ -57,7 +59,9 @@ impl fmt::Display for Scope {
 /// Somebody with a key that holds.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    pub(super) context: RequestContext,
+    pub(super) context: Arc<RequestContext>,
+    /// Whether that is from memory; see [`Found`].
+    pub(super) is_remembered: bool,
     pub(super) audience: Audience,
     scopes: Vec<Scope>,
 }
@@ -105,15 +109,16 @@ impl App {
     /// is revoked opens nothing from then on; and the same work is done for a key that is not known.
     pub async fn authenticate(&self, key: &ApiKey) -> Result<Option<Caller>, Error> {
         let audience = key.audience();
-        let context = self.lookup.context(&self.db, key.id()).await.map_err(Error::Lookup)?;
-        let stored = context.as_ref().map_or([0; 32], |context| context.caller.key.secret_sha256);
+        let found = self.lookup.context(&self.db, key.id()).await.map_err(Error::Lookup)?;
+        let stored = found.as_ref().map_or([0; 32], |found| found.context.caller.key.secret_sha256);
         let is_same = secret::same(&secret::key_hash(key), &stored);
-        let Some(context) = context.filter(|_| is_same) else { return Ok(None) };
+        let Some(Found { context, is_remembered }) = found.filter(|_| is_same) else { return Ok(None) };
         let (row, now) = (&context.caller.key, self.clock.timestamp());
         if row.revoked_at.is_some() || row.expires_at.is_some_and(|at| at <= now) {
             return Ok(None);
         }
         if !row.is_touched(now) {
+            self.lookup.forget(&row.id);
             let (db, id) = (self.db.clone(), row.id.clone());
             // Nobody waits for this, and a use that is not noted costs nothing.
             tokio::spawn(async move {
@@ -123,7 +128,7 @@ impl App {
             });
         }
         let scopes = row.scopes.split_whitespace().map(Scope::parse).collect::<Result<_, _>>()?;
-        Ok(Some(Caller { audience, scopes, context }))
+        Ok(Some(Caller { audience, scopes, context, is_remembered }))
     }
 
     /// Makes a key on behalf of `caller`, who must be able to do all that it can, and for as long.

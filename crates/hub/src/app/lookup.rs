@@ -1,26 +1,61 @@
 //! Callers looked up together: whoever asks while a query is on its way joins the next one. Each query begins after those
 //! asked whom it answers, so that nothing is ever answered from before: a key that was revoked opens nothing from then on.
+//!
+//! Who asked lately is remembered, and one row tells of all of them whether that still holds: while the catalogue stands still
+//! and no key was revoked, a poll without news costs no query of its own.
 
-use std::collections::VecDeque;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
+use skillsync_core::fault::{Fault as _, Kind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use crate::db::{self, Db, RequestContext};
+use super::bounded::Bounded;
+use crate::db::{self, Db, Pulse, RequestContext};
 use crate::limits;
 
-type Answer = Result<Option<RequestContext>, Arc<db::Error>>;
+/// What is known of a key.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) context: Arc<RequestContext>,
+    /// Whether it is from memory: the key holds, and its manifest says what it has to say, but there may be a newer one that
+    /// another process signed with the same words.
+    pub(super) is_remembered: bool,
+}
+
+type Answer = Result<Option<Found>, Arc<db::Error>>;
 
 struct Waiting {
     id: String,
+    /// Whether what is remembered will do.
+    may_remember: bool,
     answer: oneshot::Sender<Answer>,
 }
 
-/// Who waits for a query, and the places of those that may run at once.
+/// A caller as it was read.
+#[derive(Debug)]
+struct Remembered {
+    context: Arc<RequestContext>,
+    /// The pulse before it was read: what changed since then is not in it.
+    pulse: Pulse,
+    read_at: Instant,
+}
+
+impl Remembered {
+    /// Whether it would be read alike now, and its manifest is of the catalogue as it is.
+    fn holds(&self, pulse: Pulse) -> bool {
+        let standing = self.context.manifest.is_some_and(|head| head.stamp.generation == pulse.generation);
+        standing && self.pulse == pulse && self.read_at.elapsed() < limits::REMEMBERED_FOR
+    }
+}
+
+/// Who waits for a query, the places of those that may run at once, and who asked lately.
 #[derive(Clone)]
 pub(super) struct Lookup {
-    waiting: Arc<Mutex<VecDeque<Waiting>>>,
+    waiting: Arc<Mutex<Vec<Waiting>>>,
     places: Arc<Semaphore>,
+    remembered: Arc<Mutex<Bounded<String, Remembered>>>,
 }
 
 impl std::fmt::Debug for Lookup {
@@ -31,19 +66,40 @@ impl std::fmt::Debug for Lookup {
 
 impl Default for Lookup {
     fn default() -> Self {
-        Self { waiting: Arc::default(), places: Arc::new(Semaphore::new(limits::LOOKUPS)) }
+        Self {
+            waiting: Arc::default(),
+            places: Arc::new(Semaphore::new(limits::LOOKUPS)),
+            remembered: Arc::new(Mutex::new(Bounded::new(limits::REMEMBERED, usize::MAX))),
+        }
     }
 }
 
 impl Lookup {
     /// What is known of the key with this id, now.
     pub(super) async fn context(&self, db: &Db, id: &str) -> Answer {
+        self.ask(db, id, true).await
+    }
+
+    /// The same, read from the database.
+    pub(super) async fn fresh(&self, db: &Db, id: &str) -> Answer {
+        self.ask(db, id, false).await
+    }
+
+    async fn ask(&self, db: &Db, id: &str, may_remember: bool) -> Answer {
         let (answer, answered) = oneshot::channel();
-        self.waiting().push_back(Waiting { id: id.to_owned(), answer });
+        self.waiting().push(Waiting { id: id.to_owned(), may_remember, answer });
         self.run(db);
         // The query runs in a task of its own: no caller that goes away takes the answer of others along. The sender is
         // only dropped where the program ends.
         answered.await.unwrap_or_else(|_| Err(Arc::new(db::Error::Silent)))
+    }
+
+    /// No longer remembers this key: something of it alone was changed.
+    pub(super) fn forget(&self, id: &str) {
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = remembered.get_mut(id) {
+            known.pulse = Pulse { generation: 0, revoked_keys: u64::MAX };
+        }
     }
 
     /// Answers all who wait, unless as many do that already as may.
@@ -55,25 +111,24 @@ impl Lookup {
 
     async fn work(&self, db: &Db, place: OwnedSemaphorePermit) {
         loop {
+            // Whoever is about to ask asks now: where many do, few queries answer them all, and where one does, nobody waits.
+            tokio::task::yield_now().await;
             let together = self.next();
             if together.is_empty() {
                 break;
             }
-            let ids: Vec<&str> = together.iter().map(|waiting| waiting.id.as_str()).collect();
-            match db.request_contexts(&ids).await {
-                Ok(found) => {
-                    for waiting in together {
-                        let context = found.iter().find(|context| context.caller.key.id == waiting.id);
-                        // Whoever went away needs no answer.
-                        let _ = waiting.answer.send(Ok(context.cloned()));
+            match db.pulse().await {
+                Ok(pulse) => {
+                    let mut unknown = self.answer_remembered(together, pulse).into_iter().peekable();
+                    while unknown.peek().is_some() {
+                        let some = unknown.by_ref().take(limits::LOOKED_UP).collect();
+                        if let Err(error) = self.read(db, some, pulse).await {
+                            // What the database does not answer now it does not answer the next either.
+                            refuse(unknown.by_ref(), &error);
+                        }
                     }
                 }
-                Err(error) => {
-                    let error = Arc::new(error);
-                    for waiting in together {
-                        let _ = waiting.answer.send(Err(error.clone()));
-                    }
-                }
+                Err(error) => refuse(together, &Arc::new(error)),
             }
         }
         drop(place);
@@ -83,47 +138,175 @@ impl Lookup {
         }
     }
 
-    /// Those who have waited longest, as many as one query takes.
-    fn next(&self) -> Vec<Waiting> {
-        let mut waiting = self.waiting();
-        let count = waiting.len().min(limits::LOOKED_UP);
-        waiting.drain(..count).collect()
+    /// Answers those who are remembered, and gives the others.
+    fn answer_remembered(&self, together: Vec<Waiting>, pulse: Pulse) -> Vec<Waiting> {
+        let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unknown = Vec::new();
+        for waiting in together {
+            let known =
+                remembered.get(&*waiting.id).filter(|known| waiting.may_remember && known.holds(pulse));
+            match known {
+                Some(known) => {
+                    let found = Found { context: known.context.clone(), is_remembered: true };
+                    // Whoever went away needs no answer.
+                    let _ = waiting.answer.send(Ok(Some(found)));
+                }
+                None => unknown.push(waiting),
+            }
+        }
+        unknown
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, VecDeque<Waiting>> {
+    /// Reads what is known of these, answers them, and remembers it. Fails when the database cannot be reached; all are
+    /// answered in any case.
+    async fn read(&self, db: &Db, together: Vec<Waiting>, pulse: Pulse) -> Result<(), Arc<db::Error>> {
+        let ids: Vec<&str> = together.iter().map(|waiting| waiting.id.as_str()).collect();
+        let read_at = Instant::now();
+        let read = match db.request_contexts(&ids).await {
+            Ok(read) => read,
+            Err(error) => {
+                let error = Arc::new(error);
+                refuse(together, &error);
+                return if error.kind() == Kind::Offline { Err(error) } else { Ok(()) };
+            }
+        };
+        let mut found: HashMap<String, Result<Found, Arc<db::Error>>> = HashMap::with_capacity(read.len());
+        {
+            let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+            for (id, context) in read {
+                let context = context.map(Arc::new).map_err(Arc::new);
+                if let Ok(context) = &context {
+                    remembered.put(
+                        id.clone(),
+                        Remembered { context: context.clone(), pulse, read_at },
+                        |_| 0,
+                    );
+                }
+                found.insert(id, context.map(|context| Found { context, is_remembered: false }));
+            }
+        }
+        for waiting in together {
+            let _ = waiting.answer.send(found.get(&waiting.id).cloned().transpose());
+        }
+        Ok(())
+    }
+
+    /// All who wait still.
+    fn next(&self) -> Vec<Waiting> {
+        let all = std::mem::take(&mut *self.waiting());
+        all.into_iter().filter(|waiting| !waiting.answer.is_closed()).collect()
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn refuse(waiting: impl IntoIterator<Item = Waiting>, error: &Arc<db::Error>) {
+    for waiting in waiting {
+        let _ = waiting.answer.send(Err(error.clone()));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use skillsync_core::digest::EnvelopeDigest;
     use skillsync_wire::api::skill::Tier;
-    use skillsync_wire::text::Owner;
+    use skillsync_wire::text::{Audience, Owner};
 
     use super::*;
-    use crate::db::{By, KeyRow, Role};
+    use crate::db::{By, KeyRow, ManifestRow, Role, Stamp};
+    use crate::signer::pieces::Pieces;
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn who_asks_together_gets_each_their_own_answer() {
-        let folder = tempfile::tempdir().unwrap();
+    fn key_row(id: &str, account: &Owner, number: u8) -> KeyRow {
+        KeyRow {
+            id: id.to_owned(),
+            account: account.clone(),
+            secret_sha256: [number; 32],
+            label: String::new(),
+            scopes: "read".to_owned(),
+            created_at: Timestamp::UNIX_EPOCH,
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+        }
+    }
+
+    async fn database(folder: &tempfile::TempDir) -> (Db, Owner) {
         let url = format!("sqlite://{}", folder.path().join("hub.db").display());
         let db = Db::open(&url, Role::Server).await.unwrap();
         let account = Owner::parse("acme").unwrap();
         db.ensure_account(&account, Tier::Free, Timestamp::UNIX_EPOCH).await.unwrap();
+        (db, account)
+    }
+
+    /// Puts a manifest of the catalogue as it is.
+    async fn manifest(db: &Db, id: &str) {
+        let generation = db.generation().await.unwrap();
+        let audience = Audience::parse(&format!("key:{id}")).unwrap();
+        let before = db.manifest(&audience).await.unwrap().map(|row| row.stamp);
+        let row = ManifestRow {
+            audience,
+            epoch: 1,
+            stamp: Stamp { version: before.map_or(1, |stamp| stamp.version + 1), generation },
+            issued_at: Timestamp::UNIX_EPOCH,
+            expires_at: Timestamp::from_second(4_000_000_000).unwrap(),
+            sha256: EnvelopeDigest::of(id.as_bytes()),
+            pieces: Pieces::whole("{}"),
+        };
+        assert!(db.put_manifest(before, &row, None).await.unwrap());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_is_remembered_is_looked_at_again_when_anything_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (db, account) = database(&folder).await;
+        // Changes come from another process.
+        let (other, _) = database(&folder).await;
+        for id in ["k1", "k2"] {
+            db.insert_key(&key_row(id, &account, 1)).await.unwrap();
+        }
+        let lookup = Lookup::default();
+        let ask = async |id| lookup.context(&db, id).await.unwrap().unwrap();
+        let is_remembered = async |id| {
+            ask(id).await;
+            ask(id).await.is_remembered
+        };
+        assert!(
+            !is_remembered("k1").await,
+            "without a manifest there is more to say than that nothing changed"
+        );
+        manifest(&other, "k1").await;
+        manifest(&other, "k2").await;
+        assert!(is_remembered("k1").await && is_remembered("k2").await);
+        assert!(!lookup.fresh(&db, "k1").await.unwrap().unwrap().is_remembered);
+        lookup.forget("k1");
+        assert!(!ask("k1").await.is_remembered && ask("k1").await.is_remembered);
+
+        other.set_tier(&account, Tier::Pro).await.unwrap();
+        assert_eq!(ask("k1").await.context.caller.tier, Tier::Pro, "in force at once");
+        assert!(!is_remembered("k1").await, "its manifest is of the catalogue before");
+        manifest(&other, "k1").await;
+        assert!(is_remembered("k1").await);
+
+        other.revoke_key(By::Admin, "k2", Timestamp::UNIX_EPOCH).await.unwrap();
+        let (k1, k2) = (ask("k1").await, ask("k2").await);
+        assert!(!k1.is_remembered && !k2.is_remembered, "of a key that was revoked all are told");
+        assert!(k1.context.caller.key.revoked_at.is_none() && k2.context.caller.key.revoked_at.is_some());
+        assert!(is_remembered("k1").await);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_asks_together_gets_each_their_own_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let (db, account) = database(&folder).await;
         for number in 0..50 {
-            let row = KeyRow {
-                id: format!("k{number}"),
-                account: account.clone(),
-                secret_sha256: [number; 32],
-                label: String::new(),
-                scopes: "read".to_owned(),
-                created_at: Timestamp::UNIX_EPOCH,
-                expires_at: None,
-                revoked_at: None,
-                last_used_at: None,
-            };
-            assert!(db.insert_key(&row).await.unwrap());
+            assert!(db.insert_key(&key_row(&format!("k{number}"), &account, number)).await.unwrap());
+            // Half of them are remembered.
+            if number % 2 == 0 {
+                manifest(&db, &format!("k{number}")).await;
+            }
         }
         let lookup = Lookup::default();
         for round in 0..20 {
@@ -139,7 +322,8 @@ mod tests {
                     asked.abort();
                     continue;
                 }
-                let found = asked.await.unwrap().unwrap().map(|context| context.caller.key.secret_sha256[0]);
+                let found =
+                    asked.await.unwrap().unwrap().map(|found| found.context.caller.key.secret_sha256[0]);
                 let expected = u8::try_from(number % 60).ok().filter(|number| *number < 50);
                 assert_eq!(found, expected, "k{}", number % 60);
             }
@@ -148,7 +332,7 @@ mod tests {
             let id = format!("k{number}");
             db.revoke_key(By::Admin, &id, Timestamp::UNIX_EPOCH).await.unwrap();
             let context = lookup.context(&db, &id).await.unwrap().unwrap();
-            assert!(context.caller.key.revoked_at.is_some(), "{id} still opens something");
+            assert!(context.context.caller.key.revoked_at.is_some(), "{id} still opens something");
         }
         db.close().await;
         assert!(lookup.context(&db, "k1").await.is_err(), "a database that is gone says so to all");

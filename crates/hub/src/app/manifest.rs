@@ -1,8 +1,7 @@
 //! The manifest of one caller: made when the catalogue changed or the last one is half through its life, else the very
 //! same bytes, from memory or from the database. All processes of a hub give the same bytes for the same version.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -17,48 +16,25 @@ use super::{App, Error};
 use crate::clock::after;
 use crate::db::{AdvisoriesRow, Listing, ManifestHead, ManifestRow, RequestContext, Stamp};
 use crate::limits;
-use crate::signer::{Signer, read_own};
+use crate::signer::Signer;
+use crate::signer::pieces::Pieces;
 
-/// A manifest as it is served.
+mod kept;
+
+pub(super) use kept::Kept;
+
+/// A manifest as it is served: its envelope in pieces, which one after the other are its bytes.
 #[derive(Debug, Clone)]
 pub struct Served {
     /// The digest of its envelope.
     pub digest: EnvelopeDigest,
-    /// Its envelope.
-    pub envelope: Bytes,
+    /// The envelope.
+    pub pieces: [Bytes; 3],
 }
 
-/// The newest manifests that this process served. What is in it counts only while its digest is the one that the database
-/// has.
-#[derive(Debug, Default)]
-pub(super) struct Cache(Mutex<Kept>);
-
-#[derive(Debug, Default)]
-struct Kept {
-    served: HashMap<Audience, Arc<Served>>,
-    order: VecDeque<Audience>,
-    bytes: usize,
-}
-
-impl Cache {
-    fn get(&self, audience: &Audience) -> Option<Arc<Served>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).served.get(audience).cloned()
-    }
-
-    fn put(&self, audience: &Audience, served: &Arc<Served>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.bytes += served.envelope.len();
-        match kept.served.insert(audience.clone(), served.clone()) {
-            Some(before) => kept.bytes -= before.envelope.len(),
-            None => kept.order.push_back(audience.clone()),
-        }
-        // The one that came first goes first: whoever polls comes back in the same order.
-        while kept.served.len() > limits::CACHED_MANIFESTS || kept.bytes > limits::CACHED_MANIFEST_BYTES {
-            let Some(oldest) = kept.order.pop_front() else { break };
-            if let Some(gone) = kept.served.remove(&oldest) {
-                kept.bytes -= gone.envelope.len();
-            }
-        }
+impl Served {
+    fn of(digest: EnvelopeDigest, pieces: Pieces, list: Bytes) -> Self {
+        Self { digest, pieces: [pieces.head, list, pieces.tail] }
     }
 }
 
@@ -72,40 +48,66 @@ impl App {
     }
 
     /// The manifest of `caller`.
-    pub async fn manifest(&self, caller: &Caller) -> Result<Arc<Served>, Error> {
+    pub async fn manifest(&self, caller: &Caller) -> Result<Served, Error> {
         caller.require(&Scope::Read)?;
-        let (context, now) = (&caller.context, self.clock.timestamp());
-        let in_force = standing(context, now);
-        let cached = self.cache.get(&caller.audience);
-        if let Some(served) =
-            cached.filter(|served| in_force.is_some_and(|head| head.sha256 == served.digest))
+        let context = self.whole_context(caller).await?;
+        let now = self.clock.timestamp();
+        let in_force = standing(&context, now);
+        let cached = in_force.and_then(|head| self.kept.manifest(&caller.audience, head.sha256));
+        if let Some((digest, pieces)) = cached
+            && let Some(served) = self.assembled(digest, pieces).await?
         {
             self.metrics.manifest("cached");
             return Ok(served);
         }
-        let mut row = self.db.manifest(&caller.audience).await?;
-        if let Some(row) = row.as_ref().filter(|row| holds(&row.head(), context.generation, now)) {
-            self.metrics.manifest("stored");
-            return Ok(self.keep(caller, served(row)));
-        }
         for _ in 0..limits::RACE_TRIES {
-            if let Some(served) = self.issue(caller, row.as_ref()).await? {
-                return Ok(self.keep(caller, served));
+            let row = self.db.manifest(&caller.audience).await?;
+            let standing = row.as_ref().filter(|row| holds(&row.head(), context.generation, now));
+            let made = match standing {
+                Some(row) => Some(("stored", row.sha256, row.pieces.clone())),
+                None => self.issue(caller, row.as_ref()).await?,
+            };
+            let Some((how, digest, pieces)) = made else { continue };
+            self.kept.put_manifest(&caller.audience, digest, &pieces);
+            if let Some(served) = self.assembled(digest, pieces).await? {
+                self.metrics.manifest(how);
+                return Ok(served);
             }
-            row = self.db.manifest(&caller.audience).await?;
         }
         Err(Error::Raced)
     }
 
-    fn keep(&self, caller: &Caller, served: Served) -> Arc<Served> {
-        let served = Arc::new(served);
-        self.cache.put(&caller.audience, &served);
-        served
+    /// What is known of a caller who is to be told more than that nothing changed: whoever has the newest manifest, from whatever
+    /// process, must never be given the one before.
+    async fn whole_context(&self, caller: &Caller) -> Result<Arc<RequestContext>, Error> {
+        if !caller.is_remembered {
+            return Ok(caller.context.clone());
+        }
+        let found = self.lookup.fresh(&self.db, caller.key_id()).await.map_err(Error::Lookup)?;
+        Ok(found.map_or_else(|| caller.context.clone(), |found| found.context))
     }
 
-    /// Makes the manifest that follows `row`, or notes that `row` is still true. None when somebody else was faster.
-    async fn issue(&self, caller: &Caller, row: Option<&ManifestRow>) -> Result<Option<Served>, Error> {
-        self.current_advisories().await?;
+    /// The pieces with their list. None when the list is gone: a newer manifest has another.
+    async fn assembled(&self, digest: EnvelopeDigest, pieces: Pieces) -> Result<Option<Served>, Error> {
+        let list = match pieces.list {
+            None => Some(Bytes::new()),
+            Some(name) => match self.kept.list(&name) {
+                Some(list) => Some(list),
+                None => {
+                    let list = self.db.manifest_list(&name).await?;
+                    if let Some(list) = &list {
+                        self.kept.put_list(name, list);
+                    }
+                    list
+                }
+            },
+        };
+        Ok(list.map(|list| Served::of(digest, pieces, list)))
+    }
+
+    /// Makes the manifest that follows `row`, or notes that `row` is still true; says which. None when somebody else was
+    /// faster.
+    async fn issue(&self, caller: &Caller, row: Option<&ManifestRow>) -> Result<Option<Made>, Error> {
         let most = u32::try_from(MANIFEST_SKILLS).unwrap_or(u32::MAX);
         let listing = self.db.listing(&caller.viewer(), most).await?;
         if listing.is_cut {
@@ -115,23 +117,25 @@ impl App {
                 "a manifest holds no more: public skills are left out"
             );
         }
-        // Both are read after the listing: if one of them is newer than its generation, the manifest is made once more at
-        // the next request; the other way round it would count as current and be out of date.
+        // Advisories and root are looked at after the listing: if one of them is newer than its generation, the manifest is made
+        // once more at the next request; the other way round it would count as current and be out of date.
+        self.current_advisories().await?;
         let signer = self.current_signer().await?;
         let advisories = self.db.last_advisories().await?.ok_or(Error::NotFounded)?;
         let now = self.clock.now();
         let mut next = content(&signer, &caller.audience, &listing, &advisories)?;
         next.issued_at = now;
         next.expires = after(now, self.settings.manifest_ttl_s.min(signer.root().roles.manifest.max_ttl_s));
-        if let Some(row) = row.filter(|row| is_still_true(&signer, row, &next)) {
+        if let Some(row) = row
+            && is_still_true(&signer, row, &next)?
+        {
             let stamp = Stamp { version: row.stamp.version, generation: listing.generation };
             if stamp != row.stamp
                 && !self.db.restamp_manifest(&caller.audience, row.stamp, stamp.generation).await?
             {
                 return Ok(None);
             }
-            self.metrics.manifest("stamped");
-            return Ok(Some(served(row)));
+            return Ok(Some(("stamped", row.sha256, row.pieces.clone())));
         }
         next.version = row.map_or(1, |row| row.stamp.version + 1);
         let issued = signer.manifest(&next)?;
@@ -142,19 +146,20 @@ impl App {
             issued_at: next.issued_at.timestamp(),
             expires_at: next.expires.timestamp(),
             sha256: issued.digest,
-            envelope: issued.envelope,
+            pieces: issued.pieces,
         };
-        if !self.db.put_manifest(row.map(|row| row.stamp), &made).await? {
+        if !self.db.put_manifest(row.map(|row| row.stamp), &made, issued.list.as_ref()).await? {
             return Ok(None);
         }
-        self.metrics.manifest("signed");
-        Ok(Some(served(&made)))
+        if let (Some(name), Some(list)) = (made.pieces.list, &issued.list) {
+            self.kept.put_list(name, list);
+        }
+        Ok(Some(("signed", made.sha256, made.pieces)))
     }
 }
 
-fn served(row: &ManifestRow) -> Served {
-    Served { digest: row.sha256, envelope: Bytes::copy_from_slice(&row.envelope) }
-}
+/// How a manifest came about, and what it is.
+type Made = (&'static str, EnvelopeDigest, Pieces);
 
 /// The newest manifest of who asks, where it holds.
 fn standing(context: &RequestContext, now: Timestamp) -> Option<ManifestHead> {
@@ -179,20 +184,18 @@ fn half(from: Timestamp, to: Timestamp) -> Timestamp {
     Timestamp::from_millisecond((from.as_millisecond() + to.as_millisecond()) / 2).unwrap_or(from)
 }
 
-/// Whether the manifest in `row` says what `next` would say, under the same keys, and is not half through its life.
-fn is_still_true(signer: &Signer, row: &ManifestRow, next: &Manifest) -> bool {
-    let Ok(signers) = signer.root().manifest_signers() else { return false };
-    let Ok(before) = read_own::<Manifest>(&row.envelope, &signers) else { return false };
-    let same = Manifest {
-        version: before.version,
-        issued_at: before.issued_at,
-        expires: before.expires,
+/// Whether the manifest in `row` says what `next` would say, under the same key, and is not half through its life.
+fn is_still_true(signer: &Signer, row: &ManifestRow, next: &Manifest) -> Result<bool, Error> {
+    let again = Manifest {
+        version: row.stamp.version,
+        issued_at: Time::of(row.issued_at),
+        expires: Time::of(row.expires_at),
         ..next.clone()
     };
     // A hub that was told to give shorter lives begins at once.
-    *before == same
-        && before.ttl_s() <= next.ttl_s()
-        && is_young(row.issued_at, row.expires_at, next.issued_at.timestamp())
+    Ok(is_young(row.issued_at, row.expires_at, next.issued_at.timestamp())
+        && again.ttl_s() <= next.ttl_s()
+        && signer.manifest_digest(&again)? == row.sha256)
 }
 
 /// What a manifest says, but for its version and times.

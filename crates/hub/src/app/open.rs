@@ -11,7 +11,7 @@ use skillsync_wire::text::Hub;
 
 use super::advisories::Known;
 use super::lookup::Lookup;
-use super::manifest::Cache;
+use super::manifest::Kept;
 use super::shelf::{self, Shelf};
 use super::site::Shown;
 use super::{App, Error, Settings};
@@ -93,7 +93,7 @@ impl App {
         let app = App {
             shelf: Shelf::new(db.clone(), blobs.clone()),
             signer: RwLock::new(Arc::new(signer)),
-            cache: Cache::default(),
+            kept: Kept::default(),
             lookup: Lookup::default(),
             in_force: Known::default(),
             shown: Shown::default(),

@@ -207,14 +207,15 @@ impl Shown {
 
 /// The site of these releases, and how many had no room in its indexes.
 fn made(generation: u64, rows: Vec<OfferRow>) -> Result<(Made, usize), Error> {
-    let mut offers = Vec::with_capacity(rows.len());
+    let (mut offers, mut damaged) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in rows {
         match offer(&row) {
             Some(offer) => offers.push(offer),
-            None => {
-                tracing::error!(slug = %row.slug, seq = row.seq, "what is stored of a release is damaged")
-            }
+            None => damaged.push(row.slug),
         }
+    }
+    if let Some(first) = damaged.first() {
+        tracing::error!(count = damaged.len(), %first, "what is stored of releases is damaged: they are left out");
     }
     let mut site = Site::new(offers, None).map_err(|_| Error::CutOff)?;
     let left_out = site.fit(INDEX_SKILLS, INDEX_BYTES);

@@ -227,6 +227,16 @@ macro_rules! one_release {
     }};
 }
 
+/// The state of what many callers have in common. While it stands still no key was revoked, no account has another tier, and
+/// nobody may have anything else than before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pulse {
+    /// Grows with every change of what some caller may have, an account's tier among it.
+    pub generation: u64,
+    /// Grows with every key that is revoked.
+    pub revoked_keys: u64,
+}
+
 impl Db {
     /// The state of the catalogue: it grows with every change of what some caller may have.
     pub async fn generation(&self) -> Result<u64, Error> {
@@ -235,6 +245,20 @@ impl Db {
             Ok::<_, Error>(value)
         })?;
         record::count("generation", value)
+    }
+
+    /// What tells whether anything of many callers changed, in one row.
+    pub async fn pulse(&self) -> Result<Pulse, Error> {
+        let (generation, revoked_keys): (i64, i64) = on!(self, |conn| {
+            let row = sqlx::query_as("select generation, revoked_keys from catalogue")
+                .fetch_one(&mut *conn)
+                .await?;
+            Ok::<_, Error>(row)
+        })?;
+        Ok(Pulse {
+            generation: record::count("generation", generation)?,
+            revoked_keys: record::count("revoked_keys", revoked_keys)?,
+        })
     }
 
     /// The skill `slug`, whoever may see it.

@@ -149,12 +149,15 @@ impl Lite {
     }
 
     fn pool() -> SqlitePoolOptions {
-        SqlitePoolOptions::new().acquire_timeout(limits::DB_BUSY).before_acquire(|conn, _| {
-            // On a full disk and the like SQLite itself rolls back, the driver's own rollback then fails, and it would believe
-            // for ever that the transaction goes on: a connection that nobody can begin anything on.
-            let is_sound = !conn.is_in_transaction();
-            Box::pin(async move { Ok(is_sound) })
-        })
+        // A file does not go away: to ask it for a sign of life before each use would double the way of each query.
+        SqlitePoolOptions::new().acquire_timeout(limits::DB_BUSY).test_before_acquire(false).before_acquire(
+            |conn, _| {
+                // On a full disk and the like SQLite itself rolls back, the driver's own rollback then fails, and it would believe
+                // for ever that the transaction goes on: a connection that nobody can begin anything on.
+                let is_sound = !conn.is_in_transaction();
+                Box::pin(async move { Ok(is_sound) })
+            },
+        )
     }
 
     pub(super) async fn reader(&self) -> Result<PoolConnection<sqlx::Sqlite>, Error> {

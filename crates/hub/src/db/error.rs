@@ -80,6 +80,13 @@ pub enum Error {
         /// Whether that is the share of one account.
         is_of_account: bool,
     },
+    /// A row names one that is not there, or went while another began to name it.
+    #[error("a row of the database would name one that is not there")]
+    Dangling {
+        /// What the driver said.
+        #[source]
+        source: Box<sqlx::Error>,
+    },
     /// Advisories have no room for more floors.
     #[error("no more than {most} skills can have a floor")]
     TooManyFloors {
@@ -114,9 +121,11 @@ impl Fault for Error {
             Error::RootReplaced { .. } | Error::TooManyRevoked { .. } | Error::TooManyFloors { .. } => {
                 Kind::Conflict
             }
-            Error::Full { .. } | Error::Migration { .. } | Error::Damaged { .. } | Error::Failed { .. } => {
-                Kind::Io
-            }
+            Error::Full { .. }
+            | Error::Migration { .. }
+            | Error::Dangling { .. }
+            | Error::Damaged { .. }
+            | Error::Failed { .. } => Kind::Io,
         }
     }
 
@@ -134,6 +143,7 @@ impl Fault for Error {
             Error::AccountUnknown { .. } => "account-not-found",
             Error::RootReplaced { .. } => "hub-root-replaced",
             Error::TooManyRevoked { .. } => "too-many-revoked",
+            Error::Dangling { .. } => "database-dangling",
             Error::TooManyFloors { .. } => "too-many-floors",
             Error::Failed { .. } => "database-failed",
         }
@@ -161,6 +171,7 @@ impl From<sqlx::Error> for Error {
             Class::Busy => Error::Busy { source },
             Class::Full => Error::Full { source },
             Class::ZeroByte => Error::ZeroByte { what: "a text" },
+            Class::Dangling => Error::Dangling { source },
             Class::Failed => Error::Failed { source },
         }
     }
@@ -171,6 +182,7 @@ enum Class {
     Busy,
     Full,
     ZeroByte,
+    Dangling,
     Failed,
 }
 
@@ -183,6 +195,9 @@ fn class(error: &sqlx::Error) -> Class {
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => Class::Offline,
         sqlx::Error::Database(said) => {
+            if said.is_foreign_key_violation() {
+                return Class::Dangling;
+            }
             let code = said.code().unwrap_or_default();
             if said.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
                 lite(&code)

@@ -227,8 +227,11 @@ impl Db {
     }
 
     /// The keys with these ids, revoked or expired as they may be, each with all that a poll needs to know; at most
-    /// [`limits::LOOKED_UP`], in no order. What is not there is left out.
-    pub async fn request_contexts(&self, ids: &[&str]) -> Result<Vec<RequestContext>, Error> {
+    /// [`limits::LOOKED_UP`], in no order. What is not there is left out, and a damaged row fails for its key alone.
+    pub async fn request_contexts(
+        &self,
+        ids: &[&str],
+    ) -> Result<Vec<(String, Result<RequestContext, Error>)>, Error> {
         let raws: Vec<RawContext> = on!(self, |conn| {
             // One text for one id and one for many: what is left over asks for no key.
             let mut query = match ids.len() {
@@ -244,7 +247,7 @@ impl Db {
             }
             Ok::<_, Error>(query.fetch_all(&mut *conn).await?)
         })?;
-        raws.into_iter().map(RequestContext::try_from).collect()
+        Ok(raws.into_iter().map(|raw| (raw.caller.key.id.clone(), RequestContext::try_from(raw))).collect())
     }
 
     /// The keys of an account, newest first, revoked ones among them.
@@ -292,7 +295,13 @@ impl Db {
             .bind(by.owner())
             .execute(&mut *conn)
             .await?;
-            Ok::<_, Error>(done.rows_affected() == 1)
+            let is_revoked = done.rows_affected() == 1;
+            if is_revoked {
+                sqlx::query("update catalogue set revoked_keys = revoked_keys + 1")
+                    .execute(&mut *conn)
+                    .await?;
+            }
+            Ok::<_, Error>(is_revoked)
         })
     }
 

@@ -1,10 +1,13 @@
 //! What goes out: JSON that nobody keeps, and documents with what a cache needs to know of them.
 
+use std::convert::Infallible;
+
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use futures_util::stream;
 use serde::Serialize;
 
 use super::problem::Trouble;
@@ -65,6 +68,14 @@ impl Document {
     /// The answer with this content, or 304 for who has it already.
     pub(super) fn answer(&self, asked: &HeaderMap, content: Bytes) -> Response {
         self.answer_with(asked, content.len() as u64, || Body::from(content))
+    }
+
+    /// The answer with a content in pieces, which are sent as they are: nobody puts them together.
+    pub(super) fn answer_pieces(&self, asked: &HeaderMap, pieces: [Bytes; 3]) -> Response {
+        let size_bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
+        self.answer_with(asked, size_bytes, || {
+            Body::from_stream(stream::iter(pieces.map(Ok::<_, Infallible>)))
+        })
     }
 
     /// The answer with a content that is only made where it is sent.

@@ -158,8 +158,14 @@ impl HttpBody for Watched {
     }
 }
 
+/// Room for a body, which is taken from the system as it fills: one that grows is copied, and there twice meanwhile.
+pub(super) fn room(most: usize) -> Vec<u8> {
+    Vec::with_capacity(most)
+}
+
 async fn collect(mut body: Body, most: usize) -> Result<Vec<u8>, Problem> {
-    let (mut bytes, pace) = (Vec::new(), Pace::begin());
+    let said = body.size_hint().upper().and_then(|size| usize::try_from(size).ok());
+    let (mut bytes, pace) = (room(said.unwrap_or(most).min(most)), Pace::begin());
     loop {
         let Some(frame) = pace.wait(bytes.len(), body.frame()).await? else { return Ok(bytes) };
         let frame = frame.map_err(|_| Trouble::wrong("the body was cut off").problem())?;

@@ -29,5 +29,5 @@ pub(super) async fn get(
         return Ok(unchanged);
     }
     let served = http.app.manifest(&caller).await?;
-    Ok(document(served.digest).answer(&asked, served.envelope.clone()))
+    Ok(document(served.digest).answer_pieces(&asked, served.pieces))
 }

@@ -12,7 +12,7 @@ use skillsync_wire::limits::ARCHIVE_BYTES;
 
 use super::Http;
 use super::answer::Json;
-use super::body::{Pace, declared, json, media_type, place};
+use super::body::{Pace, declared, json, media_type, place, room};
 use super::caller::take;
 use super::places::account;
 use super::problem::{Problem, Trouble};
@@ -74,7 +74,7 @@ async fn next(multipart: &mut Multipart) -> Result<Option<Field<'_>>, Problem> {
 }
 
 async fn read(mut field: Field<'_>, most: u64) -> Result<Vec<u8>, Problem> {
-    let (mut bytes, pace) = (Vec::new(), Pace::begin());
+    let (mut bytes, pace) = (room(usize::try_from(most).unwrap_or_default()), Pace::begin());
     loop {
         let chunk = pace.wait(bytes.len(), field.chunk()).await?;
         let Some(chunk) = chunk.map_err(|error| broken(&error))? else { return Ok(bytes) };

@@ -70,7 +70,7 @@ fn a_release_that_does_not_follow_changes_nothing() {
         assert_eq!(db.releases(&name("pdf"), 10).await.unwrap().len(), 1);
 
         let nobody = db.publish(&release("new", "nobody", 1)).await.unwrap_err();
-        assert!(matches!(nobody, skillsync_hub::db::Error::Failed { .. }), "{nobody:?}");
+        assert!(matches!(nobody, skillsync_hub::db::Error::Dangling { .. }), "{nobody:?}");
         assert_eq!(db.skill(&name("new")).await.unwrap(), None);
     });
 }

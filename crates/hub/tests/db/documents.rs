@@ -1,7 +1,8 @@
 //! Roots, advisories, manifests, and what machines told.
 
+use bytes::Bytes;
 use skillsync_hub::db::{AdvisoriesRow, By, Error, ManifestRow, Stamp, YankOrder};
-use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use skillsync_hub::signer::pieces::{ListDigest, Pieces};
 
 use super::*;
 
@@ -60,20 +61,60 @@ fn a_manifest_is_replaced_by_who_saw_it_alone() {
             issued_at: at(1),
             expires_at: at(2),
             sha256: EnvelopeDigest::of(&[version as u8]),
-            envelope: vec![version as u8; 3],
+            pieces: Pieces::whole(vec![version as u8; 3]),
         };
         let stamp = |version, generation| Some(Stamp { version, generation });
         assert_eq!(db.manifest(&aud).await.unwrap(), None);
-        assert!(!db.put_manifest(stamp(1, 1), &row(2, 1)).await.unwrap());
-        assert!(db.put_manifest(None, &row(1, 7)).await.unwrap());
-        assert!(!db.put_manifest(None, &row(1, 8)).await.unwrap());
-        assert!(!db.put_manifest(stamp(1, 6), &row(2, 8)).await.unwrap(), "its stamp moved since");
+        assert!(!db.put_manifest(stamp(1, 1), &row(2, 1), None).await.unwrap());
+        assert!(db.put_manifest(None, &row(1, 7), None).await.unwrap());
+        assert!(!db.put_manifest(None, &row(1, 8), None).await.unwrap());
+        assert!(!db.put_manifest(stamp(1, 6), &row(2, 8), None).await.unwrap(), "its stamp moved since");
         assert_eq!(db.manifest(&aud).await.unwrap(), Some(row(1, 7)));
         assert!(db.restamp_manifest(&aud, Stamp { version: 1, generation: 7 }, 8).await.unwrap());
         assert!(!db.restamp_manifest(&aud, Stamp { version: 1, generation: 7 }, 9).await.unwrap());
-        assert!(db.put_manifest(stamp(1, 8), &row(2, 9)).await.unwrap());
+        assert!(db.put_manifest(stamp(1, 8), &row(2, 9), None).await.unwrap());
         assert_eq!(db.manifest(&aud).await.unwrap(), Some(row(2, 9)));
         assert_eq!(db.manifest(&audience("k2")).await.unwrap(), None);
+    });
+}
+
+#[test]
+fn a_list_is_stored_once_and_for_as_long_as_a_manifest_has_it() {
+    on_both(|db| async move {
+        let row = |aud: &str, version, list: &Bytes| ManifestRow {
+            audience: audience(aud),
+            epoch: 1,
+            stamp: Stamp { version, generation: 1 },
+            issued_at: at(version as i64),
+            expires_at: at(100),
+            sha256: EnvelopeDigest::of(aud.as_bytes()),
+            pieces: Pieces {
+                head: Bytes::from_static(b"head"),
+                list: Some(ListDigest::of(list)),
+                tail: Bytes::from_static(b"tail"),
+            },
+        };
+        let lists = [&b"one"[..], b"two"].map(Bytes::from_static);
+        let [one, two] = [0, 1].map(|list| ListDigest::of(&lists[list]));
+        for aud in ["k1", "k2"] {
+            let row = row(aud, 1, &lists[0]);
+            assert!(db.put_manifest(None, &row, Some(&lists[0])).await.unwrap());
+            assert_eq!(db.manifest(&row.audience).await.unwrap(), Some(row));
+        }
+        assert_eq!(db.manifest_list(&one).await.unwrap().as_ref(), Some(&lists[0]));
+        assert_eq!(db.manifest_list(&two).await.unwrap(), None);
+        let stamp = Some(Stamp { version: 1, generation: 1 });
+        let left = async |before| db.clear_manifest_lists(at(before)).await.unwrap();
+        assert!(db.put_manifest(stamp, &row("k1", 2, &lists[1]), Some(&lists[1])).await.unwrap());
+        assert_eq!(left(50).await, 0, "k2 has the first still");
+        assert!(db.put_manifest(stamp, &row("k2", 2, &lists[1]), Some(&lists[1])).await.unwrap());
+        assert_eq!(left(1).await, 0, "none that is as young");
+        assert_eq!(left(50).await, 1);
+        assert_eq!(db.manifest_list(&one).await.unwrap(), None);
+        assert_eq!(db.manifest_list(&two).await.unwrap().as_ref(), Some(&lists[1]));
+        // What was found and cleared before it was named is a race that was lost, and nothing is stored.
+        assert!(!db.put_manifest(None, &row("k3", 1, &lists[0]), None).await.unwrap());
+        assert_eq!(db.manifest(&audience("k3")).await.unwrap(), None);
     });
 }
 

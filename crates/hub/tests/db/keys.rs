@@ -1,6 +1,7 @@
 //! Accounts, keys, and the one query of a poll.
 
 use skillsync_hub::db::{By, Error, ManifestRow, Page, Stamp};
+use skillsync_hub::signer::pieces::Pieces;
 
 use super::*;
 
@@ -110,9 +111,9 @@ fn one_query_tells_a_poll_all_it_needs() {
         db.insert_key(&key("k1", "acme")).await.unwrap();
         let aud = audience("k1");
         for absent in [&[][..], &["absent"], &["", "absent"]] {
-            assert_eq!(db.request_contexts(absent).await.unwrap(), [], "{absent:?}");
+            assert!(db.request_contexts(absent).await.unwrap().is_empty(), "{absent:?}");
         }
-        let one = async || db.request_contexts(&["k1"]).await.unwrap().remove(0);
+        let one = async || db.request_contexts(&["k1"]).await.unwrap().remove(0).1.unwrap();
         let context = one().await;
         assert_eq!((&*context.caller.key.id, context.caller.tier, context.manifest), ("k1", Tier::Pro, None));
         assert_eq!(context.generation, db.generation().await.unwrap());
@@ -124,9 +125,9 @@ fn one_query_tells_a_poll_all_it_needs() {
             issued_at: at(0),
             expires_at: at(9),
             sha256: EnvelopeDigest::of(b"m"),
-            envelope: b"m".to_vec(),
+            pieces: Pieces::whole(b"m".to_vec()),
         };
-        assert!(db.put_manifest(None, &row).await.unwrap());
+        assert!(db.put_manifest(None, &row, None).await.unwrap());
         done(db.publish(&release("pdf", "acme", 1)).await.unwrap());
         db.revoke_key(By::Admin, "k1", at(3)).await.unwrap();
         let context = one().await;
@@ -134,12 +135,48 @@ fn one_query_tells_a_poll_all_it_needs() {
         assert_eq!(context.caller.key.revoked_at, Some(at(3)), "in force at once");
         db.insert_key(&key("k2", "acme")).await.unwrap();
         let mut together = db.request_contexts(&["k2", "absent", "k1"]).await.unwrap();
-        together.sort_by(|a, b| a.caller.key.id.cmp(&b.caller.key.id));
-        assert_eq!(together[0], context);
-        assert_eq!(
-            (&*together[1].caller.key.id, &together[1].manifest),
-            ("k2", &None),
-            "to each its own manifest"
-        );
+        together.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let [(first, one), (second, two)] = &together[..] else { panic!("two of three are there") };
+        assert_eq!((&**first, one.as_ref().unwrap()), ("k1", &context));
+        assert_eq!((&**second, two.as_ref().unwrap().manifest), ("k2", None), "to each its own manifest");
+    });
+}
+
+#[test]
+fn a_damaged_row_fails_for_its_own_key_alone() {
+    at_both(|url| {
+        run(url, |db| async move {
+            accounts(&db, &["acme"]).await;
+            for id in ["k1", "k2", "k3"] {
+                db.insert_key(&key(id, "acme")).await.unwrap();
+            }
+            outside(url, "update keys set created_at = 9000000000000000000 where id = 'k2'").await;
+            let mut found = db.request_contexts(&["k1", "k2", "k3"]).await.unwrap();
+            found.sort_by(|(a, _), (b, _)| a.cmp(b));
+            let sound: Vec<_> = found.iter().map(|(id, found)| (&**id, found.is_ok())).collect();
+            assert_eq!(sound, [("k1", true), ("k2", false), ("k3", true)]);
+            assert!(matches!(found[1].1, Err(Error::Damaged { what: "created_at", .. })), "{:?}", found[1].1);
+        });
+    });
+}
+
+#[test]
+fn the_audience_that_sql_makes_of_a_key_is_the_one_of_the_contract() {
+    on_both(|db| async move {
+        accounts(&db, &["acme"]).await;
+        let made = ApiKey::of("0aB9zZ0aB9zZ", &"x".repeat(43)).unwrap();
+        db.insert_key(&key(made.id(), "acme")).await.unwrap();
+        let row = ManifestRow {
+            audience: made.audience(),
+            epoch: 1,
+            stamp: Stamp { version: 1, generation: 1 },
+            issued_at: at(0),
+            expires_at: at(9),
+            sha256: EnvelopeDigest::of(b"m"),
+            pieces: Pieces::whole("m"),
+        };
+        assert!(db.put_manifest(None, &row, None).await.unwrap());
+        let (_, context) = db.request_contexts(&[made.id()]).await.unwrap().remove(0);
+        assert_eq!(context.unwrap().manifest, Some(row.head()));
     });
 }

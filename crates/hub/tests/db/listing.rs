@@ -1,6 +1,7 @@
 //! What a caller may have, what it installed, what it lost.
 
 use skillsync_hub::db::{By, Listing, Loss, ManifestRow, Stamp, YankOrder};
+use skillsync_hub::signer::pieces::Pieces;
 
 use super::*;
 
@@ -120,9 +121,9 @@ fn an_install_counts_once_for_each_key() {
             issued_at: at(0),
             expires_at: at(9),
             sha256: EnvelopeDigest::of(b"m"),
-            envelope: b"m".to_vec(),
+            pieces: Pieces::whole(b"m".to_vec()),
         };
-        assert!(db.put_manifest(None, &row).await.unwrap());
+        assert!(db.put_manifest(None, &row, None).await.unwrap());
         let zeta = name("zeta");
         for (key, first) in [("k1", true), ("k1", false), ("k2", true), ("o1", true), ("k2", false)] {
             assert_eq!(db.count_install(key, &audience(key), &zeta, at(5)).await.unwrap(), first, "{key}");

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use skillsync_hub::db::{ManifestRow, Stamp};
+use skillsync_hub::signer::pieces::{ListDigest, Pieces};
 use tokio::task::JoinSet;
 
 use super::*;
@@ -97,9 +99,9 @@ fn of_many_who_replace_one_manifest_one_does() {
                         issued_at: at(0),
                         expires_at: at(9),
                         sha256: EnvelopeDigest::of(&[racer as u8]),
-                        envelope: vec![racer as u8],
+                        pieces: Pieces::whole(vec![racer as u8]),
                     };
-                    if db.put_manifest(expected, &row).await.unwrap() {
+                    if db.put_manifest(expected, &row, None).await.unwrap() {
                         wins.fetch_add(1, Ordering::Relaxed);
                     }
                 }
@@ -108,7 +110,7 @@ fn of_many_who_replace_one_manifest_one_does() {
         all(tasks).await;
         let last = db.manifest(&audience("k1")).await.unwrap().unwrap();
         assert_eq!(last.stamp.version, wins.load(Ordering::Relaxed), "each win is one version");
-        assert_eq!(last.envelope, [last.stamp.generation as u8], "and one row is of one writer");
+        assert_eq!(last.pieces.head[..], [last.stamp.generation as u8], "and one row is of one writer");
     });
 }
 
@@ -162,5 +164,43 @@ fn work_that_is_given_up_is_done_or_not_and_holds_nothing() {
         }
         assert_eq!(db.generation().await.unwrap(), before + published);
         done(db.publish(&release("last", "acme", 1)).await.unwrap());
+    });
+}
+
+#[test]
+fn lists_are_cleared_while_others_begin_to_use_them_and_no_manifest_lacks_its_own() {
+    on_both(|db| async move {
+        let mut tasks = JoinSet::new();
+        for racer in 0..RACERS {
+            let db = db.clone();
+            tasks.spawn(async move {
+                for step in 0..EACH {
+                    if racer % 4 == 0 {
+                        db.clear_manifest_lists(at(50)).await.unwrap();
+                        continue;
+                    }
+                    let audience = audience(&format!("k{racer}"));
+                    let before = db.manifest(&audience).await.unwrap();
+                    let list = Bytes::from(format!("list {}", step % 3));
+                    let row = ManifestRow {
+                        audience,
+                        epoch: 1,
+                        stamp: Stamp { version: step + 1, generation: 1 },
+                        issued_at: at(0),
+                        expires_at: at(9),
+                        sha256: EnvelopeDigest::of(&list),
+                        pieces: Pieces { list: Some(ListDigest::of(&list)), ..Pieces::whole("head") },
+                    };
+                    // A lost race is run again, as the hub does.
+                    while !db
+                        .put_manifest(before.as_ref().map(|row| row.stamp), &row, Some(&list))
+                        .await
+                        .unwrap()
+                    {}
+                    assert_eq!(db.manifest_list(&ListDigest::of(&list)).await.unwrap(), Some(list));
+                }
+            });
+        }
+        all(tasks).await;
     });
 }

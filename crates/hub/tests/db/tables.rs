@@ -6,7 +6,7 @@ use std::path::Path;
 
 use skillsync_core::fault::{Fault as _, Kind};
 use skillsync_hub::db::Error;
-use sqlx::{Connection as _, PgConnection, Row as _, SqliteConnection};
+use sqlx::Row as _;
 
 use super::*;
 

@@ -1,12 +1,15 @@
-//! Progress of long work on stderr: what, how many of how many, how long is left. Work shorter than a second shows
-//! nothing, and neither does a pipe.
+//! Progress of long work on stderr: what, how many of how many, how long is left; a line on a terminal, an event each second
+//! for a program. Work shorter than a second shows nothing.
 
+use std::io::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
 
 use crate::ui::text;
 
@@ -19,14 +22,55 @@ const TICK: Duration = Duration::from_millis(120);
 pub struct Progress {
     bar: ProgressBar,
     /// Whether something comes of which nobody says how much it is.
-    is_endless: AtomicBool,
-    clock: Option<(Sender<()>, JoinHandle<()>)>,
+    is_endless: Arc<AtomicBool>,
+    clock: Option<Clock>,
+}
+
+/// A thread that acts once time has passed, unless it is stopped before.
+struct Clock {
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Clock {
+    fn start(act: impl FnOnce(Receiver<()>) + Send + 'static) -> Self {
+        let (stop, stopped) = mpsc::channel();
+        Self { stop, thread: std::thread::spawn(move || act(stopped)) }
+    }
+
+    /// Stops it. It is joined, or what it shows could appear after its end. It cannot panic or wait.
+    fn stop(self) {
+        drop(self.stop);
+        let _ = self.thread.join();
+    }
+}
+
+/// How far a transfer is.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Event<'a> {
+    event: &'static str,
+    what: &'a str,
+    done_bytes: u64,
+    /// None where nobody says how many there are.
+    total_bytes: Option<u64>,
+    /// Seconds, at the pace until now.
+    left_s: Option<u64>,
+}
+
+impl<'a> Event<'a> {
+    fn of(what: &'a str, done_bytes: u64, total_bytes: Option<u64>, took: Duration) -> Self {
+        let left_s = total_bytes.filter(|_| done_bytes > 0).map(|total| {
+            let rest = u128::from(total.saturating_sub(done_bytes)) * took.as_millis();
+            u64::try_from(rest.div_ceil(u128::from(done_bytes) * 1_000)).unwrap_or(u64::MAX)
+        });
+        Self { event: "progress", what, done_bytes, total_bytes, left_s }
+    }
 }
 
 impl Progress {
     /// Progress that nobody sees.
     pub fn silent() -> Progress {
-        Progress { bar: ProgressBar::hidden(), is_endless: AtomicBool::new(false), clock: None }
+        Progress { bar: ProgressBar::hidden(), is_endless: Arc::default(), clock: None }
     }
 
     /// Progress that appears on stderr once the work has lasted a second.
@@ -39,19 +83,40 @@ impl Progress {
         Self::styled(what, Some(total_bytes), style_of(if total_bytes > 0 { BYTES } else { ENDLESS }))
     }
 
+    /// The same as events: a line of JSON on stderr each second, for a program that waits.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the door; its thread has no writer of the caller's"
+    )]
+    pub(crate) fn events_of_bytes(what: &str, total_bytes: u64) -> Progress {
+        let bar = ProgressBar::with_draw_target(Some(total_bytes), ProgressDrawTarget::hidden());
+        let is_endless = Arc::<AtomicBool>::default();
+        let what = text::one_line(what).into_owned();
+        let (watched, endless) = (bar.clone(), is_endless.clone());
+        let clock = Clock::start(move |stopped| {
+            let began = Instant::now();
+            while stopped.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                let total = watched.length().filter(|total| *total > 0 && !endless.load(Ordering::Relaxed));
+                let event = Event::of(&what, watched.position(), total, began.elapsed());
+                // Nothing can be done about a stderr that takes no more.
+                let _ = serde_json::to_string(&event).map(|line| writeln!(std::io::stderr(), "{line}"));
+            }
+        });
+        Progress { bar, is_endless, clock: Some(clock) }
+    }
+
     fn styled(what: &str, total: Option<u64>, style: ProgressStyle) -> Progress {
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
         bar.set_style(style);
         bar.set_prefix(text::one_line(what).into_owned());
-        let (stop, stopped) = mpsc::channel();
         let late = bar.clone();
-        let clock = std::thread::spawn(move || {
+        let clock = Clock::start(move |stopped| {
             if stopped.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
                 late.set_draw_target(ProgressDrawTarget::stderr());
                 late.enable_steady_tick(TICK);
             }
         });
-        Progress { bar, is_endless: AtomicBool::new(false), clock: Some((stop, clock)) }
+        Progress { bar, is_endless: Arc::default(), clock: Some(clock) }
     }
 
     /// Says what is being worked on now.
@@ -94,10 +159,8 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Some((stop, clock)) = self.clock.take() {
-            drop(stop);
-            // Joined, or the line could appear after it was cleared. The thread cannot panic or wait.
-            let _ = clock.join();
+        if let Some(clock) = self.clock.take() {
+            clock.stop();
         }
         self.bar.finish_and_clear();
     }
@@ -143,6 +206,23 @@ mod tests {
         progress.expect(0);
         progress.expect(5);
         assert!(progress.is_endless.load(Ordering::Relaxed), "one that says nothing makes it no sum");
+    }
+
+    #[test]
+    fn an_event_says_how_long_is_left_where_that_can_be_known() {
+        let second = Duration::from_secs(1);
+        for (done, total, took, left_s) in [
+            (0, Some(100), second, None),
+            (50, None, second, None),
+            (50, Some(100), second, Some(1)),
+            (99, Some(100), second, Some(1)),
+            (100, Some(100), second, Some(0)),
+            // More came than was said.
+            (110, Some(100), second, Some(0)),
+            (1, Some(u64::MAX), second * 1_000_000, Some(u64::MAX)),
+        ] {
+            assert_eq!(Event::of("uploading", done, total, took).left_s, left_s, "{done} of {total:?}");
+        }
     }
 
     #[test]

@@ -145,13 +145,28 @@ fn who_cannot_or_will_not_see_it_is_shown_nothing() {
     ann.author(&skill(3, FILE_BYTES * 3 / 4), "films");
     let quiet = drawn(&ann, &["--quiet", "publish", "films", "--public"]);
     is_not_seen(&quiet, "uploading");
-    for (flag, agent) in [("--quiet", ""), ("--json", ""), ("-v", "1")] {
+    for (flag, agent) in [("--quiet", ""), ("-v", "1")] {
         let bob = scene.stranger(scene.key("bob", "read"));
         bob.join(&slow.url, scene.hub.root_sha256(), "team");
         let drawn = on_terminal(&bob.machine, &["install", "films", flag], &[("CLAUDECODE", agent)]);
         assert_eq!(drawn.output.code, Some(0), "{}", drawn.output);
         is_not_seen(&drawn, "downloading");
     }
+    // A program that reads JSON is told in JSON, apart from the one document.
+    let bob = scene.stranger(scene.key("bob", "read"));
+    bob.join(&slow.url, scene.hub.root_sha256(), "team");
+    let told = bob.run(&["install", "films", "--json"]).ok();
+    assert_eq!(told.stdout.lines().count(), 1, "{told}");
+    let events: Vec<serde_json::Value> =
+        told.stderr.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+    let [first, ..] = &events[..] else { panic!("it takes more than a second: {told}") };
+    assert_eq!((&first["event"], &first["what"]), (&"progress".into(), &"downloading".into()), "{first}");
+    let number = |key: &str| first[key].as_u64().unwrap_or_else(|| panic!("no {key} in {first}"));
+    assert!(number("done_bytes") > 0 && number("done_bytes") <= number("total_bytes"), "{first}");
+    assert!(number("left_s") < 60, "{first}");
+    let silent = bob.run(&["install", "films", "--json", "--quiet"]).ok();
+    assert_eq!(silent.stderr, "");
+
     let bob = scene.stranger(scene.key("bob", "read"));
     bob.join(&slow.url, scene.hub.root_sha256(), "team");
     let piped = bob.run(&["install", "films"]).ok();

@@ -50,7 +50,7 @@ impl ApiKey {
         let mut parts = text.strip_prefix(PREFIX).ok_or(Error::Form)?.split('_');
         for chars in [ID_CHARS, SECRET_CHARS, SUM_CHARS] {
             let part = parts.next().ok_or(Error::Form)?;
-            if part.len() != chars || !part.bytes().all(|byte| BASE62.contains(&byte)) {
+            if part.len() != chars || !part.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
                 return Err(Error::Form);
             }
         }
