@@ -9,6 +9,7 @@ use skillsync_wire::api::key::ApiKey;
 
 mod address;
 mod http;
+mod names;
 mod pace;
 
 pub use address::{Address, Base, Plain};

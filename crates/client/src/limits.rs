@@ -42,7 +42,7 @@ pub const BATCH_BYTES: u64 = 128 * 1024 * 1024;
 /// Most skills of one batch.
 pub const BATCH_SKILLS: usize = 500;
 /// Most skills of an index that are fetched before they are installed.
-pub const BATCH_FETCHES: usize = 64;
+pub const BATCH_FETCHES: usize = 256;
 /// How often a run begins anew because another program was ahead of it.
 pub const BEGINNINGS: usize = 3;
 /// Most that is read where a key is expected: one has 72 characters.

@@ -12,6 +12,7 @@ pub mod path;
 pub mod digest;
 pub mod tree;
 pub mod tokens;
+pub mod prose;
 pub mod frontmatter;
 pub mod footer;
 pub mod secrets;

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use ureq::http::{self, HeaderName, Method, Response, StatusCode, header};
 use ureq::tls::{RootCerts, TlsConfig};
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, AsSendBody, Body, SendBody, Timeout};
 
+use super::names::Names;
 use super::pace::Pace;
 use super::{Address, Error, Fetch, Reply, Request};
 use crate::limits;
@@ -70,7 +72,8 @@ impl Http {
             .timeout_per_read(Some(limits.pace_window))
             .timeout_per_write(Some(limits.pace_window))
             .build();
-        Self { agent: Agent::new_with_config(config), limits }
+        let agent = Agent::with_parts(config, DefaultConnector::new(), Names::default());
+        Self { agent, limits }
     }
 
     fn call(

@@ -13,6 +13,7 @@ use skillsync_store::index::Index as Cache;
 use skillsync_store::installed::{InstallState, Installed, Release, Standing as Noted};
 use skillsync_store::lease;
 use skillsync_store::objects::Batch;
+use skillsync_store::parallel;
 use skillsync_store::payload::Payload;
 use skillsync_store::skills::{self, Change};
 use skillsync_store::store::Writing;
@@ -112,22 +113,25 @@ impl Settling<'_, '_> {
     fn install(&mut self, found: &Found, ready: Ready) -> Result<(), Error> {
         let store = self.writing.store();
         let mut prepared = Vec::new();
-        for (name, _, payload) in ready {
-            let one = payload.and_then(|payload| {
-                let entry = found.index.entry(&name);
-                let edition = self.edition(&name, entry, payload);
-                let installed = self.ours(&name);
-                let step = delivery::prepare(
-                    store,
-                    self.cache,
-                    &name,
-                    installed,
-                    &edition.release,
-                    &edition.payload,
-                )?;
+        let ready: Vec<_> = ready
+            .into_iter()
+            .map(|(name, _, payload)| {
+                let edition = payload.map(|payload| self.edition(&name, found.index.entry(&name), payload));
+                let installed = self.ours(&name).cloned();
+                (name, installed, edition)
+            })
+            .collect();
+        let cache = &*self.cache;
+        let looked = parallel::map_owned(ready, |(name, installed, edition)| {
+            let step = edition.and_then(|edition| {
+                let (release, payload) = (&edition.release, &edition.payload);
+                let step = delivery::prepare(store, cache, &name, installed.as_ref(), release, payload)?;
                 Ok((edition, step))
             });
-            match one {
+            (name, step)
+        });
+        for (name, step) in looked {
+            match step {
                 Ok(one) => prepared.push(one),
                 Err(error) => self.fail(&name, error),
             }
@@ -155,6 +159,7 @@ impl Settling<'_, '_> {
         let transaction = self.writing.transaction()?;
         let batch = Batch::new(store.layout(), transaction.dir())?;
         let (mut changes, mut changing, mut conflicts) = (Vec::new(), Vec::new(), Vec::new());
+        let mut versions = Vec::new();
         for (edition, step) in prepared {
             match step {
                 Prepared::Here => match skills::set_state(store, &edition.name, State::Active) {
@@ -166,21 +171,25 @@ impl Settling<'_, '_> {
                     conflicts.push((edition, merge, merged));
                 }
                 Prepared::Version { merged, done, parents } => {
-                    let payload = &edition.payload;
-                    match delivery::stage(&transaction, &batch, &edition.name, payload, merged.as_ref()) {
-                        Ok(staged) => {
-                            let origin = if done == Done::Added { Origin::Install } else { Origin::Update };
-                            let reason = Some(format!("from {}", self.follow.source.config().url));
-                            changes.push(Change {
-                                reason,
-                                parents,
-                                ..Change::new(staged, origin, From::Index)
-                            });
-                            changing.push((edition, done));
-                        }
-                        Err(error) => self.fail(&edition.name, error),
-                    }
+                    versions.push((edition, merged, done, parents));
                 }
+            }
+        }
+        let staged = parallel::map_owned(versions, |(edition, merged, done, parents)| {
+            let payload = &edition.payload;
+            let staged = delivery::stage(&transaction, &batch, &edition.name, payload, merged.as_ref());
+            (edition, staged, done, parents)
+        });
+        let url = &self.follow.source.config().url;
+        for (edition, staged, done, parents) in staged {
+            match staged {
+                Ok(staged) => {
+                    let origin = if done == Done::Added { Origin::Install } else { Origin::Update };
+                    let reason = Some(format!("from {url}"));
+                    changes.push(Change { reason, parents, ..Change::new(staged, origin, From::Index) });
+                    changing.push((edition, done));
+                }
+                Err(error) => self.fail(&edition.name, error),
             }
         }
         let advanced = skills::advance(self.writing, &transaction, batch, self.cache, changes)?;
@@ -280,7 +289,12 @@ impl Settling<'_, '_> {
     fn prune(&mut self, found: &Found) -> Result<(), Error> {
         let store = self.writing.store();
         // Planned anew: another command may have come in between.
-        let here = self.follow.here(store, found)?;
+        let mut here = self.follow.here(store, found)?;
+        for (name, error) in std::mem::take(&mut here.damaged) {
+            if self.follow.concerns(&name) {
+                self.rows.insert(name.clone(), Row::failed(&name, error.into()));
+            }
+        }
         let remove = self.follow.plan(found, &here).remove;
         let remove: Vec<SkillName> = remove.into_iter().filter(|name| self.follow.prunes(name)).collect();
         let rows: Vec<Row> = remove.iter().map(|name| self.row(name, Done::Removed)).collect();

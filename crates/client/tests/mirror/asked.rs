@@ -150,14 +150,14 @@ fn one_damaged_record_stops_no_other_skill() {
 
 #[test]
 fn what_was_done_before_an_error_is_told_with_it() {
-    let site = Served::new(skills(70, "a"), &[Version::V02]);
+    let site = Served::new(skills(260, "a"), &[Version::V02]);
     let follower = Follower::of(&site.web.url());
     let (record, aside) =
         (follower.store.layout().install_state(), follower.store.layout().root().join("aside"));
     let fetched = AtomicUsize::new(0);
     // After the first batch nothing can be noted any more: a folder is in the way.
     let watch = |event: Progress| {
-        let is_next = matches!(event, Progress::Bytes(_)) && fetched.fetch_add(1, Ordering::SeqCst) == 64;
+        let is_next = matches!(event, Progress::Bytes(_)) && fetched.fetch_add(1, Ordering::SeqCst) == 256;
         if is_next {
             std::fs::rename(&record, &aside).unwrap();
             std::fs::create_dir(&record).unwrap();
@@ -165,10 +165,10 @@ fn what_was_done_before_an_error_is_told_with_it() {
     };
     let pulled = follower.watched(Ask::Poll, &watch);
     assert!(pulled.error.is_some() && pulled.status == Status::Failed, "{:?}", pulled.error);
-    assert_eq!(line(&pulled), "64 added, 0 updated, 0 removed (0 unchanged)");
+    assert_eq!(line(&pulled), "256 added, 0 updated, 0 removed (0 unchanged)");
     std::fs::remove_dir(&record).unwrap();
     std::fs::rename(&aside, &record).unwrap();
-    assert_eq!(follower.line(), "6 added, 0 updated, 0 removed (64 unchanged)");
+    assert_eq!(follower.line(), "4 added, 0 updated, 0 removed (256 unchanged)");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `skillsync validate [NAME|PATH]...`
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use skillsync_core::artifact::Count;
@@ -8,19 +9,26 @@ use skillsync_core::frontmatter::Severity;
 use crate::cli::subject::Subject;
 use crate::cli::{Cx, complete};
 use crate::ops;
-use crate::ops::validate::{Checked, Finding, Validated};
+use crate::ops::validate::report::Report;
+use crate::ops::validate::{Checked, Detail, Finding, Validated};
 use crate::ui::{Exit, Screen, Show, Stop, Tone};
 
 /// Check skills against the Agent Skills specification
 ///
 /// Takes skills by name and folders by path (`./pdf` is the folder, `pdf` the skill); all skills when none is
 /// named. A command or an agent, which no specification covers, must be one Markdown file. Exits with 1 when an
-/// error is found.
+/// error is found; with --strict also when a warning is.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ValidateArgs {
     /// Names of skills or paths of folders; all skills when left out
     #[arg(value_name = "NAME|PATH", add = complete::subjects())]
     pub(crate) subjects: Vec<Subject>,
+    /// Also tell what each skill is made of: structure, tokens, content, mixed languages
+    #[arg(long)]
+    pub(crate) report: bool,
+    /// Warnings fail, too
+    #[arg(long)]
+    pub(crate) strict: bool,
 }
 
 pub(crate) fn run(cx: &mut Cx<'_>, args: &ValidateArgs) -> Result<Exit, Stop> {
@@ -41,9 +49,11 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &ValidateArgs) -> Result<Exit, Stop> {
             }
         }
     }
-    let report = ops::validate::validate(&subjects)?;
+    let detail = if args.report { Detail::Report } else { Detail::Findings };
+    let report = ops::validate::validate(&subjects, detail)?;
     cx.ui.show(&report)?;
-    Ok(if report.valid { Exit::Done } else { Exit::Failed })
+    let fails = !report.valid || (args.strict && report.warnings > 0);
+    Ok(if fails { Exit::Failed } else { Exit::Done })
 }
 
 impl Show for Validated {
@@ -69,7 +79,59 @@ fn show_subject(subject: &Checked, out: &mut Screen<'_>) -> io::Result<()> {
     write!(out, "{}: ", subject.subject)?;
     out.tone(tone, sum(errors, warnings))?;
     writeln!(out)?;
-    subject.findings.iter().try_for_each(|finding| show_finding(finding, out))
+    subject.findings.iter().try_for_each(|finding| show_finding(finding, out))?;
+    subject.report.iter().try_for_each(|report| show_report(report, out))
+}
+
+fn show_report(report: &Report, out: &mut Screen<'_>) -> io::Result<()> {
+    let Report { structure, checks, tokens, content, contamination } = report;
+    let listed = |counts: &BTreeMap<String, usize>, none: &str| {
+        let one = |(name, count): (&String, &usize)| {
+            format!("{} {count}", if name.is_empty() { none } else { name })
+        };
+        counts.iter().map(one).collect::<Vec<_>>().join(", ")
+    };
+    let found =
+        |kind: &str| checks.get(kind).map_or_else(String::new, |count| sum(count.errors, count.warnings));
+    let (files, bytes) = (counted(structure.files, "file"), structure.size_bytes);
+    let folders = listed(&structure.folders, ".");
+    writeln!(out, "  structure: {}; {files}, {bytes} bytes: {folders}", found("structure"))?;
+    writeln!(out, "  frontmatter: {}", found("frontmatter"))?;
+    writeln!(out, "  markdown: {}", found("markdown"))?;
+    writeln!(
+        out,
+        "  tokens: {}; about {} always, {} when used, {} in {} to read",
+        found("tokens"),
+        tokens.description,
+        tokens.instructions,
+        tokens.files.values().sum::<usize>(),
+        counted(tokens.files.len(), "file"),
+    )?;
+    writeln!(
+        out,
+        "  content: {} in {}; {} of {} say what to do; {} firm, {} soft; {:.0} % code{}",
+        counted(content.words, "word"),
+        counted(content.sections, "section"),
+        content.instructions,
+        counted(content.sentences, "sentence"),
+        content.firm_words,
+        content.soft_words,
+        content.code_share * 100.0,
+        match listed(&content.code_blocks, "unnamed") {
+            blocks if blocks.is_empty() => blocks,
+            blocks => format!(" ({blocks})"),
+        },
+    )?;
+    let languages = match contamination.languages.join(", ") {
+        none if none.is_empty() => "no language".to_owned(),
+        languages => languages,
+    };
+    writeln!(
+        out,
+        "  contamination: {} ({:.2}): {languages}",
+        contamination.level.as_str(),
+        contamination.score
+    )
 }
 
 /// `  error: SKILL.md:3: message [code]`, as compilers say it.

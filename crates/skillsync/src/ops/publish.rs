@@ -100,7 +100,10 @@ pub fn prepare(store: &Store, name: &SkillName, terms: Terms) -> Result<Ready, E
     let meta = skills::load_active(store, name)?;
     let parcel = pack(store, name)?;
     skills::require_pristine(store, &Index::load(store.layout()), name, &meta)?;
-    let checked = validate::validate(&validate::stored(store, std::slice::from_ref(name))?)?;
+    let checked = validate::validate(
+        &validate::stored(store, std::slice::from_ref(name))?,
+        validate::Detail::Findings,
+    )?;
     let errors = checked.subjects.iter().flat_map(|subject| &subject.findings);
     if let Some(first) = errors.into_iter().find(|finding| finding.severity == Severity::Error) {
         let others = match checked.errors {

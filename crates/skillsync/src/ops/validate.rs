@@ -21,6 +21,9 @@ use skillsync_store::{fs, parallel, skills};
 use super::Error;
 
 pub mod links;
+pub mod report;
+
+use report::Report;
 
 /// What is to be checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +79,18 @@ pub struct Checked {
     pub path: String,
     /// What is wrong with it, errors first.
     pub findings: Vec<Finding>,
+    /// What it is made of, where that was asked for and it is a skill that can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<Report>,
+}
+
+/// What is to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// What breaks a rule.
+    Findings,
+    /// That, and what each skill is made of.
+    Report,
 }
 
 impl Finding {
@@ -140,14 +155,14 @@ pub fn folder(dir: &Path, called: &str) -> Result<Subject, Error> {
 }
 
 /// Checks every subject. Fails only when the disk refuses; what is wrong with a skill is a finding.
-pub fn validate(subjects: &[Subject]) -> Result<Validated, Error> {
-    let checked = parallel::try_map(subjects, check)?;
+pub fn validate(subjects: &[Subject], detail: Detail) -> Result<Validated, Error> {
+    let checked = parallel::try_map(subjects, |subject| check(subject, detail))?;
     let count = |severity| checked.iter().map(|checked| checked.count(severity)).sum::<usize>();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     Ok(Validated { valid: errors == 0, errors, warnings, subjects: checked })
 }
 
-fn check(subject: &Subject) -> Result<Checked, Error> {
+fn check(subject: &Subject, detail: Detail) -> Result<Checked, Error> {
     let dir = &subject.dir;
     let mut findings = Vec::new();
     let listing = match scan::list(dir) {
@@ -165,9 +180,13 @@ fn check(subject: &Subject) -> Result<Checked, Error> {
     if let (Rules::Markdown(artifact_type, name), Some(tree)) = (&subject.rules, &tree) {
         findings.extend(markdown(*artifact_type, name, dir, tree));
     }
+    let report = match (detail, &subject.rules) {
+        (Detail::Report, Rules::Skill) => report::report(subject, &mut findings)?,
+        _ => None,
+    };
     findings.sort_by_key(|finding| finding.severity);
     let (artifact_type, path) = (subject.rules.artifact_type(), dir.display().to_string());
-    Ok(Checked { subject: subject.called.clone(), artifact_type, path, findings })
+    Ok(Checked { subject: subject.called.clone(), artifact_type, path, findings, report })
 }
 
 /// Checks the one file of a command or an agent.

@@ -81,3 +81,53 @@ fn what_is_not_there_cannot_be_checked() {
     let bare = Machine::new(env!("CARGO_BIN_EXE_skillsync"));
     refuses(&bare, &["validate"], 1, "store-missing");
 }
+
+#[test]
+fn p11_a_report_says_what_a_skill_is_made_of() {
+    let machine = Machine::new(env!("CARGO_BIN_EXE_skillsync"));
+    let body = "# Tables\n\nRead the table first.\n\n- Never guess.\n\n```python\nimport csv\n```\n";
+    let long = "word ".repeat(12_000);
+    machine.skill_folder(
+        "csv",
+        &SkillBuilder::new("csv")
+            .body(body)
+            .file("references/long.md", long)
+            .script("scripts/run.py", "pass\n"),
+    );
+    let json = machine.run(&["validate", "./csv", "--report", "--json"]).ok().json();
+    assert_eq!((&json["valid"], &json["warnings"]), (&true.into(), &1.into()));
+    let subject = &json["subjects"][0];
+    assert_eq!(subject["findings"][0]["code"], "file-too-long");
+    let report = &subject["report"];
+    assert_eq!(report["structure"]["folders"], serde_json::json!({".": 1, "references": 1, "scripts": 1}));
+    assert_eq!(report["checks"]["tokens"], serde_json::json!({"errors": 0, "warnings": 1}));
+    assert_eq!(report["checks"]["frontmatter"]["errors"], 0);
+    let tokens = &report["tokens"];
+    let sum = ["description", "instructions"].iter().map(|part| tokens[part].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(tokens["total"], sum + tokens["files"]["references/long.md"].as_u64().unwrap());
+    assert_eq!((&report["content"]["sentences"], &report["content"]["instructions"]), (&2.into(), &2.into()));
+    assert_eq!(report["content"]["code_blocks"], serde_json::json!({"python": 1}));
+    assert_eq!(
+        (&report["contamination"]["level"], &report["contamination"]["main"]),
+        (&"low".into(), &"python".into())
+    );
+    // A build may take warnings for errors.
+    machine.run(&["validate", "./csv", "--report", "--strict"]).fails(1);
+    machine.run(&["validate", "./csv", "--strict"]).ok();
+
+    let mixed = "```python\n```\n```go\n```\n```rust\n```\n```sh\n";
+    machine.skill_folder("mix", &SkillBuilder::new("mix").body(mixed));
+    let said = machine.run(&["validate", "./mix", "--report"]).ok().stdout;
+    for words in [
+        "warning: SKILL.md:12: nothing closes this fence",
+        "go, python, rust stand side by side",
+        "  frontmatter: ok\n",
+        "  contamination: high (0.60): go, python, rust\n",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    // What cannot be read has findings and no report.
+    machine.write("bad/SKILL.md", "no head\n");
+    let bad = machine.run(&["validate", "./bad", "--report", "--json"]).fails(1).json();
+    assert!(bad["subjects"][0].get("report").is_none(), "{bad}");
+}

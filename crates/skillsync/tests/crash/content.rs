@@ -174,46 +174,6 @@ fn export() {
         .run();
 }
 
-#[test]
-fn export_a_site() {
-    let prepare = |m: &Machine| {
-        two_skills(m);
-        m.write("out/.well-known/mine.txt", "mine\n");
-        m.run(&["export", "--site", "out"]).ok();
-        // The next export changes one skill and takes the other away.
-        m.run(&["edit", "alpha"]).ok();
-        rewrite(&m.store("editing/alpha"), "alpha", 2);
-        m.run(&["commit", "alpha", "--reason", "v2"]).ok();
-    };
-    const FOLDER: &str = "out/.well-known/skills";
-    // Whatever the index names is there, and what is not ours is as it was.
-    let whole = |m: &Machine| {
-        assert_eq!(m.read("out/.well-known/mine.txt"), "mine\n");
-        let index: serde_json::Value =
-            serde_json::from_str(&m.read(&format!("{FOLDER}/index.json"))).expect("a whole index");
-        for skill in index["skills"].as_array().unwrap() {
-            for file in skill["files"].as_array().unwrap() {
-                let path = format!("{FOLDER}/{}/{}", skill["name"].as_str().unwrap(), file.as_str().unwrap());
-                assert!(m.path(&path).is_file(), "{path}");
-            }
-        }
-    };
-    let done = |m: &Machine| {
-        whole(m);
-        assert_eq!(version_in(&m.path(&format!("{FOLDER}/alpha"))), 2);
-        assert!(!m.path(&format!("{FOLDER}/beta")).exists(), "what is gone is removed");
-        let report = m.run(&["export", "--site", "out", "--skill", "alpha", "--json"]).ok().json();
-        assert_eq!((&report["written"], &report["kept"]), (&0.into(), &serde_json::json!([])));
-    };
-    crash("export --site", &["export", "--site", "out", "--skill", "alpha"], prepare, &[0], done)
-        .live(|m| {
-            crate::invariant::live(m);
-            whole(m);
-        })
-        .thin(2)
-        .run();
-}
-
 /// The whole loop in one home, each step crashed once in the middle: what one step left is the next one's start.
 #[test]
 fn a_commit_after_the_skill_moved_on() {

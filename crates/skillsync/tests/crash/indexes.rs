@@ -130,7 +130,7 @@ fn index_first_sync() {
         is_at(m, "delta", 1);
         assert_eq!((history(m, "gamma").len(), history(m, "delta").len()), (1, 1), "installed once");
     };
-    following("index, first sync", &["sync"], |m| site.added(m), done).thin(4).run();
+    following("index, first sync", &["sync"], |m| site.added(m), done).thin(6).run();
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn index_update_and_prune() {
         assert!(somewhere(m, ".skillsync/trash", "# delta"), "the removed skill is not in trash");
         assert!(noted(m, "delta").is_null());
     };
-    following("index, update and prune", &["poll"], prepare, done).thin(4).twice(6).run();
+    following("index, update and prune", &["poll"], prepare, done).thin(6).twice(6).run();
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn source_import() {
         assert!(noted(m, "delta").is_null(), "delta is the user's");
         idle(m, &args);
     };
-    crash("source import", &args, mirrored, &[0], done).live(not_ahead).thin(3).run();
+    crash("source import", &args, mirrored, &[0], done).live(not_ahead).thin(5).run();
 }
 
 /// Three skills and the site of two of them as they were: since then one was changed, one removed, one added.
@@ -260,6 +260,7 @@ fn exported(m: &Machine) {
 
 /// Every index that is served names only what is there, and each of these files is whole.
 fn served_whole(m: &Machine) {
+    live(m);
     assert_eq!(m.read("out/index.html"), "not ours\n");
     for kind in ["skills", "agent-skills"] {
         let root = m.path(&format!("out/.well-known/{kind}"));
