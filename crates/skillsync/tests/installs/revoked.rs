@@ -147,11 +147,11 @@ fn t23_a_rollback_that_came_to_nothing_bars_no_good_version() {
     let (_hub, machine) = quarantined();
     let before = meta(&machine);
     // One that fails notes nothing.
-    let objects = machine.store("objects");
-    std::fs::rename(&objects, machine.path("aside")).unwrap();
+    let (objects, aside) = (machine.store("objects"), machine.path("aside"));
+    disk::copy(&objects, &aside);
+    disk::remove(&objects);
     assert_ne!(machine.run(&["rollback", "pdf", "--json"]).either().json()["error"], Value::Null);
-    let _ = std::fs::remove_dir_all(&objects);
-    std::fs::rename(machine.path("aside"), &objects).unwrap();
+    disk::restore(&aside, &objects);
     assert_eq!(meta(&machine), before);
     // One that was killed before the swap leaves what it noted.
     amend(&machine, |pdf| {
