@@ -1,21 +1,22 @@
 //! The first root of a source: fetched or given, shown by its fingerprint, and stored once somebody trusts it. From it on
 //! `trust` goes from root to root; what is believed now can be looked at here.
 
+use std::ops::Deref as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use skillsync_core::digest::{ContentHash, EnvelopeDigest};
+use skillsync_core::digest::EnvelopeDigest;
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::{SkillName, SourceName};
+use skillsync_core::skill::Version;
 use skillsync_store::fs;
-use skillsync_store::installed::Release;
+use skillsync_store::installed::{Installed, Release};
 use skillsync_store::layout::Layout;
-use skillsync_wire::advisories::{Advisories, Revocation};
+use skillsync_wire::advisories::Advisories;
 use skillsync_wire::api::path;
 use skillsync_wire::envelope::{self, Signed};
 use skillsync_wire::json::Time;
 use skillsync_wire::limits;
-use skillsync_wire::release::Release as Statement;
 use skillsync_wire::root::Root;
 pub use skillsync_wire::trust::Freshness;
 use skillsync_wire::trust::{Refusal, State, Walk};
@@ -23,6 +24,11 @@ use skillsync_wire::trust::{Refusal, State, Walk};
 use crate::api;
 use crate::fetch::{self, Fetch, Request};
 use crate::source::Source;
+
+mod came;
+
+pub use came::Came;
+pub(crate) use came::Kept;
 
 /// A source cannot be trusted, or what is believed of it cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -194,7 +200,7 @@ pub struct Anchored {
     /// What is remembered.
     pub state: State,
     root: Signed<Root>,
-    advisories: Option<Signed<Advisories>>,
+    advisories: Option<Advisories>,
 }
 
 /// One role of a root.
@@ -228,10 +234,16 @@ impl Anchored {
             .map_err(|e| stored(path)(e.into()))?;
         let advisories =
             fs::optional(fs::read(&layout.source_advisories(name), limits::ADVISORIES_BYTES as u64))?;
-        // They are a copy of what was believed: one that does not hold is none.
-        let signers = root.release_signers().ok();
-        let advisories =
-            advisories.zip(signers).and_then(|(bytes, signers)| envelope::verify(&bytes, &signers).ok());
+        // They are a copy of what was believed: one that does not hold is none. By its digest it holds, though the key that
+        // signed it was replaced since.
+        let read = |bytes: Vec<u8>| {
+            let signed = root.release_signers().ok().and_then(|signers| {
+                Some(envelope::verify::<Advisories>(&bytes, &signers).ok()?.deref().clone())
+            });
+            let named = state.advisories.as_ref().map(|mark| mark.sha256);
+            signed.or_else(|| envelope::named(&bytes, named?).ok())
+        };
+        let advisories = advisories.and_then(read);
         Ok(Self { state, root, advisories })
     }
 
@@ -250,44 +262,46 @@ impl Anchored {
         self.advisories.as_ref().map(|advisories| advisories.expires)
     }
 
-    /// Why a release was revoked, if it was, by the newest advisories that are here.
-    pub fn revoked(&self, release: &Release) -> Option<&str> {
-        Some(self.advisories.as_ref()?.revocation(release.release)?.reason.as_str())
-    }
-
     /// Why a release that came here must not be used any more, if it must not: by the newest advisories that are here,
     /// however old they are.
-    pub fn barred(&self, slug: &SkillName, release: &Release) -> Option<String> {
-        if let Some(reason) = self.revoked(release) {
-            return Some(format!("it was revoked: {reason}"));
+    fn barred_by(&self, slug: &SkillName, seq: u64, release: EnvelopeDigest) -> Option<String> {
+        let advisories = self.advisories.as_ref()?;
+        if let Some(revoked) = advisories.revocation(release) {
+            return Some(format!("it was revoked: {}", revoked.reason));
         }
-        let floor = self.advisories.as_ref()?.floor(slug);
-        (release.seq < floor)
-            .then(|| format!("it is release {}, and {floor} is the lowest that may be used", release.seq))
+        let floor = advisories.floor(slug);
+        (seq < floor).then(|| format!("it is release {seq}, and {floor} is the lowest that may be used"))
     }
 
-    /// The content of each release of `slug` that came here from `name` and was revoked, and why: for a skill of which no
-    /// record says what its versions are made of. `name` is the source that this is of.
-    pub fn revoked_contents(
+    /// Why the version `number` of `slug` must not be used, if it is known to be made of a release of the source `name` that
+    /// must not be used any more: `kept` is what came of it, `recorded` the release that the record says it is made of.
+    pub fn bars(
+        &self,
+        slug: &SkillName,
+        kept: &[Came],
+        recorded: Option<&Release>,
+        versions: &[Version],
+        number: u32,
+    ) -> Option<String> {
+        let made_of = Came::of_version(kept, versions, number).map(|came| (came.seq, came.release));
+        let recorded = recorded.map(|release| (release.seq, release.release));
+        // What was published twice is judged by the later one.
+        let (seq, release) = made_of.max(recorded)?;
+        self.barred_by(slug, seq, release)
+    }
+
+    /// Why the head of `slug` is made of a revoked release of the source `name`, which this is of, if it is.
+    pub fn revoked_head(
         &self,
         layout: &Layout,
         name: &SourceName,
         slug: &SkillName,
-    ) -> Vec<(ContentHash, String)> {
-        let (Some(advisories), Ok(signers)) = (&self.advisories, self.root.release_signers()) else {
-            return Vec::new();
-        };
-        let revoked = advisories.revoked.iter().filter(|revoked| revoked.slug == *slug);
-        let content = |revoked: &Revocation| {
-            // One that never came here has no statement here.
-            let bytes =
-                fs::read(&layout.source_release(name, &revoked.release), limits::RELEASE_BYTES as u64)
-                    .ok()?;
-            let statement = envelope::verify::<Statement>(&bytes, &signers).ok()?;
-            let is_it = statement.digest() == revoked.release;
-            is_it.then(|| (statement.tree, format!("it was revoked: {}", revoked.reason)))
-        };
-        revoked.filter_map(content).collect()
+        installed: Option<&Installed>,
+        versions: &[Version],
+    ) -> Option<String> {
+        let from = Kept { layout, source: name, advisories: self.advisories.as_ref()? };
+        let mark = self.state.skills.get(slug).map(|mark| mark.release);
+        from.revoked_head(slug, mark, installed, versions).map(|revoked| revoked.reason)
     }
 
     /// The keys of each role.

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use skillsync_core::name::{SkillName, SourceName};
-use skillsync_core::skill::{Source as Origin, State};
+use skillsync_core::name::SkillName;
+use skillsync_core::skill::State;
 use skillsync_store::fs;
 use skillsync_store::index::Index;
-use skillsync_store::installed::{InstallState, Installed, Standing};
+use skillsync_store::installed::{InstallState, Standing};
 use skillsync_store::lease::Holder;
 use skillsync_store::skills;
 use skillsync_store::store::{Store, Writing};
@@ -22,11 +22,14 @@ use crate::trust::Believed;
 
 mod change;
 mod install;
+mod revoked;
 mod row;
 mod survey;
 mod unpack;
 
 pub(crate) use change::{Prepared, prepare, stage};
+use revoked::Record;
+pub(crate) use revoked::{quarantined, revoked};
 pub use row::{Done, Error, Row};
 pub use survey::Survey;
 
@@ -210,27 +213,28 @@ impl<'a, 'w> Work<'a, 'w> {
     /// quarantine, and that is enough for `sync` to take its links away.
     fn quarantine(&mut self) -> Result<(), Error> {
         let (store, name) = (self.writing.store(), self.source.name());
-        let mut failed = Vec::new();
+        let (mut failed, mut unnoted) = (Vec::new(), Vec::new());
         for (slug, revoked) in revoked(store, name, &self.state, &self.advised) {
-            let Revoked { reason, record } = match revoked {
+            let revoked = match revoked {
                 Ok(revoked) => revoked,
                 Err(error) => {
                     failed.push((slug, error));
                     continue;
                 }
             };
+            let record = revoked.record;
             // One that did not read is tried all the same: the disk may think better of it.
             let is_to_mark = record != Record::OutOfUse;
             let marked = is_to_mark.then(|| skills::set_state(store, &slug, State::Quarantined));
             let error = marked.and_then(Result::err);
             let is_out = error.is_none() || record == Record::Unread;
             failed.extend(error.map(|error| (slug.clone(), error.into())));
-            if let Some(installed) = self.state.get_mut(&slug).filter(|_| is_out) {
-                (installed.state, installed.reason) = (Standing::Quarantined, Some(reason));
+            if is_out {
+                unnoted.extend(revoked.note(&mut self.state, name, &slug, store.now_text()));
             }
         }
         let rows = quarantined(name, &self.state);
-        rows.into_iter().for_each(|row| self.put(row));
+        rows.into_iter().chain(unnoted).for_each(|row| self.put(row));
         failed.into_iter().for_each(|(slug, error)| self.fail(&slug, error));
         Ok(self.state.save_if_changed(store.layout())?)
     }
@@ -305,73 +309,6 @@ impl<'a, 'w> Work<'a, 'w> {
     fn accept(&self, slug: &SkillName, statement: &[u8]) -> Result<Accepted, Error> {
         Ok(believed(&self.advised, self.ask, slug, statement)?)
     }
-}
-
-/// A skill that is made of a revoked release.
-pub(crate) struct Revoked {
-    /// Why it was revoked.
-    pub(crate) reason: String,
-    /// What its record says.
-    pub(crate) record: Record,
-}
-
-/// Whether the record of a skill says that it is in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Record {
-    /// It is.
-    InUse,
-    /// It is not.
-    OutOfUse,
-    /// It does not read.
-    Unread,
-}
-
-/// The skills from `source` that are here, made of a revoked release, and not in quarantine by their record and by
-/// `_meta.json`; or why one that may be cannot be looked at.
-pub(crate) fn revoked(
-    store: &Store,
-    source: &SourceName,
-    state: &InstallState,
-    advised: &Advised,
-) -> Vec<(SkillName, Result<Revoked, Error>)> {
-    let advisories = advised.advisories();
-    let concerned = state.iter().filter(|(_, installed)| {
-        let is_of_one = installed.releases.iter().any(|r| advisories.revocation(r.release).is_some());
-        // One that is still to come may be here: an install was killed before that was noted. One that is noted to be in
-        // quarantine may be in use: its record did not read then.
-        installed.source == *source && installed.state != Standing::Removed && is_of_one
-    });
-    let look = |(slug, installed): (&SkillName, &Installed)| {
-        let is_noted = installed.state == Standing::Quarantined;
-        let (basis, record) = match skills::find(store, slug) {
-            Ok(meta) => {
-                let meta = meta.filter(|meta| meta.source == Origin::Hub)?;
-                let basis = installed.basis(meta.versions(), meta.head().number);
-                let record = if meta.state == State::Active { Record::InUse } else { Record::OutOfUse };
-                (basis.unwrap_or(&installed.current), record)
-            }
-            Err(_) if is_noted => return None,
-            // What came last is what it is, as far as anybody knows.
-            Err(_) if advisories.revocation(installed.current.release).is_some() => {
-                (&installed.current, Record::Unread)
-            }
-            Err(error) => return Some((slug.clone(), Err(error.into()))),
-        };
-        let reason = advisories.revocation(basis.release)?.reason.as_str().to_owned();
-        let is_done = is_noted && record == Record::OutOfUse;
-        (!is_done).then(|| (slug.clone(), Ok(Revoked { reason, record })))
-    };
-    concerned.filter_map(look).collect()
-}
-
-/// The rows of what is noted to be in quarantine.
-pub(crate) fn quarantined(source: &SourceName, state: &InstallState) -> Vec<Row> {
-    let is_it = |(_, i): &(&SkillName, &Installed)| i.source == *source && i.state == Standing::Quarantined;
-    let row = |(slug, i): (&SkillName, &Installed)| {
-        let from = Some(i.current.version.clone());
-        Row { from, why: i.reason.clone(), ..Row::new(slug, Done::Quarantined) }
-    };
-    state.iter().filter(is_it).map(row).collect()
 }
 
 /// Believes the statement of a release: the one that is listed, or of the version that was asked for.

@@ -162,6 +162,14 @@ impl Installed {
         }
     }
 
+    /// Notes that what is here is made of `release`, which may have come before anything else that is known.
+    pub fn is_of(&mut self, release: &Release) {
+        self.current = release.clone();
+        if !self.releases.iter().any(|known| known.release == release.release) {
+            self.learn(release);
+        }
+    }
+
     /// Notes that `release` is what is here since `at`.
     pub fn took(&mut self, release: &Release, at: String) {
         self.learn(release);
@@ -173,21 +181,18 @@ impl Installed {
     }
 
     /// The release that the version `number` of the skill's record is made of: what came from the source last before it,
-    /// edited or not.
+    /// edited or not. None where nothing came, and where what came is not among the releases that are known: which of them
+    /// it would be made of then is nobody's to guess.
     pub fn basis(&self, versions: &[Version], number: u32) -> Option<&Release> {
         let known = |hash: &ContentHash| self.releases.iter().rev().find(|known| known.content_hash == *hash);
         let mut bases: Vec<Option<&Release>> = Vec::with_capacity(versions.len());
         for (at, version) in versions.iter().enumerate() {
             let before = at.checked_sub(1).and_then(|before| bases[before]);
             let basis = match version.origin {
-                Origin::Install | Origin::Update => {
-                    // Of a merge, what came is the last parent.
-                    let parent = version.parents.iter().rev().find_map(known);
-                    parent.or_else(|| known(&version.content_hash)).or(before)
-                }
+                Origin::Install | Origin::Update => known(&release_content(version)),
                 Origin::Rollback => {
                     let same = versions[..at].iter().rposition(|earlier| earlier.tree == version.tree);
-                    same.and_then(|earlier| bases[earlier]).or(before)
+                    same.map_or(before, |earlier| bases[earlier])
                 }
                 _ => before,
             };
@@ -210,7 +215,7 @@ pub fn came_last(versions: &[Version], number: u32) -> Option<&Version> {
             Origin::Install | Origin::Update => Some(version),
             Origin::Rollback => {
                 let same = versions[..at].iter().rposition(|earlier| earlier.tree == version.tree);
-                same.and_then(|earlier| came[earlier]).or(before)
+                same.map_or(before, |earlier| came[earlier])
             }
             _ => before,
         });
@@ -384,6 +389,12 @@ mod tests {
         assert_eq!(came_last(&versions, 8), None);
         assert_eq!(installed.basis(&versions, 8), None);
         assert_eq!(installed.basis(&[version(1, Origin::New, 9, None)], 1), None, "not from a source");
+        // Of what came and is not known, nothing is inherited from what came before it.
+        installed.releases.retain(|known| known.seq != 2);
+        for (number, seq) in [(1, Some(1)), (3, None), (4, Some(1)), (6, Some(3)), (7, None)] {
+            let basis = installed.basis(&versions, number).map(|release| release.seq);
+            assert_eq!(basis, seq, "version {number}");
+        }
     }
 
     #[test]

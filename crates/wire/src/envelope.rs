@@ -186,6 +186,16 @@ pub fn verify<T: Document>(envelope: &[u8], signers: &Signers) -> Result<Signed<
     opened.read()
 }
 
+/// The document in `envelope`, if that is the one with this digest: who believes the digest believes the document, whoever
+/// may sign one today. It is not [`Signed`], since nobody looked at its signatures.
+pub fn named<T: Document>(envelope: &[u8], digest: EnvelopeDigest) -> Result<T, Error> {
+    let opened = Opened::of::<T>(envelope)?;
+    if opened.digest != digest {
+        return Err(Error::Digest { expected: digest, found: opened.digest });
+    }
+    Ok(opened.read::<T>()?.document)
+}
+
 /// The document in `envelope`, if enough of `signers` signed it and enough of those that it names itself.
 pub(crate) fn verify_successor<T: Document>(
     envelope: &[u8],

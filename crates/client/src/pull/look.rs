@@ -34,20 +34,20 @@ impl Pull<'_> {
     /// Says of what would be taken out of use that it would, where the plan has no cure.
     fn warn_of_revoked(&self, advised: &Advised, survey: &Survey, rows: &mut BTreeMap<SkillName, Row>) {
         let (name, mut state) = (self.desk.source.name(), survey.state().clone());
+        let mut unnoted = Vec::new();
         for (slug, revoked) in delivery::revoked(self.store, name, survey.state(), advised) {
-            match (revoked, state.get_mut(&slug)) {
-                (Ok(revoked), Some(installed)) => {
-                    (installed.state, installed.reason) = (Standing::Quarantined, Some(revoked.reason));
+            match revoked {
+                Ok(revoked) => {
+                    unnoted.extend(revoked.note(&mut state, name, &slug, self.store.now_text()));
                 }
-                (Ok(_), None) => {}
-                (Err(error), _) => {
+                Err(error) => {
                     let known = rows.remove(&slug).filter(|known| known.error.is_some());
                     let row = known.unwrap_or_else(|| Row::failed(&slug, error));
                     rows.insert(slug, row);
                 }
             }
         }
-        for row in delivery::quarantined(name, &state) {
+        for row in delivery::quarantined(name, &state).into_iter().chain(unnoted) {
             let planned = rows.remove(&row.slug);
             let is_cure = |planned: &Row| matches!(planned.done, Done::Added | Done::Updated | Done::Removed);
             let row = match planned {

@@ -36,6 +36,12 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &RollbackArgs) -> Result<Exit, Stop> {
     if !report.dry_run && report.artifact_type == ArtifactType::Skill {
         cx.ui.hint("`skillsync sync` brings it to your agents");
     }
+    if report.unknown_release {
+        cx.ui.warn(format_args!(
+            "nothing tells which release that version of {} is made of: it may have been revoked",
+            report.name
+        ));
+    }
     if report.held {
         let name = &report.name;
         cx.ui.note(format_args!(

@@ -1,13 +1,14 @@
 //! `rollback`: makes a new version with the content of an earlier one, and takes back the mark of `rm`.
 
+mod bars;
+
 use serde::Serialize;
-use skillsync_client::anchor::Anchored;
 use skillsync_core::digest::ContentHash;
 use skillsync_core::fault::Kind;
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::{ArtifactType, Origin, State, Version};
 use skillsync_store::index::Index;
-use skillsync_store::installed::{self, Hold, InstallState, Installed, Release, Standing};
+use skillsync_store::installed::{Hold, InstallState, Release, Standing};
 use skillsync_store::meta::Meta;
 use skillsync_store::objects::Batch;
 use skillsync_store::skills::{self, Change};
@@ -15,6 +16,7 @@ use skillsync_store::store::Store;
 use skillsync_store::{edit, observe};
 
 use super::{Error, Refusal};
+use bars::{Bar, Bars};
 
 /// What a rollback did, or would do.
 #[derive(Debug, Serialize)]
@@ -36,6 +38,8 @@ pub struct RolledBack {
     pub revived: bool,
     /// Whether it came from a source, which brings nothing newer until `update` names it.
     pub held: bool,
+    /// Whether it came from a hub, and nothing tells which release of it that version is made of, or whether it was revoked.
+    pub unknown_release: bool,
     /// Whether this is a plan and nothing was changed.
     pub dry_run: bool,
     /// What it was before: for a person.
@@ -48,21 +52,29 @@ struct Decision {
     meta: Meta,
     /// The version to go back to; none when only the mark for removal is taken back.
     content: Option<Version>,
-    /// What it is made of, where it came from a source.
+    /// Whether what it goes back to came from a source and there is a record of the skill to note that in.
+    is_noted: bool,
+    /// The release that it is made of, where it came from a source and that is known.
     basis: Option<Release>,
+    /// Whether it came from a hub and that is not known.
+    is_unknown: bool,
 }
 
 impl Decision {
     fn revives(&self) -> bool {
         self.meta.state != State::Active
     }
+
+    fn is_held(&self) -> bool {
+        self.is_noted && self.content.is_some()
+    }
 }
 
 /// What [`apply`] would do. Changes nothing.
 pub fn plan(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledBack, Error> {
     let decision = decide(store, &Index::load(store.layout()), name, to)?;
-    let (revived, held) = (decision.revives(), decision.basis.is_some() && decision.content.is_some());
-    let Decision { meta, content, .. } = decision;
+    let (revived, held) = (decision.revives(), decision.is_held());
+    let Decision { meta, content, is_unknown, .. } = decision;
     let head = meta.head();
     let next = head.number + u32::from(content.is_some());
     let target = content.as_ref().unwrap_or(head);
@@ -75,6 +87,7 @@ pub fn plan(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledBa
         content_hash: target.content_hash,
         revived,
         held,
+        unknown_release: is_unknown,
         was: meta.state,
         dry_run: true,
     })
@@ -89,8 +102,8 @@ pub fn plan(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledBa
 pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledBack, Error> {
     super::write(store, |writing, index| {
         let decision = decide(store, index, name, to)?;
-        let (revived, held) = (decision.revives(), decision.basis.is_some() && decision.content.is_some());
-        let Decision { meta, content, basis } = decision;
+        let (revived, held) = (decision.revives(), decision.is_held());
+        let Decision { meta, content, is_noted, basis, is_unknown } = decision;
         let head = meta.head();
         let done = |version: u32, back_to: &Version| RolledBack {
             name: name.clone(),
@@ -101,12 +114,20 @@ pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledB
             content_hash: back_to.content_hash,
             revived,
             held,
+            unknown_release: is_unknown,
             was: meta.state,
             dry_run: false,
         };
-        // First: a kill in between leaves it held, which is what was asked for, and the same command goes on.
-        InstallState::amend(store.layout(), |state| note(state, name, basis.as_ref(), content.is_some()))?;
+        // Before the swap: a kill in between leaves it held, which is what was asked for, and the same command goes on.
+        let note = |goes_back: bool| {
+            InstallState::amend(store.layout(), |state| {
+                if is_noted {
+                    note(state, name, basis.as_ref(), goes_back);
+                }
+            })
+        };
         let Some(target) = content else {
+            note(false)?;
             skills::set_state(store, name, State::Active)?;
             return Ok(done(head.number, head));
         };
@@ -119,6 +140,8 @@ pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledB
             stats: observe::stats(store.layout(), index, name).ok(),
             ..Change::new(staged, Origin::Rollback, meta.source)
         };
+        // What can fail did not.
+        note(true)?;
         let advanced = edit::one(skills::advance(writing, &transaction, batch, index, vec![change])?)?;
         transaction.finish()?;
         Ok(done(advanced.version.number, &target))
@@ -136,8 +159,10 @@ fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Re
             Some(number) => number,
             None => {
                 return Err(nothing(
-                    format!("what every version of `{name}` is made of was revoked"),
-                    format!("`skillsync rm {name}` removes it"),
+                    format!("no version of `{name}` is known to be made of a release that may be used"),
+                    format!(
+                        "`skillsync install {name}` brings one, if there is one; `skillsync rm {name}` removes it"
+                    ),
                 ));
             }
         },
@@ -151,22 +176,20 @@ fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Re
         ));
     }
     let target = skills::version(name, &meta, number)?.clone();
-    if let Some(why) = bars.why_not(name, &meta, number) {
-        return Err(Refusal {
-            kind: Kind::Untrusted,
-            code: "version-revoked",
-            message: format!("version {number} of `{name}` must not be used: {why}"),
-            hint: Some(format!("`skillsync history {name}` shows its versions; name another with `--to`")),
-        }
-        .into());
-    }
-    let basis = bars.basis(&meta, number).cloned();
+    let is_unknown = match bars.bar(name, &meta, number) {
+        None => false,
+        // Where no hub is left to ask, it is the user's own.
+        Some(Bar::Unknown) if !bars.has_hub() => true,
+        Some(bar) => return Err(barred(name, number, bar).into()),
+    };
+    let basis = bars.basis(&meta, number);
+    let is_noted = bars.is_noted(&meta, number);
     if target.tree != head.tree {
         skills::require_pristine(store, index, name, &meta)?;
-        return Ok(Decision { meta, content: Some(target), basis });
+        return Ok(Decision { meta, content: Some(target), is_noted, basis, is_unknown });
     }
     if revives {
-        return Ok(Decision { meta, content: None, basis });
+        return Ok(Decision { meta, content: None, is_noted, basis, is_unknown });
     }
     let message = if number == head.number {
         format!("`{name}` is at version {number} already")
@@ -179,74 +202,31 @@ fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Re
     Err(nothing(message, format!("`skillsync history {name}` shows its versions; name one with `--to`")))
 }
 
-/// What is known of the releases that a skill's versions are made of.
-struct Bars {
-    installed: Option<Installed>,
-    anchored: Option<Anchored>,
-    /// Where no record says which release a version is made of: what was revoked of this name, by its content, and why.
-    revoked: Vec<(ContentHash, String)>,
-}
-
-impl Bars {
-    fn of(store: &Store, name: &SkillName) -> Result<Self, Error> {
-        let installed = InstallState::load(store.layout())?.get(name).cloned();
-        let source = installed.as_ref().map(|installed| &installed.source);
-        // Where nothing can be read, what was revoked before is still known.
-        let anchored = source.and_then(|source| Anchored::load(store.layout(), source).ok());
-        let configured = store.config().sources().iter().map(|source| &source.name);
-        let revoked = configured.filter(|_| installed.is_none()).filter_map(|source| {
-            let anchored = Anchored::load(store.layout(), source).ok()?;
-            Some(anchored.revoked_contents(store.layout(), source, name))
-        });
-        let revoked = revoked.flatten().collect();
-        Ok(Self { installed, anchored, revoked })
-    }
-
-    fn basis(&self, meta: &Meta, number: u32) -> Option<&Release> {
-        self.installed.as_ref()?.basis(meta.versions(), number)
-    }
-
-    /// Why a version must not be used.
-    fn why_not(&self, name: &SkillName, meta: &Meta, number: u32) -> Option<String> {
-        let (Some(installed), Some(basis)) = (self.installed.as_ref(), self.basis(meta, number)) else {
-            let is_suspect = meta.state == State::Quarantined && is_of_newest(meta, number);
-            let content = installed::came_last(meta.versions(), number).map(installed::release_content);
-            let known = self.revoked.iter().find(|(revoked, _)| Some(*revoked) == content);
-            return known.map(|(_, why)| why.clone()).or_else(|| {
-                is_suspect.then(|| "it was taken out of use, and nothing is known of its release".to_owned())
-            });
-        };
-        let barred = self.anchored.as_ref().and_then(|anchored| anchored.barred(name, basis));
-        let is_quarantined =
-            installed.state == Standing::Quarantined && installed.current.release == basis.release;
-        barred.or_else(|| is_quarantined.then(|| "it was revoked".to_owned()))
-    }
-
-    fn newest_usable(&self, name: &SkillName, meta: &Meta) -> Option<u32> {
-        let newest_first = meta.versions().iter().rev();
-        let others = newest_first.filter(|version| version.tree != meta.head().tree);
-        others.map(|version| version.number).find(|number| self.why_not(name, meta, *number).is_none())
+fn barred(name: &SkillName, number: u32, bar: Bar) -> Refusal {
+    match bar {
+        Bar::Revoked(why) => Refusal {
+            kind: Kind::Untrusted,
+            code: "version-revoked",
+            message: format!("version {number} of `{name}` must not be used: {why}"),
+            hint: Some(format!("`skillsync history {name}` shows its versions; name another with `--to`")),
+        },
+        Bar::Unknown => Refusal {
+            kind: Kind::Untrusted,
+            code: "version-unknown",
+            message: format!("nothing here tells which release version {number} of `{name}` is made of"),
+            hint: Some(format!(
+                "it may have been revoked; `skillsync install {name}@VERSION` brings a release that may be used"
+            )),
+        },
     }
 }
 
-/// Whether a version has the files of one that was made since something came from a source last: that is what was
-/// quarantined, where no record says what.
-fn is_of_newest(meta: &Meta, number: u32) -> bool {
-    let (versions, head) = (meta.versions(), meta.head());
-    let made_of = |version: &Version| installed::came_last(versions, version.number).map(|came| came.number);
-    let newest = made_of(head);
-    let is_suspect = |version: &&Version| match newest {
-        Some(_) => made_of(version) == newest,
-        None => version.number == head.number,
-    };
-    let target = versions.iter().find(|version| version.number == number);
-    target.is_some_and(|target| versions.iter().filter(is_suspect).any(|version| version.tree == target.tree))
-}
-
-/// Notes what a skill from a source is made of now, and that no poll is to undo that.
+/// Notes what a skill from a source is made of now, where that is known, that it is in use, and that no poll is to undo that.
 fn note(state: &mut InstallState, name: &SkillName, basis: Option<&Release>, goes_back: bool) {
-    let (Some(installed), Some(basis)) = (state.get_mut(name), basis) else { return };
-    installed.current = basis.clone();
+    let Some(installed) = state.get_mut(name) else { return };
+    if let Some(basis) = basis {
+        installed.is_of(basis);
+    }
     (installed.state, installed.reason, installed.conflict) = (Standing::Installed, None, None);
     if goes_back {
         installed.held = Some(Hold::Rollback);

@@ -265,6 +265,37 @@ fn rollback_of_what_was_installed() {
     asking("rollback", &["rollback", "gamma", "--to", "1"], prepare, &[0, 1], done).run();
 }
 
+#[test]
+fn rollback_out_of_quarantine() {
+    let hub = hub(2);
+    let first = hub.change(|house| house.clone());
+    let prepare = |m: &Machine| {
+        hub.change(|house| *house = first.clone());
+        installed(m, &hub);
+        m.run(&["poll"]).ok();
+        hub.change(|house| house.revoke("gamma", 2, "malware"));
+        m.run(&["poll"]).fails(6);
+    };
+    let done = |m: &Machine| {
+        m.run(&["poll"]).ok();
+        m.run(&["sync"]).ok();
+        is_at(m, 1);
+    };
+    let args = ["rollback", "gamma", "--to", "1"];
+    asking("rollback out of quarantine", &args, prepare, &[0, 1], done)
+        .settle(move |m, hit| {
+            if hit.acknowledged() {
+                done(m);
+            }
+            // A poll in between bars nothing that is good.
+            m.run(&["poll"]).one_of(&[0, 6]);
+            m.run(&args).one_of(&[0, 1]);
+            done(m);
+            settled(m, hit);
+        })
+        .run();
+}
+
 /// An older release that is asked for by its version, while the newest one is here and listed.
 #[test]
 fn install_of_an_older_version() {

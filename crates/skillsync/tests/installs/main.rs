@@ -12,5 +12,6 @@ mod conformance;
 mod edits;
 mod home;
 mod install;
+mod revoked;
 mod rollback;
 mod threats;

@@ -140,7 +140,7 @@ fn a_skill_that_is_taken_off_the_list_stays() {
 }
 
 /// Release 2 is revoked and in quarantine, and the hub lists release 1 again.
-fn quarantined() -> (crate::hub::LyingHub, skillsync_testkit::Machine) {
+pub(crate) fn quarantined() -> (crate::hub::LyingHub, skillsync_testkit::Machine) {
     let hub = hub();
     let machine = installed(&hub);
     publish(&hub, "malicious");
@@ -188,7 +188,7 @@ fn t23_rollback_never_revives_what_is_in_quarantine_without_a_record() {
 }
 
 /// The codes of what `doctor` finds.
-fn diagnosed(machine: &skillsync_testkit::Machine) -> Vec<String> {
+pub(crate) fn diagnosed(machine: &skillsync_testkit::Machine) -> Vec<String> {
     let found = machine.run(&["doctor", "--json"]).either().json();
     let findings = found["findings"].as_array().unwrap().iter();
     findings.map(|finding| finding["code"].as_str().unwrap().to_owned()).collect()

@@ -6,12 +6,15 @@ use std::path::PathBuf;
 use skillsync_client::anchor::{Anchored, Freshness};
 use skillsync_client::credentials;
 use skillsync_core::name::{SkillName, SourceName};
-use skillsync_core::skill::State;
-use skillsync_store::config::SourceKind;
+use skillsync_core::skill::{Source as From, State};
+use skillsync_store::config::{SourceKind, Target};
 use skillsync_store::fs;
-use skillsync_store::installed::{InstallState, Standing};
+use skillsync_store::installed::{InstallState, Installed, Standing};
+use skillsync_store::meta::Meta;
+use skillsync_store::render::Mark;
 use skillsync_store::skills;
 use skillsync_store::store::Store;
+use skillsync_store::targets::{Occupant, occupant};
 
 use super::Error;
 use super::finding::{Finding, Findings, Severity};
@@ -50,7 +53,7 @@ pub(super) fn check(
             findings.failure(Severity::Error, &layout.source_key(name), &e.into());
         }
     }
-    installed(store, names, findings)?;
+    installed(world, store, names, findings)?;
     for (_, folder) in leftovers(store)? {
         let message = "what was known of a source that `config.toml` does not name";
         findings.add(Finding::warning("source-leftover", &folder, message).fixable());
@@ -59,7 +62,12 @@ pub(super) fn check(
 }
 
 /// What is known to be installed, and what of it is in quarantine, or should be.
-fn installed(store: &Store, names: &[SkillName], findings: &mut Findings) -> Result<(), Error> {
+fn installed(
+    world: &World,
+    store: &Store,
+    names: &[SkillName],
+    findings: &mut Findings,
+) -> Result<(), Error> {
     let layout = store.layout();
     let state = match InstallState::load(layout) {
         Ok(state) => state,
@@ -68,40 +76,116 @@ fn installed(store: &Store, names: &[SkillName], findings: &mut Findings) -> Res
             return Ok(());
         }
     };
-    let mut anchored: BTreeMap<&SourceName, Option<Anchored>> = BTreeMap::new();
+    let look = Look::new(world, store);
     for (slug, installed) in state.iter() {
         let source = &installed.source;
         // One whose record does not read is named as such elsewhere, and stays in no agent's folder by `_meta.json` alone.
-        let is_active = skills::find(store, slug).ok().flatten().is_some_and(|m| m.state == State::Active);
-        if installed.state == Standing::Quarantined && !is_active {
-            let why = installed.reason.as_deref().unwrap_or("no reason is given");
-            quarantined(store, slug, &format!("was revoked by `{source}`: {why}"), findings);
-            continue;
-        }
-        let anchored = anchored.entry(source).or_insert_with(|| Anchored::load(layout, source).ok());
-        if let (true, Some(why)) = (is_active, anchored.as_ref().and_then(|a| a.revoked(&installed.current)))
-        {
-            let message = format!("`{slug}` was revoked by `{source}`: {why}; agents may still load it");
-            findings.add(
-                Finding::new(Severity::Error, "revoked", &layout.skill(slug), message).fix("skillsync poll"),
-            );
+        let meta = skills::find(store, slug).ok().flatten();
+        let active = meta.filter(|meta| meta.state == State::Active);
+        let is_noted = installed.state == Standing::Quarantined;
+        let why = match &active {
+            _ if is_noted => installed.reason.clone().or_else(|| Some("no reason is given".to_owned())),
+            Some(active) => look.revoked(source, slug, Some(installed), active),
+            None => None,
+        };
+        let Some(why) = why else { continue };
+        let what = format!("was revoked by `{source}`: {why}");
+        if active.is_some() {
+            in_use(store, slug, &what, findings);
+        } else {
+            look.quarantined(slug, &what, findings);
         }
     }
     for slug in names.iter().filter(|slug| state.get(slug).is_none()) {
-        let meta = skills::find(store, slug).ok().flatten();
-        if meta.is_some_and(|meta| meta.state == State::Quarantined) {
-            quarantined(store, slug, "was revoked, and `_meta.json` says nothing of it", findings);
+        let Some(meta) = skills::find(store, slug).ok().flatten() else { continue };
+        match meta.state {
+            State::Quarantined => {
+                look.quarantined(slug, "was revoked, and `_meta.json` says nothing of it", findings);
+            }
+            State::Active if meta.source == From::Hub => look.unrecorded(slug, &meta, findings),
+            _ => {}
         }
     }
     Ok(())
 }
 
-fn quarantined(store: &Store, slug: &SkillName, what: &str, findings: &mut Findings) {
-    let message = format!("`{slug}` {what}; no agent loads it");
-    findings.add(
-        Finding::warning("quarantined", &store.layout().skill(slug), message)
-            .fix(format!("skillsync rollback {slug}, or skillsync rm {slug}")),
-    );
+/// What the hubs say, and what stands in the targets.
+struct Look<'a> {
+    world: &'a World,
+    store: &'a Store,
+    hubs: BTreeMap<&'a SourceName, Option<Anchored>>,
+}
+
+impl<'a> Look<'a> {
+    fn new(world: &'a World, store: &'a Store) -> Self {
+        let hubs = store.config().sources().iter().filter(|source| source.kind == SourceKind::Hub);
+        let known = |name: &SourceName| Anchored::load(store.layout(), name).ok();
+        Self { world, store, hubs: hubs.map(|hub| (&hub.name, known(&hub.name))).collect() }
+    }
+
+    fn revoked(
+        &self,
+        source: &SourceName,
+        slug: &SkillName,
+        installed: Option<&Installed>,
+        meta: &Meta,
+    ) -> Option<String> {
+        let anchored = self.hubs.get(source)?.as_ref()?;
+        anchored.revoked_head(self.store.layout(), source, slug, installed, meta.versions())
+    }
+
+    /// A skill in use that came from a hub, and of which `_meta.json` says nothing. Where no hub is configured it is the
+    /// user's own.
+    fn unrecorded(&self, slug: &SkillName, meta: &Meta, findings: &mut Findings) {
+        let revoked = |source: &'a SourceName| Some((source, self.revoked(source, slug, None, meta)?));
+        if let Some((source, why)) = self.hubs.keys().find_map(|source| revoked(source)) {
+            in_use(self.store, slug, &format!("was revoked by `{source}`: {why}"), findings);
+        } else if !self.hubs.is_empty() {
+            let message = format!(
+                "`{slug}` came from a hub, and `_meta.json` does not say which release it is: it is not kept up, and a \
+                 revocation may not reach it"
+            );
+            findings.add(
+                Finding::warning("install-unrecorded", &self.store.layout().skill(slug), message)
+                    .fix(format!("skillsync install {slug}")),
+            );
+        }
+    }
+
+    /// A skill that is in quarantine by its record.
+    fn quarantined(&self, slug: &SkillName, what: &str, findings: &mut Findings) {
+        let place = self.store.layout().skill(slug);
+        let holding: Vec<String> = self.holding(slug).map(|target| format!("`{}`", target.id)).collect();
+        if !holding.is_empty() {
+            let message =
+                format!("`{slug}` {what}; it is in quarantine, and still in {}", holding.join(", "));
+            findings.add(Finding::error("revoked", &place, message).fix("skillsync sync"));
+            return;
+        }
+        let message = format!("`{slug}` {what}; it is in quarantine, and no target has it");
+        findings.add(
+            Finding::warning("quarantined", &place, message)
+                .fix(format!("skillsync rollback {slug}, or skillsync rm {slug}")),
+        );
+    }
+
+    /// The targets that have a link or a copy of ours.
+    fn holding(&self, slug: &SkillName) -> impl Iterator<Item = &Target> {
+        self.store.config().targets().iter().filter(move |target| {
+            let at = target.dir(&self.world.home).join(slug.as_str());
+            match occupant(self.store.layout(), &at) {
+                Ok(Occupant::Ours(_)) => true,
+                Ok(Occupant::Folder) => Mark::load(&at).ok().flatten().is_some_and(|mark| mark.name == *slug),
+                _ => false,
+            }
+        })
+    }
+}
+
+/// A skill that was revoked and is in use by its record.
+fn in_use(store: &Store, slug: &SkillName, what: &str, findings: &mut Findings) {
+    let message = format!("`{slug}` {what}; agents may still load it");
+    findings.add(Finding::error("revoked", &store.layout().skill(slug), message).fix("skillsync poll"));
 }
 
 /// The folders of sources that are not configured any more: a command was killed, or somebody edited `config.toml`.

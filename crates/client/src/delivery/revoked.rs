@@ -1,0 +1,157 @@
+//! Which skills that are here are made of a revoked release, by their record or without one, and how that is noted.
+
+use std::collections::BTreeSet;
+
+use skillsync_core::digest::EnvelopeDigest;
+use skillsync_core::name::{SkillName, SourceName};
+use skillsync_core::skill::{Source as Origin, State};
+use skillsync_store::installed::{InstallState, Installed, Release, Standing};
+use skillsync_store::skills;
+use skillsync_store::store::Store;
+use skillsync_wire::trust::Advised;
+
+use super::{Done, Error, Row};
+use crate::anchor::Kept;
+
+/// A skill that is made of a revoked release.
+pub(crate) struct Revoked {
+    /// Why it was revoked.
+    reason: String,
+    /// What its record says.
+    pub(crate) record: Record,
+    /// The release, where its files are known.
+    basis: Option<Release>,
+}
+
+/// Whether the record of a skill says that it is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Record {
+    /// It is.
+    InUse,
+    /// It is not.
+    OutOfUse,
+    /// It does not read.
+    Unread,
+}
+
+impl Revoked {
+    /// Notes in `state` that a skill from `source` is in quarantine since `at`, and of what: that is what it is made of now,
+    /// whatever a command that was killed wrote. Gives the row itself where what it is made of cannot be noted.
+    pub(crate) fn note(
+        self,
+        state: &mut InstallState,
+        source: &SourceName,
+        slug: &SkillName,
+        at: String,
+    ) -> Option<Row> {
+        let Self { reason, basis, .. } = self;
+        if let (None, Some(basis)) = (state.get(slug), &basis) {
+            state.set(slug.clone(), Installed::new(source.clone(), basis.clone(), at));
+        }
+        let Some(installed) = state.get_mut(slug) else {
+            return Some(Row { why: Some(reason), ..Row::new(slug, Done::Quarantined) });
+        };
+        if let Some(basis) = basis {
+            installed.is_of(&basis);
+        }
+        (installed.state, installed.reason) = (Standing::Quarantined, Some(reason));
+        None
+    }
+}
+
+/// The skills from `source` that are here, made of a revoked release, and not in quarantine by their record and by
+/// `_meta.json`; or why one that may be cannot be looked at. One of which `_meta.json` says nothing is looked at by what
+/// was signed and believed.
+pub(crate) fn revoked(
+    store: &Store,
+    source: &SourceName,
+    state: &InstallState,
+    advised: &Advised,
+) -> Vec<(SkillName, Result<Revoked, Error>)> {
+    let look = Look { store, advised, kept: kept(store, source, advised) };
+    let advisories = advised.advisories();
+    let named: BTreeSet<&SkillName> = advisories.revoked.iter().map(|revoked| &revoked.slug).collect();
+    let recorded = state.iter().filter(|(slug, installed)| {
+        let is_of_one = || installed.releases.iter().any(|r| advisories.revocation(r.release).is_some());
+        installed.source == *source && (named.contains(slug) || is_of_one())
+    });
+    let recorded =
+        recorded.filter_map(|(slug, installed)| Some((slug.clone(), look.known(slug, installed)?)));
+    let marked = advised.revoked().map(|(slug, _)| slug);
+    let lost: BTreeSet<&SkillName> =
+        named.iter().copied().chain(marked).filter(|slug| state.get(slug).is_none()).collect();
+    let lost = lost.into_iter().filter_map(|slug| Some((slug.clone(), look.lost(slug)?)));
+    recorded.chain(lost).collect()
+}
+
+fn kept<'a>(store: &'a Store, source: &'a SourceName, advised: &'a Advised) -> Kept<'a> {
+    Kept { layout: store.layout(), source, advisories: advised.advisories() }
+}
+
+struct Look<'a> {
+    store: &'a Store,
+    advised: &'a Advised,
+    kept: Kept<'a>,
+}
+
+impl Look<'_> {
+    /// A skill with a record. One that is still to come may be here: an install was killed before that was noted. One that
+    /// is noted to be in quarantine may be in use: its record did not read then. So may one that is noted to be removed.
+    fn known(&self, slug: &SkillName, installed: &Installed) -> Option<Result<Revoked, Error>> {
+        let is_noted = installed.state == Standing::Quarantined;
+        let meta = match skills::find(self.store, slug) {
+            Ok(meta) => meta.filter(|meta| meta.source == Origin::Hub)?,
+            Err(_) if is_noted || installed.state == Standing::Removed => return None,
+            // What came last is what it is, as far as anybody knows.
+            Err(error) => return Some(self.unread(&installed.current).ok_or_else(|| error.into())),
+        };
+        let record = if meta.state == State::Active { Record::InUse } else { Record::OutOfUse };
+        if installed.state == Standing::Removed && record != Record::InUse {
+            return None;
+        }
+        let head = self.kept.revoked_head(slug, None, Some(installed), meta.versions())?;
+        let is_current = head.basis.as_ref().is_none_or(|basis| basis.release == installed.current.release);
+        let is_done = is_noted && record == Record::OutOfUse && is_current;
+        (!is_done).then_some(Ok(Revoked { reason: head.reason, record, basis: head.basis }))
+    }
+
+    fn unread(&self, current: &Release) -> Option<Revoked> {
+        let reason = self.reason(current.release)?;
+        Some(Revoked { reason, record: Record::Unread, basis: Some(current.clone()) })
+    }
+
+    /// A skill without a record.
+    fn lost(&self, slug: &SkillName) -> Option<Result<Revoked, Error>> {
+        let mark = self.advised.state().skills.get(slug).map(|mark| mark.release);
+        let meta = match skills::find(self.store, slug) {
+            Ok(meta) => meta.filter(|meta| meta.source == Origin::Hub)?,
+            // It cannot be noted what it is, and it may be the one.
+            Err(error) => {
+                let is_marked = mark.is_some_and(|mark| self.reason(mark).is_some());
+                let may_be_it = is_marked || !self.kept.revoked(slug).is_empty();
+                return may_be_it.then(|| Err(error.into()));
+            }
+        };
+        let record = match meta.state {
+            State::Active => Record::InUse,
+            State::Quarantined => Record::OutOfUse,
+            State::PendingRemove => return None,
+        };
+        let head = self.kept.revoked_head(slug, mark, None, meta.versions())?;
+        Some(Ok(Revoked { reason: head.reason, record, basis: head.basis }))
+    }
+
+    fn reason(&self, release: EnvelopeDigest) -> Option<String> {
+        Some(self.advised.advisories().revocation(release)?.reason.as_str().to_owned())
+    }
+}
+
+/// The rows of what is noted to be in quarantine.
+pub(crate) fn quarantined(source: &SourceName, state: &InstallState) -> Vec<Row> {
+    let is_it = |(_, i): &(&SkillName, &Installed)| i.source == *source && i.state == Standing::Quarantined;
+    let row = |(slug, i): (&SkillName, &Installed)| {
+        let from = Some(i.current.version.clone());
+        Row { from, why: i.reason.clone(), ..Row::new(slug, Done::Quarantined) }
+    };
+    state.iter().filter(is_it).map(row).collect()
+}
