@@ -421,7 +421,7 @@ fn what_is_in_the_cache_and_no_archive_is_replaced() {
     let (hub, client) = home();
     let pdf = hub.change(|house| house.publish("pdf", &files("pdf", "# two\n", &[])));
     let cached = client.store().layout().cached(&pdf.release.tarball.sha256);
-    disk::write(&cached, &[0; 1 << 20]);
+    disk::write(&cached, vec![0; 1 << 20]);
     let pulled = client.pull(&hub, Ask::Poll);
     assert_eq!((code(&pulled), row(&pulled, "pdf").done.as_str()), ("ok", "updated"), "{pulled:?}");
 }
