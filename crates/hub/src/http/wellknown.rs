@@ -99,7 +99,7 @@ async fn found(
     }
     // A file is in memory until it was taken; the indexes are there once for everybody.
     let is_large = exhibit.is_file() && size_bytes > limits::FILE_LARGE as u64;
-    let place = if is_large { Some(http.files.take(http, anybody.who()).await?) } else { None };
+    let place = if is_large { Some(http.open_files.take(http, anybody.who()).await?) } else { None };
     let content = match http.app.shipment(exhibit).await? {
         Shipment::Whole(bytes) => Body::from(bytes),
         Shipment::Stream(stream) => Body::from_stream(stream.pieces),
