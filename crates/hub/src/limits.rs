@@ -141,6 +141,16 @@ pub const FILES_SENT_OPEN_OF_ONE: usize = 2;
 pub const FILE_LARGE: usize = 64 * 1024;
 /// Most archives at once that are unpacked for the open indexes, each with the archive in memory.
 pub const UNPACKING: usize = 2;
+/// Most of them that are being unpacked or wait for it. More requests for the same one cost nothing.
+pub const UNPACK_QUEUE: usize = 32;
+/// Most of them for one address.
+pub const UNPACK_QUEUE_OF_ONE: usize = 8;
+/// How long a request waits for an archive to be unpacked.
+pub const UNPACK_WAIT: Duration = Duration::from_secs(5);
+/// Most requests at once that ask for something of the open indexes: the other half of [`IN_FLIGHT`] is for keys.
+pub const OPEN: usize = IN_FLIGHT / 2;
+/// Most of them from one address.
+pub const OPEN_OF_ONE: usize = OPEN / 2;
 /// Most bytes of unpacked archives kept in memory: the largest skill has room, and so have a thousand of the usual size.
 pub const UNPACKED_BYTES: usize = 128 * 1024 * 1024;
 /// Most unpacked archives kept in memory: the list of them is looked through.
@@ -148,6 +158,11 @@ pub const UNPACKED_ARCHIVES: usize = 1_000;
 /// Most bytes of lists of files behind the open indexes: room for the most skills with two dozen files each. In memory they
 /// take twice as much.
 pub const SITE_BYTES: usize = 32 * 1024 * 1024;
+/// Most bytes of the list of files of one skill in the database for it to be in the open indexes: what
+/// [`INDEX_BYTES_OF_ONE`] has room for.
+pub const SITE_BYTES_OF_ONE: usize = 256 * 1024;
+/// Most bytes of one skill in an open index, of 16 MiB in all: some fifteen hundred files.
+pub const INDEX_BYTES_OF_ONE: usize = 64 * 1024;
 /// Most uploads at once: each may hold an archive and what is in it, 120 MiB.
 pub const UPLOADS: usize = 4;
 /// Most of them of one account.
