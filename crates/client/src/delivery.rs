@@ -61,6 +61,9 @@ pub fn deliver(store: &Store, delivery: Delivery<'_>) -> Result<Delivered, Error
     let mut index = Index::load(writing.store().layout());
     let done = Work::new(&writing, &mut index, &delivery).map(|mut work| {
         let error = work.run(delivery.ready).err();
+        if error.is_some() {
+            work.keep_what_was_done();
+        }
         Delivered { rows: work.rows.into_values().collect(), error }
     });
     // A cache that cannot be written is no reason to report what was done as undone; the disk will say so again.
@@ -99,11 +102,15 @@ impl<'a, 'w> Work<'a, 'w> {
         let config = source::named(store.config(), self.source.name())?.clone();
         let steps = plan::plan(&config, self.ask, self.advised.manifest(), &survey.here());
         let mut unread = survey.take_unread();
+        self.note_moved(&survey);
         let mut due = Vec::new();
         for (slug, step) in steps {
             if let Some(error) = unread.remove(&slug) {
                 self.fail(&slug, error);
                 continue;
+            }
+            if step == Step::Update {
+                self.remember(&slug);
             }
             match step {
                 Step::Add | Step::Update => match ready.remove(&slug) {
@@ -146,6 +153,16 @@ impl<'a, 'w> Work<'a, 'w> {
         self.believed.store(store.layout(), self.advised.state())?;
         self.clear_cache();
         Ok(())
+    }
+
+    /// What was done before an error is noted, as far as the disk allows it: nothing older is to follow what was installed.
+    fn keep_what_was_done(&mut self) {
+        let layout = self.writing.store().layout();
+        let has_installed = self.rows.values().any(|row| row.number.is_some());
+        // What cannot be noted now the next run finds.
+        if self.state.save_if_changed(layout).is_ok() && has_installed {
+            let _ = self.believed.store(layout, self.advised.state());
+        }
     }
 
     /// Removes archives of which the files are in the store. One that stays is removed the next time, or after a day.
@@ -216,6 +233,32 @@ impl<'a, 'w> Work<'a, 'w> {
         rows.into_iter().for_each(|row| self.put(row));
         failed.into_iter().for_each(|(slug, error)| self.fail(&slug, error));
         Ok(self.state.save_if_changed(store.layout())?)
+    }
+
+    /// Notes what the skills are made of, where another release is noted: of a run that was killed.
+    fn note_moved(&mut self, survey: &Survey) {
+        let (now, name) = (self.writing.store().now_text(), self.source.name());
+        for (slug, release) in survey.moved() {
+            if let Some(installed) = self.state.get_mut(slug).filter(|installed| installed.source == *name) {
+                (installed.current, installed.installed_at) = (release.clone(), now.clone());
+            }
+        }
+    }
+
+    /// Remembers the release that is here where the state of trust does not: of a run that was killed, or that failed, before
+    /// it stored that. Nothing older is to follow it.
+    fn remember(&mut self, slug: &SkillName) {
+        let Some(current) = self.state.get(slug).map(|installed| &installed.current) else { return };
+        // What was counted with keys that were replaced counts no more: its mark is 0.
+        let is_known = |seq| seq == 0 || seq >= current.seq;
+        if self.advised.state().skills.get(slug).is_some_and(|mark| is_known(mark.seq)) {
+            return;
+        }
+        let path = self.writing.store().layout().source_release(self.source.name(), &current.release);
+        let statement = fs::read(&path, bounds::RELEASE_BYTES as u64);
+        if let Some(Ok(accepted)) = statement.ok().map(|bytes| self.advised.chosen(slug, &bytes)) {
+            self.advised.installed(&accepted);
+        }
     }
 
     /// Notes of a skill that is here that it is: what was to note that was killed.

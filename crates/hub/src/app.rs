@@ -37,6 +37,7 @@ pub use publish::IsNew;
 pub use rotate::{Replace, Rotated, Rotation};
 pub use site::{Exhibit, Shipment};
 pub use skills::SkillFile;
+pub use yank::Floor;
 
 /// What of the configuration the use cases need.
 #[derive(Debug, Clone)]

@@ -118,6 +118,15 @@ fn say(text: &str) -> Result<(), Stop> {
 }
 
 /// Says what went wrong without ending the command.
+/// Says of a document that is in the database alone what becomes of it.
+fn warn_missing(key: &crate::blobs::BlobKey, error: &crate::app::Error) {
+    warn(&format!(
+        "{} could not be put into the blobs: {}. A running hub does it once it finds it in the database, and every start does.",
+        key.path(),
+        skillsync_core::fault::with_causes(error)
+    ));
+}
+
 fn warn(text: &str) {
     // Where nobody can be told, what was done is done.
     let _ = writeln!(std::io::stderr().lock(), "warning: {text}");

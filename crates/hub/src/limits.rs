@@ -200,8 +200,8 @@ pub const CACHED_MANIFEST_BYTES: usize = 16 * 1024 * 1024;
 pub const CACHED_LIST_BYTES: usize = 32 * 1024 * 1024;
 /// From how many bytes on a manifest's list is kept apart from it, to be shared.
 pub const SHARED_LIST_BYTES: usize = 4096;
-/// How long a list is kept at least that no manifest has: one may be about to be stored.
-pub const LIST_AGE_S: i64 = 600;
+/// How long a list is kept at least that no manifest has: the next one may have it again.
+pub const LIST_AGE_S: i64 = 60;
 /// How old a file must be that a killed hub left half written before it is cleared: none is written for so long.
 pub const LEFTOVER_AGE_S: u64 = 60 * 60;
 /// Most of them that one start clears.

@@ -72,8 +72,11 @@ impl Work<'_, '_> {
             }
         }
         self.state.save_if_changed(layout)?;
-        self.swap(prepared)?;
-        Ok(self.state.save_if_changed(layout)?)
+        let swapped = self.swap(prepared);
+        // Whatever ended it: what is here is noted.
+        let saved = self.state.save_if_changed(layout);
+        swapped?;
+        Ok(saved?)
     }
 
     fn swap(&mut self, prepared: Vec<(SkillName, Fetched, Prepared)>) -> Result<(), Error> {

@@ -328,3 +328,31 @@ fn without_a_key_what_is_stale_is_said_to_be() {
     assert_eq!((pulled.status, code(&pulled)), (Status::Stale, "api-key-missing"));
     assert_eq!(client.read("sources/team/poll.json"), before);
 }
+
+/// The disk failed after a skill was swapped in and before that was stored: what came is not forgotten for that.
+#[test]
+fn nothing_older_follows_what_was_installed_before_an_error() {
+    let (hub, client) = home();
+    let old = hub.change(|house| {
+        house.publish("pdf", &files("pdf", "# two\n", &[]));
+        let old = signed(&house.manifest_for(&api_key().audience()), &[MANIFEST]);
+        house.publish("pdf", &files("pdf", "# three\n", &[]));
+        old
+    });
+    let stored = client.store().layout().source_manifest(&crate::memory::name());
+    let before = client.read("sources/team/manifest.json");
+    disk::remove(&stored);
+    disk::write(&stored.join("in-the-way"), b"");
+    let pulled = client.pull(&hub, Ask::Poll);
+    assert_eq!(pulled.error.as_ref().map(Fault::kind), Some(Kind::Io), "{pulled:?}");
+    assert_eq!(row(&pulled, "pdf").done.as_str(), "updated");
+    disk::remove(&stored);
+    client.write("sources/team/manifest.json", &before);
+    // The hub goes back to the manifest before.
+    hub.lie(move |asked, answer| if asked.path == path::MANIFEST { Answer::ok(old.clone()) } else { answer });
+    let pulled = client.pull(&hub, Ask::Poll);
+    assert_eq!(code(&pulled), "trust-rollback", "{pulled:?}");
+    assert!(String::from_utf8(client.read("skills/pdf/SKILL.md")).unwrap().contains("three"));
+    hub.repent();
+    assert_eq!(code(&client.pull(&hub, Ask::Poll)), "ok");
+}

@@ -105,8 +105,8 @@ impl Caller {
 }
 
 impl App {
-    /// The caller who shows `key`, if it is one of this hub's and holds now. It is asked anew each time, so that a key that
-    /// is revoked opens nothing from then on; and the same work is done for a key that is not known.
+    /// The caller who shows `key`, if it is one of this hub's and holds now. The database is asked each time, so that a key that
+    /// is revoked opens nothing from then on. A secret is compared in a time that tells nothing of it; ids are no secret.
     pub async fn authenticate(&self, key: &ApiKey) -> Result<Option<Caller>, Error> {
         let audience = key.audience();
         let found = self.lookup.context(&self.db, key.id()).await.map_err(Error::Lookup)?;

@@ -55,7 +55,14 @@ impl Remembered {
 pub(super) struct Lookup {
     waiting: Arc<Mutex<Vec<Waiting>>>,
     places: Arc<Semaphore>,
-    remembered: Arc<Mutex<Bounded<String, Remembered>>>,
+    remembered: Arc<Mutex<Memory>>,
+}
+
+/// Who asked lately.
+struct Memory {
+    callers: Bounded<String, Remembered>,
+    /// Grows whenever one is forgotten: what was read before that is not remembered any more.
+    forgotten: u64,
 }
 
 impl std::fmt::Debug for Lookup {
@@ -69,7 +76,10 @@ impl Default for Lookup {
         Self {
             waiting: Arc::default(),
             places: Arc::new(Semaphore::new(limits::LOOKUPS)),
-            remembered: Arc::new(Mutex::new(Bounded::new(limits::REMEMBERED, usize::MAX))),
+            remembered: Arc::new(Mutex::new(Memory {
+                callers: Bounded::new(limits::REMEMBERED, usize::MAX),
+                forgotten: 0,
+            })),
         }
     }
 }
@@ -96,8 +106,9 @@ impl Lookup {
 
     /// No longer remembers this key: something of it alone was changed.
     pub(super) fn forget(&self, id: &str) {
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = remembered.get_mut(id) {
+        let mut memory = self.memory();
+        memory.forgotten += 1;
+        if let Some(known) = memory.callers.get_mut(id) {
             known.pulse = Pulse { generation: 0, revoked_keys: u64::MAX };
         }
     }
@@ -140,11 +151,11 @@ impl Lookup {
 
     /// Answers those who are remembered, and gives the others.
     fn answer_remembered(&self, together: Vec<Waiting>, pulse: Pulse) -> Vec<Waiting> {
-        let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let memory = self.memory();
         let mut unknown = Vec::new();
         for waiting in together {
             let known =
-                remembered.get(&*waiting.id).filter(|known| waiting.may_remember && known.holds(pulse));
+                memory.callers.get(&*waiting.id).filter(|known| waiting.may_remember && known.holds(pulse));
             match known {
                 Some(known) => {
                     let found = Found { context: known.context.clone(), is_remembered: true };
@@ -161,7 +172,7 @@ impl Lookup {
     /// answered in any case.
     async fn read(&self, db: &Db, together: Vec<Waiting>, pulse: Pulse) -> Result<(), Arc<db::Error>> {
         let ids: Vec<&str> = together.iter().map(|waiting| waiting.id.as_str()).collect();
-        let read_at = Instant::now();
+        let (read_at, forgotten) = (Instant::now(), self.memory().forgotten);
         let read = match db.request_contexts(&ids).await {
             Ok(read) => read,
             Err(error) => {
@@ -172,11 +183,14 @@ impl Lookup {
         };
         let mut found: HashMap<String, Result<Found, Arc<db::Error>>> = HashMap::with_capacity(read.len());
         {
-            let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut memory = self.memory();
+            let is_whole = memory.forgotten == forgotten;
             for (id, context) in read {
                 let context = context.map(Arc::new).map_err(Arc::new);
-                if let Ok(context) = &context {
-                    remembered.put(
+                if let Ok(context) = context.as_ref()
+                    && is_whole
+                {
+                    memory.callers.put(
                         id.clone(),
                         Remembered { context: context.clone(), pulse, read_at },
                         |_| 0,
@@ -195,6 +209,10 @@ impl Lookup {
     fn next(&self) -> Vec<Waiting> {
         let all = std::mem::take(&mut *self.waiting());
         all.into_iter().filter(|waiting| !waiting.answer.is_closed()).collect()
+    }
+
+    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Waiting>> {

@@ -14,7 +14,7 @@ use skillsync_wire::text::{Audience, Line};
 use super::keys::{Caller, Scope};
 use super::{App, Error};
 use crate::clock::after;
-use crate::db::{AdvisoriesRow, Listing, ManifestHead, ManifestRow, RequestContext, Stamp};
+use crate::db::{AdvisoriesRow, Listing, ManifestHead, ManifestRow, RequestContext, Stamp, Viewer};
 use crate::limits;
 use crate::signer::Signer;
 use crate::signer::pieces::Pieces;
@@ -50,7 +50,7 @@ impl App {
     /// The manifest of `caller`.
     pub async fn manifest(&self, caller: &Caller) -> Result<Served, Error> {
         caller.require(&Scope::Read)?;
-        let context = self.whole_context(caller).await?;
+        let mut context = self.whole_context(caller).await?;
         let now = self.clock.timestamp();
         let in_force = standing(&context, now);
         let cached = in_force.and_then(|head| self.kept.manifest(&caller.audience, head.sha256));
@@ -60,12 +60,15 @@ impl App {
             self.metrics.manifest("cached");
             return Ok(served);
         }
-        for _ in 0..limits::RACE_TRIES {
+        for attempt in 0..limits::RACE_TRIES {
+            if attempt > 0 {
+                context = self.fresh_context(caller).await?;
+            }
             let row = self.db.manifest(&caller.audience).await?;
             let standing = row.as_ref().filter(|row| holds(&row.head(), context.generation, now));
             let made = match standing {
                 Some(row) => Some(("stored", row.sha256, row.pieces.clone())),
-                None => self.issue(caller, row.as_ref()).await?,
+                None => self.issue(caller, &context, row.as_ref()).await?,
             };
             let Some((how, digest, pieces)) = made else { continue };
             self.kept.put_manifest(&caller.audience, digest, &pieces);
@@ -80,9 +83,10 @@ impl App {
     /// What is known of a caller who is to be told more than that nothing changed: whoever has the newest manifest, from whatever
     /// process, must never be given the one before.
     async fn whole_context(&self, caller: &Caller) -> Result<Arc<RequestContext>, Error> {
-        if !caller.is_remembered {
-            return Ok(caller.context.clone());
-        }
+        if caller.is_remembered { self.fresh_context(caller).await } else { Ok(caller.context.clone()) }
+    }
+
+    async fn fresh_context(&self, caller: &Caller) -> Result<Arc<RequestContext>, Error> {
         let found = self.lookup.fresh(&self.db, caller.key_id()).await.map_err(Error::Lookup)?;
         Ok(found.map_or_else(|| caller.context.clone(), |found| found.context))
     }
@@ -107,9 +111,19 @@ impl App {
 
     /// Makes the manifest that follows `row`, or notes that `row` is still true; says which. None when somebody else was
     /// faster.
-    async fn issue(&self, caller: &Caller, row: Option<&ManifestRow>) -> Result<Option<Made>, Error> {
+    async fn issue(
+        &self,
+        caller: &Caller,
+        context: &RequestContext,
+        row: Option<&ManifestRow>,
+    ) -> Result<Option<Made>, Error> {
         let most = u32::try_from(MANIFEST_SKILLS).unwrap_or(u32::MAX);
-        let listing = self.db.listing(&caller.viewer(), most).await?;
+        let viewer = Viewer { tier: context.caller.tier, ..caller.viewer() };
+        let listing = self.db.listing(&viewer, most).await?;
+        if listing.tier.is_some_and(|tier| tier != viewer.tier) {
+            // The account was given another one since the caller was looked up: what is listed is not of this generation.
+            return Ok(None);
+        }
         if listing.is_cut {
             tracing::warn!(
                 key = caller.key_id(),

@@ -65,6 +65,7 @@ async fn work(shelf: Weak<Work>) {
             }
             Err(error) => {
                 tracing::warn!("{} is not in the blobs yet: {}", key.path(), with_causes(&error));
+                shelf.later(key);
                 drop(shelf);
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(SHELF_RETRY_MOST);
@@ -80,6 +81,14 @@ impl Work {
         let next = wanted.keys.front().copied();
         wanted.is_under_way = next.is_some();
         next
+    }
+
+    /// Lets the others go first: one that cannot be put keeps none back.
+    fn later(&self, key: BlobKey) {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        if wanted.keys.front() == Some(&key) {
+            wanted.keys.rotate_left(1);
+        }
     }
 
     fn done(&self, key: &BlobKey) {

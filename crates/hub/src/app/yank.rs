@@ -6,9 +6,20 @@ use skillsync_wire::api::publish::{Deprecate, Yank};
 use skillsync_wire::text::Line;
 
 use super::keys::{Caller, Scope};
-use super::{App, Error};
+use super::{App, Error, shelf};
+use crate::blobs::BlobKey;
 use crate::db::{By, YankOrder, Yanked};
 use crate::limits;
+
+/// What came of raising a floor.
+#[derive(Debug)]
+pub struct Floor {
+    /// Whether it was lower before.
+    pub is_raised: bool,
+    /// The advisories that say so, where they could not be put into the blobs, and why: a running hub puts them there once it
+    /// finds them, and every start does.
+    pub missing: Option<(BlobKey, Error)>,
+}
 
 impl App {
     /// Takes a version back. With `revoke` machines that have it must stop using it, too: new advisories say so before
@@ -42,14 +53,25 @@ impl App {
     }
 
     /// Lets nobody use a release of a skill any more that came before `version`, whoever pinned it, for whoever holds the hub
-    /// itself. New advisories say so before this returns. False when that was so before.
-    pub async fn raise_floor_as_operator(&self, slug: &SkillName, version: &Version) -> Result<bool, Error> {
+    /// itself. New advisories say so before this returns.
+    pub async fn raise_floor_as_operator(&self, slug: &SkillName, version: &Version) -> Result<Floor, Error> {
         let lowest = self.db.release(slug, version).await?;
         let missing = || Error::VersionNotFound { slug: slug.clone(), version: Some(version.clone()) };
         let seq = lowest.ok_or_else(missing)?.seq;
-        let raised = self.db.set_floor(By::Admin, slug, seq, self.clock.timestamp()).await?;
-        self.current_advisories().await?;
-        Ok(raised)
+        let is_raised = self.set_floor(slug, seq).await?;
+        let key = self.current_advisories().await?.key();
+        let missing = shelf::put(&self.db, &self.blobs, &key).await.err().map(|error| (key, error));
+        Ok(Floor { is_raised, missing })
+    }
+
+    async fn set_floor(&self, slug: &SkillName, seq: u64) -> Result<bool, Error> {
+        for _ in 0..limits::RACE_TRIES {
+            match self.db.set_floor(By::Admin, slug, seq, self.clock.timestamp()).await {
+                Err(error) if error.is_race() => {}
+                done => return Ok(done?),
+            }
+        }
+        Err(Error::Raced)
     }
 
     /// Says that a skill should not be used any more, or takes that back.

@@ -7,7 +7,7 @@ use crate::app::Settings;
 use crate::config::{Identity, ManifestTtl, Storage};
 use crate::db::Role;
 
-use super::{Stop, first_start, open, say};
+use super::{Stop, first_start, open, say, warn_missing};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct FloorArgs {
@@ -31,9 +31,12 @@ pub(crate) async fn run(args: FloorArgs) -> Result<(), Stop> {
         Settings { manifest_ttl_s: ManifestTtl::default().seconds(), public_url: None, cdn_url: None };
     let opened = open(&storage, &Identity::default(), None, settings, Role::Tool).await?;
     first_start(&opened, "http://127.0.0.1:8080")?;
-    let raised = opened.app.raise_floor_as_operator(&slug, &version).await?;
+    let floor = opened.app.raise_floor_as_operator(&slug, &version).await?;
     opened.app.close().await;
-    say(&if raised {
+    if let Some((key, error)) = &floor.missing {
+        warn_missing(key, error);
+    }
+    say(&if floor.is_raised {
         format!("Nothing of {slug} before {version} may be used any more.")
     } else {
         format!("The floor of {slug} is there already, or higher.")

@@ -11,7 +11,7 @@ use crate::config::Storage;
 use crate::db::Role;
 use crate::keys::KeyDir;
 
-use super::{Stop, open_db, place, say, warn};
+use super::{Stop, open_db, place, say, warn_missing};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RotateArgs {
@@ -58,11 +58,7 @@ pub(crate) async fn run(args: RotateArgs) -> Result<(), Stop> {
         say(&format!("Release statements signed again: {}.", rotated.statements))?;
     }
     for (key, error) in &rotated.missing {
-        warn(&format!(
-            "{} could not be put into the blobs: {}. A running hub does it once it finds the new root, and every start does.",
-            key.path(),
-            skillsync_core::fault::with_causes(error)
-        ));
+        warn_missing(key, error);
     }
     say(
         "A running hub finds them at its next request. On other machines copy them into the folder of keys first.",

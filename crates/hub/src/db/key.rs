@@ -288,20 +288,24 @@ impl Db {
     pub async fn revoke_key(&self, by: By<'_>, id: &str, now: Timestamp) -> Result<bool, Error> {
         writing!(self, |conn| {
             let done = sqlx::query(
-                "update keys set revoked_at = coalesce(revoked_at, $2) where id = $1 and account = coalesce($3, account)",
+                "update keys set revoked_at = $2 where id = $1 and account = coalesce($3, account) and revoked_at is null",
             )
             .bind(id)
             .bind(ms(now))
             .bind(by.owner())
             .execute(&mut *conn)
             .await?;
-            let is_revoked = done.rows_affected() == 1;
-            if is_revoked {
+            if done.rows_affected() == 1 {
                 sqlx::query("update catalogue set revoked_keys = revoked_keys + 1")
                     .execute(&mut *conn)
                     .await?;
             }
-            Ok::<_, Error>(is_revoked)
+            let there = sqlx::query("select id from keys where id = $1 and account = coalesce($2, account)")
+                .bind(id)
+                .bind(by.owner())
+                .fetch_optional(&mut *conn)
+                .await?;
+            Ok::<_, Error>(there.is_some())
         })
     }
 

@@ -31,6 +31,9 @@ pub struct Viewer<'a> {
 pub struct Listing {
     /// The state of the catalogue that this is true of.
     pub generation: u64,
+    /// The tier that the viewer's account has in that state; none where there is no such account. What is listed is for the
+    /// tier that the viewer was said to have.
+    pub tier: Option<Tier>,
     /// The newest release of each skill that is not yanked wholly, sorted by slug.
     pub skills: Vec<Listed>,
     /// Whether there was more than the limit: public skills were left out that this key never installed.
@@ -183,9 +186,13 @@ impl Db {
         // One more, to see whether there was more.
         let most = int(u64::from(limit) + 1);
         let tiers: Vec<i64> = TIERS.into_iter().filter(|tier| *tier <= viewer.tier).map(rank).collect();
-        let (generation, own, installed, public, lost) = reading!(self, |conn| {
+        let (generation, tier, own, installed, public, lost) = reading!(self, |conn| {
             let generation: i64 =
                 sqlx::query_scalar("select generation from catalogue").fetch_one(&mut *conn).await?;
+            let tier: Option<i64> = sqlx::query_scalar("select tier from accounts where name = $1")
+                .bind(viewer.account.as_str())
+                .fetch_optional(&mut *conn)
+                .await?;
             let own: Vec<RawListed> =
                 sqlx::query_as(OWN).bind(viewer.account.as_str()).bind(most).fetch_all(&mut *conn).await?;
             let installed: Vec<RawListed> = sqlx::query_as(INSTALLED)
@@ -205,7 +212,7 @@ impl Db {
                 .bind(int(limit.into()))
                 .fetch_all(&mut *conn)
                 .await?;
-            Ok::<_, Error>((generation, own, installed, public, lost))
+            Ok::<_, Error>((generation, tier, own, installed, public, lost))
         })?;
         let mut public = public.into_iter().map(Listed::try_from).collect::<Result<Vec<_>, _>>()?;
         public.sort_by(|a, b| a.slug.cmp(&b.slug));
@@ -213,7 +220,8 @@ impl Db {
         let lost = lost.into_iter().map(|raw| viewer.lost(raw)).collect::<Result<Vec<_>, _>>()?;
         let room = LISTING_BYTES.saturating_sub(lost.iter().map(Lost::manifest_bytes).sum());
         let (skills, is_cut) = chosen(first.into_iter().chain(public), limit as usize, room);
-        Ok(Listing { generation: record::count("generation", generation)?, skills, is_cut, lost })
+        let tier = tier.map(record::tier).transpose()?;
+        Ok(Listing { generation: record::count("generation", generation)?, tier, skills, is_cut, lost })
     }
 }
 

@@ -3,11 +3,12 @@
 use axum::body::Body;
 use axum::http::Method;
 use axum::http::header::IF_NONE_MATCH;
+use skillsync_wire::api::key::ApiKey;
 use skillsync_wire::api::path;
 use skillsync_wire::api::publish::{Announcement, Yank};
 use skillsync_wire::api::skill::{Tier, Visibility};
 
-use super::house::{asking, said};
+use super::house::{asking, said, skill};
 use super::*;
 
 #[test]
@@ -184,5 +185,24 @@ fn one_signed_while_the_clock_was_ahead_does_not_stand() {
         house.site.clock.advance(-3600);
         let manifest = Client::new(&key).sync(&house).await.unwrap().manifest;
         assert_eq!((manifest.version, manifest.issued_at), (2, house.site.clock.now()));
+    });
+}
+
+#[test]
+fn a_tier_that_changes_while_a_manifest_is_made_is_the_one_it_is_made_for() {
+    on_both(|house| async move {
+        let publisher = house.key("acme", &["publish"]).await.key;
+        let pro = Announcement { visibility: Some(Visibility::Public), tier: Some(Tier::Pro), ..said("pdf") };
+        assert!(house.upload(&publisher, &pro, &skill("pdf", "one")).await.status.is_success());
+        let key = house.reader("globex", Tier::Pro).await;
+        let app = house.http.app();
+        for (tier, skills) in [(Tier::Free, 0), (Tier::Pro, 1)] {
+            let caller = app.authenticate(&ApiKey::parse(&key).unwrap()).await.unwrap().unwrap();
+            // The account's tier is another one from here on.
+            house.reader("globex", tier).await;
+            app.manifest(&caller).await.unwrap();
+            let manifest = Client::new(&key).sync(&house).await.unwrap().manifest;
+            assert_eq!(manifest.skills.len(), skills, "{tier:?}");
+        }
     });
 }

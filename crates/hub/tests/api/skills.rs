@@ -283,14 +283,17 @@ fn nobody_is_offered_what_is_below_the_floor() {
         let twin = house.twin().await;
         let app = twin.http.app();
         assert!(app.raise_floor_as_operator(&pdf, &version("9.0.0")).await.is_err());
-        assert!(app.raise_floor_as_operator(&pdf, &version("1.0.1")).await.unwrap());
-        assert!(!app.raise_floor_as_operator(&pdf, &version("1.0.1")).await.unwrap());
-        assert!(!app.raise_floor_as_operator(&pdf, &version("1.0.0")).await.unwrap(), "it never sinks");
+        assert!(app.raise_floor_as_operator(&pdf, &version("1.0.1")).await.unwrap().is_raised);
+        assert!(!app.raise_floor_as_operator(&pdf, &version("1.0.1")).await.unwrap().is_raised);
+        assert!(
+            !app.raise_floor_as_operator(&pdf, &version("1.0.0")).await.unwrap().is_raised,
+            "it never sinks"
+        );
         let synced = client.sync(&house).await.unwrap().manifest;
         assert_eq!(synced.skills[0].seq, 2);
         let below = house.get("/api/skills/install?slug=pdf&version=1.0.0", &key).await;
         assert_eq!(below.problem(404), "version-not-found");
-        assert!(app.raise_floor_as_operator(&pdf, &version("1.0.2")).await.unwrap());
+        assert!(app.raise_floor_as_operator(&pdf, &version("1.0.2")).await.unwrap().is_raised);
         assert!(client.sync(&house).await.unwrap().manifest.skills.is_empty(), "nothing is left to install");
         house.publish(&publisher, "pdf", "four").await;
         assert_eq!(client.sync(&house).await.unwrap().manifest.skills[0].seq, 4);

@@ -264,3 +264,36 @@ fn rollback_of_what_was_installed() {
     };
     asking("rollback", &["rollback", "gamma", "--to", "1"], prepare, &[0, 1], done).run();
 }
+
+/// An older release that is asked for by its version, while the newest one is here and listed.
+#[test]
+fn install_of_an_older_version() {
+    let hub = hub(2);
+    let prepare = |m: &Machine| {
+        installed(m, &hub);
+        m.run(&["poll"]).ok();
+        is_at(m, 2);
+    };
+    let args = ["install", "gamma@1.1.0"];
+    let done = |m: &Machine| {
+        is_at(m, 1);
+        assert!(m.read(".skillsync/_meta.json").contains("\"held\": \"version\""));
+    };
+    asking("install of an older version", &args, prepare, &[0], done)
+        .settle(|m, hit| {
+            never_back(&known(hit), &trust_now(m));
+            if hit.acknowledged() {
+                done(m);
+            }
+            // What a poll says of it, and what is noted then, is what is here.
+            let polled = m.run(&["poll", "--json"]).ok().json();
+            let here = version_in(&m.store("skills/gamma"));
+            is_at(m, here);
+            let gamma = &polled["sources"][0]["skills"][0];
+            assert!(here == 2 || gamma["outcome"] == "held", "{polled}");
+            m.run(&args).ok();
+            done(m);
+            settled(m, hit);
+        })
+        .run();
+}
