@@ -61,6 +61,7 @@ pub struct App {
     settings: Settings,
     metrics: Arc<Metrics>,
     kept: manifest::Kept,
+    making: tokio::sync::Semaphore,
     lookup: lookup::Lookup,
     in_force: advisories::Known,
     shelf: shelf::Shelf,

@@ -192,6 +192,9 @@ pub const SIGNED_URL_S: u64 = 10 * 60;
 pub const ROOT_TTL_S: u64 = 365 * 24 * 60 * 60;
 /// How long a key holds that may publish, if its maker does not say, in seconds.
 pub const PUBLISH_KEY_TTL_S: u64 = 90 * 24 * 60 * 60;
+/// How many manifests are made at once: each takes some MiB while it is listed and signed, and after a change of the catalogue
+/// a whole fleet asks for its own.
+pub const MANIFESTS_AT_ONCE: usize = 4;
 /// Most signed manifests kept in memory, each without its list: a few hundred bytes, where nothing was taken away.
 pub const CACHED_MANIFESTS: usize = 10_000;
 /// Most bytes of them.

@@ -60,6 +60,8 @@ impl App {
             self.metrics.manifest("cached");
             return Ok(served);
         }
+        // It is never closed.
+        let _place = self.making.acquire().await.ok();
         for attempt in 0..limits::RACE_TRIES {
             if attempt > 0 {
                 context = self.fresh_context(caller).await?;

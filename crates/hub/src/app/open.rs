@@ -19,6 +19,7 @@ use crate::blobs::{BlobKey, Blobs};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::keys::{KeyDir, Role};
+use crate::limits;
 use crate::metrics::Metrics;
 use crate::secret;
 use crate::signer::Signer;
@@ -94,6 +95,7 @@ impl App {
             shelf: Shelf::new(db.clone(), blobs.clone()),
             signer: RwLock::new(Arc::new(signer)),
             kept: Kept::default(),
+            making: tokio::sync::Semaphore::new(limits::MANIFESTS_AT_ONCE),
             lookup: Lookup::default(),
             in_force: Known::default(),
             shown: Shown::default(),
