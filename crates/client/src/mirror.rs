@@ -22,11 +22,11 @@ use crate::delivery::{Delivered, Done, Error, Row};
 use crate::discovery::{self, Found};
 use crate::download::{Progress, Warning};
 use crate::fetch::Fetch;
+use crate::limits;
 use crate::plan::{Ask, Refusal};
-use crate::pull::{Mode, Pulled, Status, Wish};
-use crate::schedule::{Ending, Polls};
+use crate::pull::{Pulled, Status, Wish, ended};
+use crate::schedule::Polls;
 use crate::source::Source;
-use crate::{api, fetch, limits};
 
 mod here;
 mod plan;
@@ -52,19 +52,12 @@ pub struct Bounds {
 /// Asks `source`, an open index, and does what is wished.
 pub fn follow(store: &Store, fetch: &dyn Fetch, source: &Source, wish: &Wish<'_>, bounds: Bounds) -> Pulled {
     let follow = Follow { store, fetch, source, wish, bounds };
+    let began = Polls::load(store.layout(), source.name());
     let mut warnings = Vec::new();
     let outcome = follow.run(&mut warnings);
     let Delivered { rows, error } =
         outcome.unwrap_or_else(|error| Delivered { rows: Vec::new(), error: Some(error) });
-    let mut polls = Polls::load(store.layout(), source.name());
-    let ending = match &error {
-        Some(error) => ending(error),
-        None if rows.iter().any(Row::failed_here) => Ending::Here,
-        None => Ending::Answered,
-    };
-    polls.ended(store.now(), ending, wish.interval, wish.chance);
-    // Without it the next poll only comes too early.
-    let _ = polls.save(store.layout(), source.name());
+    ended::note(store, source.name(), wish, (&began, &began), (error.as_ref(), &rows));
     let status = match error.as_ref().map(Error::kind) {
         None => Status::Fresh,
         Some(Kind::Offline) => Status::Offline,
@@ -72,20 +65,6 @@ pub fn follow(store: &Store, fetch: &dyn Fetch, source: &Source, wish: &Wish<'_>
         Some(_) => Status::Failed,
     };
     Pulled { source: source.name().clone(), status, error, manifest: None, warnings, rows }
-}
-
-fn ending(error: &Error) -> Ending {
-    match error {
-        _ if error.is_of_here() => Ending::Here,
-        // Slow may be what the time of a session is too short for: that is no failure of the site.
-        Error::Discovery(discovery::Error::Api(api::Error::Fetch(
-            fetch::Error::Unreachable { .. } | fetch::Error::Slow { .. },
-        ))) => Ending::Unreachable,
-        Error::Discovery(discovery::Error::Api(api::Error::Refused { retry_after_s, .. })) => {
-            Ending::Failed { retry_after_s: *retry_after_s }
-        }
-        _ => Ending::Failed { retry_after_s: None },
-    }
 }
 
 /// Of the rows of an index: how many skills what happened to.
@@ -191,7 +170,7 @@ impl Follow<'_> {
             let from = self.version_here(&here, name);
             rows.insert(name.clone(), Row { why, from, ..Row::new(name, Done::Unlisted) });
         }
-        if self.wish.mode == Mode::Plan || self.wish.ask == Ask::Look {
+        if self.wish.is_look() {
             rows.extend(due.into_iter().map(|(name, why)| (name.clone(), self.planned(&found, &name, why))));
             rows.extend(prunes.into_iter().map(|name| (name.clone(), Row::new(name, Done::Removed))));
             return Ok(Delivered { rows: rows.into_values().collect(), error: None });

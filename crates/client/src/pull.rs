@@ -23,14 +23,15 @@ use skillsync_wire::trust::{Advised, Freshness, Refusal};
 
 use crate::delivery::{self, Delivered, Delivery, Done, Error, Row, Statement, Survey};
 use crate::download::{Places, Progress, Warning, Watch, in_parallel};
-use crate::fetch::{self, Fetch};
+use crate::fetch::Fetch;
+use crate::limits;
 use crate::plan::{self, Ask, Step};
 use crate::probe::Host;
-use crate::schedule::{Ending, Polls};
+use crate::schedule::Polls;
 use crate::source::Source;
 use crate::trust::{self, Believed, Desk};
-use crate::{api, limits};
 
+pub(crate) mod ended;
 mod look;
 
 /// Whether what is planned is done.
@@ -110,23 +111,12 @@ pub struct Pulled {
 pub fn pull(store: &Store, fetch: &dyn Fetch, source: &Source, wish: &Wish<'_>) -> Pulled {
     let places = Places::new(fetch, source);
     let pull = Pull { store, desk: Desk { store, fetch, source, places: &places }, wish };
-    let mut polls = Polls::load(store.layout(), source.name());
+    let began = Polls::load(store.layout(), source.name());
+    let mut polls = began.clone();
     let (believed, outcome) = pull.run(&mut polls);
     let Delivered { rows, error } =
         outcome.unwrap_or_else(|error| Delivered { rows: Vec::new(), error: Some(error) });
-    let ending = match &error {
-        Some(error) => ending(error),
-        None if rows.iter().any(Row::failed_here) => Ending::Here,
-        None => Ending::Answered,
-    };
-    let next_at = polls.next_at;
-    polls.ended(store.now(), ending, wish.interval, wish.chance);
-    if pull.is_look() && ending == Ending::Answered {
-        // Nothing was done about what it says: the next poll is to come no later for that.
-        polls.next_at = next_at;
-    }
-    // Without it the next poll only comes too early.
-    let _ = polls.save(store.layout(), source.name());
+    ended::note(store, source.name(), wish, (&began, &polls), (error.as_ref(), &rows));
     let status = pull.status(error.as_ref());
     let manifest = believed.map(|advised| (advised.manifest().version, advised.manifest().expires));
     if wish.mode == Mode::Apply && wish.telling == Telling::Told && rows.iter().any(has_changed) {
@@ -148,21 +138,6 @@ pub fn standing(store: &Store, name: &SourceName) -> Option<Pulled> {
 /// Whether something else is installed now.
 fn has_changed(row: &Row) -> bool {
     matches!(row.done, Done::Added | Done::Updated | Done::Merged | Done::Removed | Done::Quarantined)
-}
-
-fn ending(error: &Error) -> Ending {
-    if error.is_of_here() {
-        return Ending::Here;
-    }
-    let api = match error {
-        Error::Api(e) | Error::Trust(trust::Error::Api(e)) => Some(e),
-        _ => None,
-    };
-    match api {
-        Some(api::Error::Fetch(fetch::Error::Unreachable { .. })) => Ending::Unreachable,
-        Some(api::Error::Refused { retry_after_s, .. }) => Ending::Failed { retry_after_s: *retry_after_s },
-        _ => Ending::Failed { retry_after_s: None },
-    }
 }
 
 struct Pull<'a> {
@@ -226,7 +201,7 @@ impl Pull<'_> {
         let config = self.desk.source.config();
         let mut steps = plan::plan(config, &self.wish.ask, advised.manifest(), &survey.here());
         let unread = survey.take_unread();
-        if self.is_look() {
+        if self.wish.is_look() {
             return Ok(self.look(advised, &survey, &steps, unread));
         }
         // What could not be looked at is not fetched; a second look that succeeds must not call it news of no concern.
@@ -236,11 +211,6 @@ impl Pull<'_> {
         let Wish { ask, holder, .. } = self.wish;
         let delivery = Delivery { source: self.desk.source, ask, holder, believed, ready };
         delivery::deliver(self.store, delivery)
-    }
-
-    /// Whether nothing is to be done now.
-    fn is_look(&self) -> bool {
-        self.wish.mode == Mode::Plan || self.wish.ask == Ask::Look
     }
 
     /// Fetches what is to be installed: first its statement, and where that is believed and this machine meets its demands,

@@ -20,8 +20,8 @@ const FORMAT: u32 = 1;
 pub enum Ending {
     /// The hub answered, with news or without.
     Answered,
-    /// There is no way to the hub: this machine is offline, or nothing listens there. Asking again costs nobody anything,
-    /// and the first poll after a reconnect must not wait.
+    /// There is no way to the hub: this machine is offline, nothing listens there, or the time was too short for it. Asking
+    /// again costs nobody anything, and the first poll after a reconnect must not wait.
     Unreachable,
     /// The hub is there and does not give what it should: asking less is a kindness.
     Failed {
@@ -49,7 +49,7 @@ pub struct Polls {
     /// When the newest root was last asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roots_at: Option<Timestamp>,
-    /// When the hub was last asked, whatever came of it.
+    /// When the hub was last asked, unless it was this machine that failed then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tried_at: Option<Timestamp>,
     /// How often in a row the hub answered and failed.
@@ -92,6 +92,16 @@ impl Polls {
     pub fn retry(&mut self) -> bool {
         let was_waiting = self.next_at.take().is_some();
         std::mem::take(&mut self.failures) > 0 || was_waiting
+    }
+
+    /// Takes over what a run that `began` so learned of what is stored: the tag, what it is of, and when roots were asked for.
+    pub(crate) fn learn(&mut self, began: &Self, learned: &Self) {
+        if (&learned.etag, learned.manifest) != (&began.etag, began.manifest) {
+            (self.etag, self.manifest) = (learned.etag.clone(), learned.manifest);
+        }
+        if learned.roots_at != began.roots_at {
+            self.roots_at = learned.roots_at;
+        }
     }
 
     /// Notes how asking at `now` ended, and when to ask next. `chance` is any number: it spreads machines that were started

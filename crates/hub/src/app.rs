@@ -26,6 +26,7 @@ mod shelf;
 mod site;
 mod skills;
 mod state;
+mod together;
 mod yank;
 
 pub use documents::{Public, Sharing, SignedQuery};

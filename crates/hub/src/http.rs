@@ -45,6 +45,9 @@ pub struct Http {
     uploads: places::Places,
     unpacked: Semaphore,
     files: places::Places,
+    open: places::Places,
+    open_files: places::Places,
+    unpacking: places::Places,
     states: places::Places,
     rates: rates::Rates,
     trusted_proxies: Vec<IpAddr>,
@@ -78,6 +81,9 @@ impl Http {
             uploads: places::Places::new(limits::UPLOADS, limits::UPLOADS_OF_ACCOUNT),
             unpacked: Semaphore::new(limits::UNPACKED),
             files: places::Places::new(limits::FILES_SENT, limits::FILES_SENT_OF_ONE),
+            open: places::Places::new(limits::OPEN, limits::OPEN_OF_ONE),
+            unpacking: places::Places::new(limits::UNPACK_QUEUE, limits::UNPACK_QUEUE_OF_ONE),
+            open_files: places::Places::new(limits::FILES_SENT_OPEN, limits::FILES_SENT_OPEN_OF_ONE),
             states: places::Places::new(limits::STATES_AT_ONCE, limits::STATES_OF_ACCOUNT),
             rates: rates::Rates::new(behaviour.limited),
             trusted_proxies: behaviour.trusted_proxies,
@@ -93,7 +99,8 @@ impl Http {
     /// Forgets what it counted of callers that have not asked for long.
     pub fn tidy(&self) {
         self.rates.tidy();
-        for places in [&self.uploads, &self.files, &self.states] {
+        let Self { uploads, files, states, open, open_files, unpacking, .. } = self;
+        for places in [uploads, files, states, open, open_files, unpacking] {
             places.tidy();
         }
     }

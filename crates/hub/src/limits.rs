@@ -129,14 +129,28 @@ pub const IN_FLIGHT: usize = 2_048;
 pub const BODIES: usize = 256;
 /// Most archives at once out of which a file is read.
 pub const UNPACKED: usize = 4;
-/// Most large files of archives that are in memory at once until they are sent: each may have 25 MiB.
+/// Most large files of archives that are in memory at once until they are sent to callers with a key: each may have 25 MiB.
 pub const FILES_SENT: usize = 16;
-/// Most of them for one account, or for one address where there is no key.
+/// Most of them for one account.
 pub const FILES_SENT_OF_ONE: usize = 4;
+/// Most of them for those without a key, who take none from the others.
+pub const FILES_SENT_OPEN: usize = 8;
+/// Most of these for one address.
+pub const FILES_SENT_OPEN_OF_ONE: usize = 2;
 /// How large a file is of which so many may be sent at once, in bytes.
 pub const FILE_LARGE: usize = 64 * 1024;
 /// Most archives at once that are unpacked for the open indexes, each with the archive in memory.
 pub const UNPACKING: usize = 2;
+/// Most of them that are being unpacked or wait for it. More requests for the same one cost nothing.
+pub const UNPACK_QUEUE: usize = 32;
+/// Most of them for one address.
+pub const UNPACK_QUEUE_OF_ONE: usize = 8;
+/// How long a request waits for an archive to be unpacked.
+pub const UNPACK_WAIT: Duration = Duration::from_secs(5);
+/// Most requests at once that ask for something of the open indexes: the other half of [`IN_FLIGHT`] is for keys.
+pub const OPEN: usize = IN_FLIGHT / 2;
+/// Most of them from one address.
+pub const OPEN_OF_ONE: usize = OPEN / 2;
 /// Most bytes of unpacked archives kept in memory: the largest skill has room, and so have a thousand of the usual size.
 pub const UNPACKED_BYTES: usize = 128 * 1024 * 1024;
 /// Most unpacked archives kept in memory: the list of them is looked through.
@@ -144,17 +158,28 @@ pub const UNPACKED_ARCHIVES: usize = 1_000;
 /// Most bytes of lists of files behind the open indexes: room for the most skills with two dozen files each. In memory they
 /// take twice as much.
 pub const SITE_BYTES: usize = 32 * 1024 * 1024;
+/// Most bytes of the list of files of one skill in the database for it to be in the open indexes: what
+/// [`INDEX_BYTES_OF_ONE`] has room for.
+pub const SITE_BYTES_OF_ONE: usize = 256 * 1024;
+/// Most bytes of one skill in an open index, of 16 MiB in all: some fifteen hundred files.
+pub const INDEX_BYTES_OF_ONE: usize = 64 * 1024;
 /// Most uploads at once: each may hold an archive and what is in it, 120 MiB.
 pub const UPLOADS: usize = 4;
 /// Most of them of one account.
 pub const UPLOADS_OF_ACCOUNT: usize = 2;
 /// How long somebody waits for a place.
 pub const PLACE_WAIT: Duration = Duration::from_secs(10);
+/// Most requests that wait for a place of one kind: each is one of [`IN_FLIGHT`].
+pub const WAITING: usize = 128;
+/// Most of them of one account, or of one address where there is no key.
+pub const WAITING_OF_ONE: usize = 8;
 /// What is sent of an answer at a time, in bytes, where the answer holds a place: so much more than its place accounts for
 /// is in memory.
 pub const SENT_AT_ONCE: usize = 16 * 1024;
 /// How many bytes of such an answer have to be taken in a second, once it has had [`WRITE_PAUSE`].
 pub const SENT_RATE: u64 = BODY_RATE;
+/// How long such an answer may take in all: the largest file at 85 KB a second.
+pub const SENT_WITHIN: Duration = Duration::from_secs(300);
 
 /// How long database and blobs have to answer whether they are there.
 pub const READY_WAIT: Duration = Duration::from_secs(3);

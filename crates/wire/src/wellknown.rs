@@ -16,7 +16,7 @@ pub use entry::{ArtifactType, Content, Entry, ListedFile};
 pub use error::{Error, Mismatch};
 pub use read::{BadEntry, Index};
 pub use serve::{HEADERS, Head, content_type};
-pub use site::{Offer, Resource, Site};
+pub use site::{Fitted, Offer, Resource, Room, Site};
 
 /// What the schema of an index of v0.2.0 is called. It is compared and never fetched.
 pub const SCHEMA: &str = "https://schemas.agentskills.io/discovery/0.2.0/schema.json";

@@ -10,7 +10,7 @@ use skillsync_store::{edit, fs, installed, lease, objects, skills, store};
 use skillsync_wire::archive;
 use skillsync_wire::trust::Refusal;
 
-use crate::{api, credentials, discovery, download, plan, source, trust};
+use crate::{anchor, api, credentials, discovery, download, plan, source, trust};
 
 words!(
     /// What became of one skill.
@@ -160,7 +160,12 @@ impl Error {
 
     /// Whether it says something of this machine and nothing of the source.
     pub(crate) fn is_of_here(&self) -> bool {
-        self.has_no_key() || matches!(self.kind(), Kind::Io | Kind::Locked)
+        match self {
+            Error::Source(_) | Error::Installed(_) | Error::Store(_) | Error::Skill(_) => true,
+            Error::Trust(trust::Error::Source(_) | trust::Error::Store(_) | trust::Error::Fs(_)) => true,
+            Error::Trust(trust::Error::Anchor(anchor)) => !matches!(anchor, anchor::Error::Api(_)),
+            other => matches!(other.kind(), Kind::Io | Kind::Locked),
+        }
     }
 }
 

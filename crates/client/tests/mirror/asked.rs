@@ -7,6 +7,7 @@ use skillsync_client::download::Progress;
 use skillsync_client::mirror::{GUARDED, Pruning};
 use skillsync_client::plan::Ask;
 use skillsync_client::pull::Status;
+use skillsync_client::schedule::Polls;
 use skillsync_core::fault::Fault as _;
 use skillsync_core::skill::{Origin, Source, State};
 use skillsync_store::config::Apply;
@@ -188,4 +189,20 @@ fn a_skill_whose_record_was_lost_is_taken_up_by_install() {
     follower.write("mine", Origin::New, Source::HandAuthored, &skill("mine", "a"));
     site.change(|shelf| drop(shelf.skills.insert("mine".to_owned(), skill("mine", "a"))));
     assert_eq!(follower.asking(Ask::Install(name("mine"), None)).rows[0].done, Done::Refused);
+}
+
+/// What only looks does nothing about what it finds: the next poll comes no later for that.
+#[test]
+fn a_look_puts_no_poll_off() {
+    let site = Served::new(skills(2, "a"), &[Version::V02]);
+    let follower = Follower::of(&site.web.url());
+    follower.line();
+    let (layout, source) = (follower.store.layout(), &follower.config.name);
+    let mut polls = Polls::load(layout, source);
+    polls.next_at = Some(follower.store.now());
+    polls.save(layout, source).unwrap();
+    assert!(follower.asking(Ask::Look).error.is_none());
+    assert_eq!(Polls::load(layout, source).next_at, polls.next_at);
+    follower.line();
+    assert_ne!(Polls::load(layout, source).next_at, polls.next_at);
 }

@@ -19,6 +19,9 @@ pub enum Error {
     /// The database, at a question that several callers had together.
     #[error(transparent)]
     Lookup(Arc<db::Error>),
+    /// Work that several callers waited for together.
+    #[error(transparent)]
+    Together(Arc<Error>),
     /// The blobs.
     #[error(transparent)]
     Blobs(#[from] blobs::Error),
@@ -184,6 +187,7 @@ impl Fault for Error {
         match self {
             Error::Db(e) => e.kind(),
             Error::Lookup(e) => e.kind(),
+            Error::Together(e) => e.kind(),
             Error::Blobs(e) => e.kind(),
             Error::Signer(e) => e.kind(),
             Error::Keys(e) => e.kind(),
@@ -214,6 +218,7 @@ impl Fault for Error {
         match self {
             Error::Db(e) => e.code(),
             Error::Lookup(e) => e.code(),
+            Error::Together(e) => e.code(),
             Error::Blobs(e) => e.code(),
             Error::Signer(e) => e.code(),
             Error::Keys(e) => e.code(),
@@ -248,6 +253,7 @@ impl Fault for Error {
         match self {
             Error::Db(e) => e.hint(),
             Error::Lookup(e) => e.hint(),
+            Error::Together(e) => e.hint(),
             Error::Blobs(e) => e.hint(),
             Error::Signer(e) => e.hint(),
             Error::Keys(e) => e.hint(),

@@ -1,5 +1,6 @@
 //! Places for answers and uploads that hold much memory: so many in all, and fewer for one account, so that nobody takes
-//! them all. An answer gives its place back when all of it has been taken, or its time for that is over.
+//! them all. An answer gives its place back when all of it has been taken, or its time for that is over. Few may wait for a
+//! place: each of them is a request at work, of which the hub has so many in all.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -24,8 +25,16 @@ use crate::limits;
 #[derive(Debug)]
 pub(super) struct Places {
     all: Arc<Semaphore>,
+    waiting: Semaphore,
     each: usize,
-    of: Mutex<HashMap<Who, Arc<Semaphore>>>,
+    of: Mutex<HashMap<Who, Arc<Own>>>,
+}
+
+/// What one of them may take.
+#[derive(Debug)]
+struct Own {
+    places: Arc<Semaphore>,
+    waiting: Semaphore,
 }
 
 /// A place, until it is dropped.
@@ -33,6 +42,8 @@ pub(super) struct Places {
 pub(super) struct Place {
     _own: OwnedSemaphorePermit,
     _all: OwnedSemaphorePermit,
+    // While it is held, who has it is not forgotten.
+    _who: Arc<Own>,
 }
 
 /// The account of a caller, as somebody who takes places.
@@ -43,18 +54,14 @@ pub(super) fn account(caller: &Caller) -> Who {
 impl Places {
     /// So many in all, and so many for each.
     pub(super) fn new(all: usize, each: usize) -> Self {
-        Self { all: Arc::new(Semaphore::new(all)), each, of: Mutex::default() }
+        let waiting = Semaphore::new(limits::WAITING);
+        Self { all: Arc::new(Semaphore::new(all)), waiting, each, of: Mutex::default() }
     }
 
-    /// Takes a place, and waits for one for a while. Whoever waits for their own keeps nobody else waiting.
+    /// Takes a place, and waits for one for a while, as long as few others do. Whoever waits for their own keeps nobody else
+    /// waiting.
     pub(super) async fn take(&self, http: &Http, who: Who) -> Result<Place, Problem> {
-        let own = self.of(who);
-        let place = async {
-            let own = own.acquire_owned().await.ok()?;
-            Some(Place { _own: own, _all: self.all.clone().acquire_owned().await.ok()? })
-        };
-        let place = tokio::time::timeout(limits::PLACE_WAIT, place).await.ok().flatten();
-        place.ok_or_else(|| busy(http))
+        self.free_soon(who).await.ok_or_else(|| busy(http))
     }
 
     /// Takes a place if there is one.
@@ -62,9 +69,29 @@ impl Places {
         self.free(who).ok_or_else(|| busy(http))
     }
 
-    fn free(&self, who: Who) -> Option<Place> {
-        let own = self.of(who).try_acquire_owned().ok()?;
-        Some(Place { _own: own, _all: self.all.clone().try_acquire_owned().ok()? })
+    async fn free_soon(&self, who: Who) -> Option<Place> {
+        let own = self.of(who);
+        if let Some(place) = self.free_of(&own) {
+            return Some(place);
+        }
+        let (_of_own, _of_all) = (own.waiting.try_acquire().ok()?, self.waiting.try_acquire().ok()?);
+        let place = async {
+            let of_own = own.places.clone().acquire_owned().await.ok()?;
+            let of_all = self.all.clone().acquire_owned().await.ok()?;
+            Some(Place { _own: of_own, _all: of_all, _who: own.clone() })
+        };
+        tokio::time::timeout(limits::PLACE_WAIT, place).await.ok().flatten()
+    }
+
+    /// A place if there is one.
+    pub(super) fn free(&self, who: Who) -> Option<Place> {
+        self.free_of(&self.of(who))
+    }
+
+    fn free_of(&self, own: &Arc<Own>) -> Option<Place> {
+        let of_own = own.places.clone().try_acquire_owned().ok()?;
+        let of_all = self.all.clone().try_acquire_owned().ok()?;
+        Some(Place { _own: of_own, _all: of_all, _who: own.clone() })
     }
 
     /// Forgets who has no place and waits for none.
@@ -74,13 +101,17 @@ impl Places {
         of.shrink_to_fit();
     }
 
-    fn of(&self, who: Who) -> Arc<Semaphore> {
+    fn of(&self, who: Who) -> Arc<Own> {
         let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        of.entry(who).or_insert_with(|| Arc::new(Semaphore::new(self.each))).clone()
+        let own = of.entry(who).or_insert_with(|| {
+            let waiting = Semaphore::new(limits::WAITING_OF_ONE);
+            Arc::new(Own { places: Arc::new(Semaphore::new(self.each)), waiting })
+        });
+        own.clone()
     }
 }
 
-fn busy(http: &Http) -> Problem {
+pub(super) fn busy(http: &Http) -> Problem {
     http.app.metrics().turned_away("busy");
     Trouble::Busy.problem()
 }
@@ -93,6 +124,7 @@ impl Place {
             Ok(bytes) => {
                 let within =
                     limits::WRITE_PAUSE + Duration::from_secs(bytes.len() as u64 / limits::SENT_RATE);
+                let within = within.min(limits::SENT_WITHIN);
                 Response::from_parts(head, Body::new(Held::new(bytes, self, within)))
             }
             Err(_) => Trouble::Failed.problem().into_response(),
@@ -191,6 +223,29 @@ mod tests {
         };
         tokio::time::timeout(Duration::from_secs(60), freed).await.expect("it is held for ever");
         assert!(held.frame().await.unwrap().is_err(), "it is cut off, not cut short");
+    }
+
+    #[tokio::test]
+    async fn few_wait_for_a_place_and_the_rest_is_turned_away() {
+        let places = Arc::new(Places::new(100, 2));
+        let who = |name: &str| Who::Account(name.to_owned());
+        let held = [places.free(who("a")).unwrap(), places.free(who("a")).unwrap()];
+        let waiting: Vec<_> = (0..limits::WAITING_OF_ONE)
+            .map(|_| {
+                let places = places.clone();
+                tokio::spawn(async move { places.free_soon(who("a")).await.is_some() })
+            })
+            .collect();
+        while places.of(who("a")).waiting.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(places.free_soon(who("a")).await.is_none(), "one more does not wait");
+        assert!(places.free_soon(who("b")).await.is_some());
+        drop(held);
+        for waited in waiting {
+            assert!(waited.await.unwrap(), "who waits is served");
+        }
+        assert_eq!(places.waiting.available_permits(), limits::WAITING);
     }
 
     #[tokio::test]

@@ -29,8 +29,10 @@ pub(super) enum Class {
     Refused,
     /// Everything else that costs a query.
     Other,
-    /// Something of the open indexes: a first sync asks for each file of every skill, and a fleet has one address.
-    Site,
+    /// A file that an open index names: a first sync asks for each file of every skill, and a fleet has one address.
+    OpenFile,
+    /// An open index, or an archive that it names.
+    Open,
 }
 
 /// Who asks.
@@ -72,7 +74,7 @@ type Buckets = DefaultKeyedRateLimiter<Who>;
 /// All buckets of one process.
 #[derive(Debug)]
 pub(super) struct Rates {
-    classes: Option<[Buckets; 9]>,
+    classes: Option<[Buckets; 10]>,
     clock: DefaultClock,
 }
 
@@ -89,6 +91,7 @@ impl Rates {
             per_minute(10),
             per_minute(300),
             per_minute(12_000),
+            per_minute(300),
         ];
         Self { classes: limited.then(|| quotas.map(RateLimiter::keyed)), clock: DefaultClock::default() }
     }

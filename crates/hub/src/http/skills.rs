@@ -59,7 +59,8 @@ pub(super) async fn file(
         http.app.file(visitor.caller.as_ref(), &slug, version.as_ref(), &path).await?
     };
     let is_large = file.bytes.len() > limits::FILE_LARGE;
-    let place = is_large.then(|| http.files.take_now(&http, visitor.account())).transpose()?;
+    let places = if visitor.caller.is_some() { &http.files } else { &http.open_files };
+    let place = is_large.then(|| places.take_now(&http, visitor.account())).transpose()?;
     let is_text = std::str::from_utf8(&file.bytes).is_ok();
     let content_type = if is_text { "text/plain; charset=utf-8" } else { "application/octet-stream" };
     let document = Document { content_type, cache: REVALIDATED, hex: file.digest.hex() };

@@ -14,6 +14,7 @@ use super::Http;
 use super::answer::Document;
 use super::body::Path;
 use super::caller::Anybody;
+use super::places::busy;
 use super::problem::Problem;
 use super::rates::Class;
 use crate::app::Shipment;
@@ -66,8 +67,13 @@ async fn answer(
     version: Version,
     path: &str,
 ) -> Response {
+    // What lies in no folder of a skill is an index or an archive, of which one answers for many files.
+    let class = if path.contains('/') { Class::OpenFile } else { Class::Open };
     let path = format!("{}{path}", version.folder());
-    let answered = found(http, anybody, method, asked, &path).await;
+    let answered = match anybody.take(http, class) {
+        Ok(()) => found(http, anybody, method, asked, &path).await,
+        Err(problem) => Err(problem),
+    };
     let mut response = answered.unwrap_or_else(Problem::into_response);
     for (name, value) in HEADERS {
         response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
@@ -82,7 +88,8 @@ async fn found(
     asked: &HeaderMap,
     path: &str,
 ) -> Result<Response, Problem> {
-    anybody.take(http, Class::Site)?;
+    // All that waits for something in here: so many at once, and others have the rest of the hub.
+    let _open = http.open.take_now(http, anybody.who())?;
     let exhibit = http.app.exhibit(path).await?;
     let document = Document {
         content_type: exhibit.head.content_type,
@@ -99,8 +106,9 @@ async fn found(
     }
     // A file is in memory until it was taken; the indexes are there once for everybody.
     let is_large = exhibit.is_file() && size_bytes > limits::FILE_LARGE as u64;
-    let place = if is_large { Some(http.files.take(http, anybody.who()).await?) } else { None };
-    let content = match http.app.shipment(exhibit).await? {
+    let place = if is_large { Some(http.open_files.take(http, anybody.who()).await?) } else { None };
+    let content = match http.app.shipment(exhibit, || http.unpacking.free(anybody.who())).await? {
+        Shipment::Busy => return Err(busy(http)),
         Shipment::Whole(bytes) => Body::from(bytes),
         Shipment::Stream(stream) => Body::from_stream(stream.pieces),
     };

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use skillsync_client::mirror::{Bounds, Pruning};
 use skillsync_client::plan::Ask;
-use skillsync_client::schedule::Polls;
 use skillsync_core::name::SourceName;
 
-use crate::cli::refresh::{network, say, show, watched};
-use crate::cli::{Cx, complete, sync};
-use crate::ops::refresh::{POLL_EVERY, Refreshed, Request, Which, refresh};
+use crate::cli::refresh::{network, show, watched};
+use crate::cli::{Cx, complete};
+use crate::ops::refresh::{POLL_EVERY, Refreshed, Request, Tried, Which, refresh};
 use crate::ops::{self, Intent};
 use crate::ui::{Exit, Stop};
 use crate::world::World;
@@ -79,23 +78,23 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &PollArgs) -> Result<Exit, Stop> {
             "`skillsync poll -n` shows one poll",
         ));
     }
-    let mut which = which;
+    let (mut which, mut tried) = (which, Tried::default());
     loop {
         let world = cx.world.at_present();
         match once(cx, &world, which, every, bounds) {
-            Ok(report) if cx.ui.is_json() => cx.ui.event(&report)?,
             Ok(report) => {
-                cx.ui.show(&report)?;
-                say(cx, &report.sources);
-                if let Some(synced) = &report.sync {
-                    sync::warn(cx, synced);
+                report.sources.iter().for_each(|outcome| tried.note(&outcome.source, world.now));
+                if cx.ui.is_json() {
+                    cx.ui.event(&report)?;
+                } else {
+                    show(cx, &report)?;
                 }
             }
             // A store that is locked for a while is no reason to stop keeping up.
             Err(Stop::Fault(fault)) => cx.ui.failed(&*fault),
             Err(stop) => return Err(stop),
         }
-        which = wait(cx, args.source.as_ref(), every)?;
+        which = Which::These(wait(cx, args.source.as_ref(), every, &tried));
     }
 }
 
@@ -115,23 +114,17 @@ fn once(
     Ok(refresh(world, &store, network, &request)?)
 }
 
-/// Sleeps until a source is due by the clock on the wall, and says which to ask then.
-fn wait(cx: &Cx<'_>, source: Option<&SourceName>, every: Duration) -> Result<Which, Stop> {
-    // What went wrong on this machine is tried again sooner than what the hub said, but not at once.
+/// Sleeps until a source is due by the clock on the wall, and says which are to be asked then.
+fn wait(cx: &Cx<'_>, source: Option<&SourceName>, every: Duration, tried: &Tried) -> Vec<SourceName> {
+    // What ended a poll before it asked anybody is tried again soon, but not at once.
     std::thread::sleep(PAUSE.min(every / 2));
     loop {
         std::thread::sleep(NAP.min(every / 4));
-        let world = cx.world.at_present();
         // It may be broken for the moment that somebody edits it.
-        let Ok(store) = ops::open(&world) else { continue };
-        let is_due = |name: &SourceName| Polls::load(store.layout(), name).is_due(world.now, every);
-        match source {
-            Some(name) if is_due(name) => return Ok(Which::One(name.clone())),
-            Some(_) => {}
-            None if store.config().sources().iter().any(|source| is_due(&source.name)) => {
-                return Ok(Which::Due);
-            }
-            None => {}
+        let Ok(store) = ops::open(&cx.world.at_present()) else { continue };
+        let due = tried.due(&store, every, source);
+        if !due.is_empty() {
+            return due;
         }
     }
 }

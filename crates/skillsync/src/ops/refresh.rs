@@ -29,11 +29,17 @@ use super::{Error, Intent, Refusal};
 use crate::ui::{Exit, Report};
 use crate::world::World;
 
+mod due;
+
+pub use due::Tried;
+
 /// Which sources are asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Which {
-    /// Those that are due.
+    /// Those that are due when somebody begins to work: all that are, and open indexes always.
     Due,
+    /// These.
+    These(Vec<SourceName>),
     /// All, but for those that are only asked by name or for an update.
     All,
     /// All, whatever their way to apply updates is.
@@ -324,6 +330,11 @@ fn counts(rows: &[Row]) -> Counts {
     mirror::counts(rows.iter().map(|row| (row.done, row.why.as_deref())))
 }
 
+/// Whether a source is asked without being named, or for an update.
+fn is_asked_unnamed(source: &SourceConfig) -> bool {
+    source.apply != Apply::Manual
+}
+
 fn chosen<'a>(store: &'a Store, request: &Request<'_>) -> Result<Vec<&'a SourceConfig>, Error> {
     let config = store.config();
     let is_due = |source: &&SourceConfig| {
@@ -332,9 +343,12 @@ fn chosen<'a>(store: &'a Store, request: &Request<'_>) -> Result<Vec<&'a SourceC
         let is_asked_always = source.kind == SourceKind::Index && polls.answered_at == polls.tried_at;
         is_asked_always || polls.is_due(store.now(), request.interval)
     };
-    let looks = |source: &&SourceConfig| source.apply != Apply::Manual;
+    let looks = |source: &&SourceConfig| is_asked_unnamed(source);
     Ok(match &request.which {
         Which::One(name) => vec![sources::named(config, name)?],
+        Which::These(names) => {
+            config.sources().iter().filter(|source| names.contains(&source.name)).collect()
+        }
         Which::Due => config.sources().iter().filter(looks).filter(is_due).collect(),
         Which::All => config.sources().iter().filter(looks).collect(),
         Which::Every => config.sources().iter().collect(),

@@ -134,6 +134,28 @@ pub struct Site {
     base_url: Option<String>,
 }
 
+/// What there is room for in each index of a site.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// Most skills.
+    pub skills: usize,
+    /// Most bytes of all.
+    pub bytes: usize,
+    /// Most bytes of one skill.
+    pub bytes_of_one: usize,
+}
+
+/// A site, and what had no room in its indexes.
+#[derive(Debug)]
+pub struct Fitted {
+    /// The site.
+    pub site: Site,
+    /// The skills that are too large by themselves.
+    pub too_large: Vec<SkillName>,
+    /// How many others are left out.
+    pub left_out: usize,
+}
+
 impl Site {
     /// A site of `offers`. With `base_url`, the address that it will be at, the indexes name absolute addresses, so that
     /// they can be copied elsewhere; else the files are looked for beside the index. Fails when two have one name.
@@ -151,24 +173,31 @@ impl Site {
         &self.offers
     }
 
-    /// Leaves out skills, the last by name first, until the indexes have at most `skills` skills and `bytes` bytes each. Gives
-    /// how many are left out.
-    pub fn fit(&mut self, skills: usize, bytes: usize) -> usize {
-        let before = self.offers.len();
-        self.offers.truncate(skills);
-        for version in Version::ALL {
-            // One more, as no comma follows the last.
-            let mut left = (bytes + 1).saturating_sub(frame(version).len() + TAIL.len());
-            let has_room = self.offers.iter().take_while(|offer| {
-                let line = line(&self.entry(version, offer)).len() + 1;
-                let rest = left.checked_sub(line);
-                left = rest.unwrap_or(0);
-                rest.is_some()
-            });
-            let count = has_room.count();
-            self.offers.truncate(count);
+    /// A site of as many of `offers` as there is room for, the first of them first. None of them takes the place of one that
+    /// stands before it.
+    pub fn fitting(offers: Vec<Offer>, base_url: Option<&str>, room: &Room) -> Result<Fitted, Error> {
+        let empty = Self::new(Vec::new(), base_url)?;
+        // One more, as no comma follows the last.
+        let mut left =
+            Version::ALL.map(|version| (room.bytes + 1).saturating_sub(frame(version).len() + TAIL.len()));
+        let (mut kept, mut too_large, mut left_out) = (Vec::with_capacity(offers.len()), Vec::new(), 0);
+        for offer in offers {
+            let lines = Version::ALL.map(|version| line(&empty.entry(version, &offer)).len() + 1);
+            if lines.iter().any(|line| *line > room.bytes_of_one) {
+                too_large.push(offer.name);
+                continue;
+            }
+            let has_room = left.iter().zip(&lines).all(|(left, line)| line <= left);
+            if left_out > 0 || kept.len() == room.skills || !has_room {
+                left_out += 1;
+                continue;
+            }
+            for (left, line) in left.iter_mut().zip(&lines) {
+                *left -= line;
+            }
+            kept.push(offer);
         }
-        before - self.offers.len()
+        Ok(Fitted { site: Self::new(kept, base_url)?, too_large, left_out })
     }
 
     /// The bytes of an index: one line for each skill, so that changes of it can be read.

@@ -70,7 +70,8 @@ fn queries() -> [(&'static str, Vec<&'static str>); 5] {
         (INSTALLED, vec!["'k1'", "1", "5001"]),
         (PUBLIC, vec!["1", "5001"]),
         (LOST, vec!["'k1'", "'acme'", "1", "5000"]),
-        (crate::db::offer::OFFERS, vec!["0", "''", "50"]),
+        // A page so short that the index pays among the few skills of this test, too.
+        (crate::db::offer::OFFERS, vec!["0", "0", "50", "262144"]),
     ]
 }
 

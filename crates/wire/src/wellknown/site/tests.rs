@@ -68,12 +68,28 @@ fn skills_without_room_in_either_index_are_left_out() {
     let most = most[0].max(most[1]);
     for (skills, bytes, left_out) in [(2, most, 0), (2, most - 1, 1), (1, most, 1), (0, most, 2), (2, 10, 2)]
     {
-        let mut site = whole.clone();
-        assert_eq!(site.fit(skills, bytes), left_out, "{skills} {bytes}");
-        assert_eq!(site.offers().len(), 2 - left_out);
-        assert!(Version::ALL.iter().all(|version| site.index(*version).len() <= bytes.max(100)));
-        assert!(left_out == 2 || site.find(".well-known/skills/csv/SKILL.md").is_some(), "the first stays");
+        // The one that comes first stays, whatever its name.
+        for first in ["csv", "pdf"] {
+            let mut offers = whole.offers().to_vec();
+            offers.sort_by_key(|offer| offer.name.as_str() != first);
+            let room = Room { skills, bytes, bytes_of_one: usize::MAX };
+            let fitted = Site::fitting(offers, None, &room).unwrap();
+            assert_eq!((fitted.left_out, fitted.too_large.len()), (left_out, 0), "{skills} {bytes}");
+            let site = fitted.site;
+            assert_eq!(site.offers().len(), 2 - left_out);
+            assert!(Version::ALL.iter().all(|version| site.index(*version).len() <= bytes.max(100)));
+            assert!(left_out == 2 || site.find(&format!(".well-known/skills/{first}/SKILL.md")).is_some());
+        }
     }
+    // One that is too large by itself takes no place of any other.
+    let mut offers = whole.offers().to_vec();
+    offers.reverse();
+    let length = |offers: &[Offer]| Site::new(offers.to_vec(), None).unwrap().index(Version::V02).len();
+    let bytes_of_one = length(&offers[..1]) - length(&[]);
+    let room = Room { skills: 1, bytes: most, bytes_of_one };
+    let fitted = Site::fitting(offers, None, &room).unwrap();
+    assert_eq!((fitted.left_out, fitted.too_large.len()), (0, 1));
+    assert!(fitted.too_large[0].as_str() == "pdf" && fitted.site.offers()[0].name.as_str() == "csv");
 }
 
 #[test]
