@@ -173,8 +173,9 @@ impl<'a> Places<'a> {
         watch: Watch<'_>,
     ) -> Result<(), Error> {
         let cached = layout.cached(&digest);
-        if fs::optional(fs::read(&cached, size_bytes))?
-            .is_some_and(|bytes| bytes.len() as u64 == size_bytes && ArchiveDigest::of(&bytes) == digest)
+        // What cannot be read there is not there: it is fetched anew.
+        if fs::read(&cached, size_bytes)
+            .is_ok_and(|bytes| bytes.len() as u64 == size_bytes && ArchiveDigest::of(&bytes) == digest)
         {
             watch(Progress::Bytes(size_bytes));
             return Ok(());

@@ -150,16 +150,22 @@ pub fn resume(layout: &Layout, name: &SourceName) -> Result<Walk, Error> {
     Ok(Walk::resumed(state, &envelope).map_err(|e| stored(path, e))?)
 }
 
-/// Remembers that the manifest was seen to expire, if it did, and says how new what is known is.
+/// How new what is known is. That the manifest was seen to expire is remembered; where that cannot be written, it is said all
+/// the same.
 pub fn seen(store: &Store, name: &SourceName) -> Result<Freshness, Error> {
     let clock = Time::of(store.now());
     let state = resume(store.layout(), name)?.state().clone();
     if state.clone().seen(clock) != state {
-        let writing = store.write()?;
-        let layout = writing.store().layout();
-        put_state(layout, name, &resume(layout, name)?.state().clone().seen(clock))?;
+        // The next look tries again.
+        let _ = remember(store, name, clock);
     }
     Ok(state.freshness(clock))
+}
+
+fn remember(store: &Store, name: &SourceName, clock: Time) -> Result<(), Error> {
+    let writing = store.write()?;
+    let layout = writing.store().layout();
+    put_state(layout, name, &resume(layout, name)?.state().clone().seen(clock))
 }
 
 /// Asks one source.

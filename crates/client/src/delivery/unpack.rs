@@ -18,7 +18,10 @@ pub(super) fn payload(layout: &Layout, release: &Release) -> Result<Payload, Err
     let slug = &release.slug;
     let archived = |source| Error::Archive { slug: slug.clone(), source };
     let path = layout.cached(&release.tarball.sha256);
-    let bytes = fs::read(&path, release.tarball.size_bytes)?;
+    let bytes = fs::read(&path, release.tarball.size_bytes).inspect_err(|_| {
+        // The next run fetches it anew.
+        let _ = fs::remove_file(&path);
+    })?;
     if ArchiveDigest::of(&bytes) != release.tarball.sha256 {
         let (host, what) = ("the cache".to_owned(), format!("archive of `{slug}`"));
         // It is of no use to anybody.

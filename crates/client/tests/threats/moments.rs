@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use skillsync_client::fetch::{Error, Fetch, Http, Limits, Reply, Request};
 use skillsync_client::plan::Ask;
-use skillsync_client::pull::Status;
+use skillsync_client::pull::{self, Status};
 use skillsync_client::schedule::Polls;
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_testkit::disk;
@@ -413,4 +413,28 @@ fn nothing_older_follows_what_was_installed_before_an_error() {
     assert!(String::from_utf8(client.read("skills/pdf/SKILL.md")).unwrap().contains("three"));
     hub.repent();
     assert_eq!(code(&client.pull(&hub, Ask::Poll)), "ok");
+}
+
+/// Something larger lies in the cache where an archive is to come: it is in nobody's way.
+#[test]
+fn what_is_in_the_cache_and_no_archive_is_replaced() {
+    let (hub, client) = home();
+    let pdf = hub.change(|house| house.publish("pdf", &files("pdf", "# two\n", &[])));
+    let cached = client.store().layout().cached(&pdf.release.tarball.sha256);
+    disk::write(&cached, vec![0; 1 << 20]);
+    let pulled = client.pull(&hub, Ask::Poll);
+    assert_eq!((code(&pulled), row(&pulled, "pdf").done.as_str()), ("ok", "updated"), "{pulled:?}");
+}
+
+/// That nothing holds any longer is said, also where it cannot be noted.
+#[test]
+fn what_is_stale_is_said_on_a_disk_that_cannot_be_written() {
+    let (_, mut client) = home();
+    client.set_clock(later(noon(), 86_400));
+    let mutex = client.store().layout().mutex();
+    disk::remove(&mutex);
+    disk::write(&mutex.join("in-the-way"), b"");
+    let standing = pull::standing(&client.store(), &crate::memory::name());
+    assert_eq!(standing.map(|pulled| pulled.status), Some(Status::Stale));
+    assert_eq!(client.pull(&Silent, Ask::Poll).status, Status::Stale);
 }

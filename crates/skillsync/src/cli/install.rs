@@ -67,7 +67,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &InstallArgs) -> Result<Exit, Stop> {
     let progress = cx.ui.transfer("downloading", 0);
     let watch = watched(&progress);
     let request = Request {
-        ask: Ask::Install(slug, version),
+        ask: Ask::Install(slug.clone(), version),
         which: Which::One(source),
         interval: POLL_EVERY,
         intent,
@@ -78,7 +78,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &InstallArgs) -> Result<Exit, Stop> {
     drop(watch);
     drop(progress);
     show(cx, &report)?;
-    Ok(report.exit_of_named())
+    Ok(report.exit_of_named(&[slug], &state))
 }
 
 #[cfg(test)]

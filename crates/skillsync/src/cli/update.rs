@@ -3,6 +3,7 @@
 use skillsync_client::mirror::Bounds;
 use skillsync_client::plan::Ask;
 use skillsync_core::name::SkillName;
+use skillsync_store::installed::InstallState;
 
 use crate::cli::refresh::{network, show, watched};
 use crate::cli::{Cx, complete};
@@ -23,6 +24,7 @@ pub(crate) struct UpdateArgs {
 
 pub(crate) fn run(cx: &mut Cx<'_>, args: &UpdateArgs) -> Result<Exit, Stop> {
     let store = ops::open(cx.world)?;
+    let before = InstallState::load(store.layout())?;
     let intent = if cx.globals.dry_run { Intent::Plan } else { Intent::Apply };
     let progress = cx.ui.transfer("downloading", 0);
     let watch = watched(&progress);
@@ -50,5 +52,5 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &UpdateArgs) -> Result<Exit, Stop> {
     if report.sources.is_empty() {
         cx.ui.hint("there are no sources yet: `skillsync source add https://hub.example`");
     }
-    Ok(if args.names.is_empty() { report.exit() } else { report.exit_of_named() })
+    Ok(if args.names.is_empty() { report.exit() } else { report.exit_of_named(&args.names, &before) })
 }

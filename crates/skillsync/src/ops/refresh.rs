@@ -191,15 +191,19 @@ impl SourceOutcome {
         }
     }
 
-    /// How a run ends because of it.
-    fn exit(&self) -> Exit {
-        let own = match (self.status, &self.error) {
+    /// How a run ends because of it, its skills aside.
+    fn own_exit(&self) -> Exit {
+        match (self.status, &self.error) {
             (Status::Refused | Status::Keyless, _) => Exit::Refused,
             (Status::Stale | Status::Offline, _) => Exit::Offline,
             (Status::Failed, Some(_)) => Exit::Partial,
             _ => Exit::Done,
-        };
-        self.skills.iter().map(SkillOutcome::exit).fold(own, worse)
+        }
+    }
+
+    /// How a run ends because of it.
+    fn exit(&self) -> Exit {
+        self.skills.iter().map(SkillOutcome::exit).fold(self.own_exit(), worse)
     }
 }
 
@@ -212,19 +216,34 @@ pub fn worse(a: Exit, b: Exit) -> Exit {
 impl Refreshed {
     /// How a run that asked sources ends.
     pub fn exit(&self) -> Exit {
-        let sync = self.sync.as_ref().map_or(Exit::Done, Synced::exit);
-        self.sources.iter().map(SourceOutcome::exit).fold(sync, worse)
+        self.sources.iter().map(SourceOutcome::exit).fold(self.sync_exit(), worse)
     }
 
-    /// How a run ends that asked for skills by name: as the first thing that failed says.
-    pub fn exit_of_named(&self) -> Exit {
+    /// How a run ends that asked for the skills `names`: as the first thing that failed says. Of others only what this run
+    /// took out of use counts; `before` says what was installed when it began.
+    pub fn exit_of_named(&self, names: &[SkillName], before: &InstallState) -> Exit {
+        let was_quarantined =
+            |name: &SkillName| before.get(name).is_some_and(|known| known.state == Standing::Quarantined);
+        let concerns = |skill: &&SkillOutcome| {
+            let is_news = skill.outcome == Done::Quarantined && !was_quarantined(&skill.skill);
+            names.contains(&skill.skill) || is_news
+        };
+        let skills: Vec<&SkillOutcome> = self.skills().map(|(_, skill)| skill).filter(concerns).collect();
         let of_source = self.sources.iter().filter_map(|source| source.error.as_ref());
-        let of_skill = self.skills().filter_map(|(_, skill)| skill.error.as_ref());
+        let of_skill = skills.iter().filter_map(|skill| skill.error.as_ref());
         let failed: Vec<&Report> = of_source.chain(of_skill).collect();
         match failed.as_slice() {
-            [only] if self.skills().count() <= 1 => only.exit,
-            _ => self.exit(),
+            [only] if skills.len() <= 1 => only.exit,
+            _ => {
+                let of_source =
+                    self.sources.iter().map(SourceOutcome::own_exit).fold(self.sync_exit(), worse);
+                skills.into_iter().map(SkillOutcome::exit).fold(of_source, worse)
+            }
         }
+    }
+
+    fn sync_exit(&self) -> Exit {
+        self.sync.as_ref().map_or(Exit::Done, Synced::exit)
     }
 
     /// Every skill with its source.
@@ -255,7 +274,7 @@ impl KeptUp {
     }
 }
 
-/// Asks the sources that are due, where the network may be used, and syncs all targets. The one pipeline (decision 2).
+/// Asks the sources that are due, where the network may be used, says which do not hold, and syncs all targets. The one pipeline (decision 2).
 pub fn keep_up(
     world: &World,
     store: &Store,
@@ -269,11 +288,12 @@ pub fn keep_up(
         let request = Request { ask: Ask::Poll, which: Which::Due, interval, intent, watch, bounds };
         let door = network.door_until("asking a source", bounds.until)?;
         sources = ask(world, store, &*door, &request)?.sources;
-        for config in store.config().sources() {
-            let was_asked = sources.iter().any(|outcome| outcome.source == config.name);
-            if let (false, Some(stale)) = (was_asked, pull::standing(store, &config.name)) {
-                sources.push(SourceOutcome::of(stale));
-            }
+    }
+    // That needs no network.
+    for config in store.config().sources() {
+        let was_asked = sources.iter().any(|outcome| outcome.source == config.name);
+        if let (false, Some(stale)) = (was_asked, pull::standing(store, &config.name)) {
+            sources.push(SourceOutcome::of(stale));
         }
     }
     let synced = sync(world, &super::open(world)?)?;

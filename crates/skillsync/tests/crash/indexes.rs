@@ -198,7 +198,17 @@ fn index_update_that_meets_a_conflict() {
             assert!(text.contains("mark: mine") && !text.contains("<<<<"), "{text}");
         })
         .settle(|m, _| {
-            m.run(&["poll"]).one_of(&[0, 3, 5]);
+            // Whatever was noted of it: that it waits for somebody is said.
+            let polled = m.run(&["poll", "--json"]).one_of(&[0, 3, 5]);
+            let sources = polled.json()["sources"].clone();
+            let skills = sources[0]["skills"].as_array().cloned().unwrap_or_default();
+            let gamma = skills.into_iter().find(|skill| skill["skill"] == "gamma").unwrap_or_default();
+            match (polled.code.unwrap_or(-1), gamma["outcome"].as_str()) {
+                (5, Some("conflict")) => assert!(gamma["working_copy"].is_string(), "{gamma}"),
+                (0, Some("held")) => assert_eq!(gamma["why"], "conflict", "{gamma}"),
+                (3, Some("held")) => assert!(gamma["error"]["code"].is_string(), "{gamma}"),
+                (code, _) => panic!("exit {code}: {gamma}"),
+            }
             let copy = m.read(".skillsync/editing/gamma/SKILL.md");
             assert!(copy.contains("mark: mine") && copy.contains("mark: v2"), "{copy}");
             assert!(m.store("locks/gamma.lock").is_file());

@@ -314,3 +314,19 @@ fn t23_what_was_revoked_leaves_the_agents_though_the_poll_ends_with_an_error() {
     assert_eq!(outcome(&polled, "pdf")["outcome"], "quarantined");
     assert!(!machine.path(".claude/skills/pdf").exists());
 }
+
+#[test]
+fn t23_what_waits_in_quarantine_is_no_failure_of_another_skill() {
+    let hub = hub();
+    let machine = installed(&hub);
+    hub.change(|house| house.revoke("pdf", 1, "malware"));
+    // The run that takes it out of use says so, whatever it was asked for.
+    assert_eq!(outcome(&report(&machine, &["install", "docx"], 6), "docx")["outcome"], "added");
+    hub.change(|house| house.publish("docx", &crate::house::files("docx", "# docx\n\ntwo\n", &[])));
+    let updated = report(&machine, &["update", "docx"], 0);
+    assert_eq!(outcome(&updated, "docx")["outcome"], "updated");
+    assert_eq!(outcome(&updated, "pdf")["outcome"], "quarantined");
+    report(&machine, &["install", "docx@1.1.0"], 0);
+    // Of itself it is one.
+    report(&machine, &["install", "pdf"], 6);
+}

@@ -178,7 +178,16 @@ fn take(
 ) -> Result<&'static str, Error> {
     let name = SkillName::parse(&noted.name)?;
     let there = skills::find(store, &name)?;
-    let is_pending = plan.noted.get(&name).is_some_and(|installed| installed.state == Standing::Pending);
+    let site = match &noted.origin {
+        Origin::Index { site: Some(site), .. } => BaseUrl::parse(site).ok(),
+        _ => None,
+    };
+    // Of this very site: what is pending of another source is another command's to end.
+    let is_pending = plan.noted.get(&name).is_some_and(|installed| {
+        let source = store.config().source(&installed.source);
+        installed.state == Standing::Pending
+            && source.is_some_and(|source| Some(&source.url) == site.as_ref())
+    });
     if (there.is_some() && !is_pending) || plan.coming.iter().any(|coming| coming.name == name) {
         return Ok("present");
     }
@@ -187,9 +196,7 @@ fn take(
     edit::check_main(ArtifactType::Skill, &name, payload.get(SKILL_MD).unwrap_or_default())?;
     let is_edited = noted.proof.holds(&payload) == Some(false);
     let follow = match &noted.origin {
-        Origin::Index { site: Some(site), published } if !is_edited => {
-            BaseUrl::parse(site).ok().map(|site| (site, published.clone()))
-        }
+        Origin::Index { published, .. } if !is_edited => site.map(|site| (site, published.clone())),
         _ => None,
     };
     let is_here = there.is_some();
@@ -271,7 +278,7 @@ impl Plan {
     }
 }
 
-/// Makes the versions of `coming`; gives those that failed.
+/// Makes the versions of `coming`, and notes what they are of; gives those that failed.
 fn import(
     writing: &Writing<'_>,
     index: &mut Index,
@@ -286,12 +293,42 @@ fn import(
     });
     let editions: Vec<(&Coming, SourceName, Release)> = editions.collect();
     // Before the versions: a kill before they are there leaves a record that says so, and the next import goes on from it.
-    InstallState::amend(store.layout(), |state| {
+    let known = InstallState::amend(store.layout(), |state| {
+        let known = state.clone();
         for (one, source, edition) in &editions {
             let pending = Installed::new(source.clone(), edition.clone(), store.now_text());
             state.set(one.name.clone(), pending);
         }
+        known
     })?;
+    let made = make(writing, index, coming);
+    let is_made = |name: &SkillName| match &made {
+        Ok(failed) => !failed.iter().any(|(other, _)| other.name == *name),
+        // It may have been made all the same.
+        Err(_) => !matches!(skills::find(store, name), Ok(None)),
+    };
+    InstallState::amend(store.layout(), |state| {
+        for (one, _, edition) in &editions {
+            match (is_made(&one.name), known.get(&one.name), state.get_mut(&one.name)) {
+                (true, _, Some(_)) if made.is_err() => {}
+                (true, _, Some(installed)) => installed.took(edition, store.now_text()),
+                (true, _, None) => {}
+                // What was known of it before is known again.
+                (false, Some(before), _) => state.set(one.name.clone(), before.clone()),
+                (false, None, _) => state.remove(&one.name),
+            }
+        }
+    })?;
+    Ok(made?.into_iter().map(|(one, error)| (one.at, error)).collect())
+}
+
+/// Makes the versions; gives those that failed.
+fn make<'c>(
+    writing: &Writing<'_>,
+    index: &mut Index,
+    coming: &'c [Coming],
+) -> Result<Vec<(&'c Coming, Report)>, Error> {
+    let store = writing.store();
     let transaction = writing.transaction()?;
     let batch = Batch::new(store.layout(), transaction.dir())?;
     let (mut changes, mut changing) = (Vec::new(), Vec::new());
@@ -303,20 +340,11 @@ fn import(
         changing.push(one);
     }
     let advanced = skills::advance(writing, &transaction, batch, index, changes)?;
-    let failed: Vec<(&Coming, Report)> = changing
+    let failed = changing
         .into_iter()
         .zip(advanced)
         .filter_map(|(one, advanced)| advanced.err().map(|error| (one, Report::of(&error))))
         .collect();
     transaction.finish()?;
-    InstallState::amend(store.layout(), |state| {
-        for (one, _, edition) in &editions {
-            if failed.iter().any(|(other, _)| other.name == one.name) {
-                state.remove(&one.name);
-            } else if let Some(installed) = state.get_mut(&one.name) {
-                installed.took(edition, store.now_text());
-            }
-        }
-    })?;
-    Ok(failed.into_iter().map(|(one, error)| (one.at, error)).collect())
+    Ok(failed)
 }

@@ -140,3 +140,35 @@ fn lists_of_every_tool_are_found_and_read() {
     refuses(&machine, &["source", "import", "other.json"], 1, "skill-list-unknown");
     machine.run(&["verify"]).ok();
 }
+
+/// What is noted of another source is that source's: an import neither takes it over nor loses it.
+#[test]
+fn the_record_of_another_source_is_left() {
+    let machine = Machine::new(env!("CARGO_BIN_EXE_skillsync"));
+    machine.run(&["init"]).ok();
+    machine.skill_folder("shop/.claude/skills/gamma", &SkillBuilder::new("gamma"));
+    machine.write(LIST, "[\"gamma\"]");
+    let args = ["source", "import", LIST, "--site", "http://127.0.0.1:9", "--yes", "--json"];
+    let outcome = |report: &serde_json::Value| report["lists"][0]["skills"][0]["outcome"].clone();
+    assert_eq!(outcome(&machine.run(&args).ok().json()), "followed");
+    const META: &str = ".skillsync/_meta.json";
+    let noted = |state: &str| {
+        let mut meta: serde_json::Value = serde_json::from_str(&machine.read(META)).unwrap();
+        meta["skills"]["gamma"]["source"] = "team".into();
+        meta["skills"]["gamma"]["state"] = state.into();
+        machine.write(META, serde_json::to_vec(&meta).unwrap());
+        meta
+    };
+    let now = || serde_json::from_str::<serde_json::Value>(&machine.read(META)).unwrap();
+    // An install of another source was killed before it noted that the skill is here.
+    let pending = noted("pending");
+    assert_eq!(outcome(&machine.run(&args).ok().json()), "present");
+    assert_eq!(now(), pending);
+    // The user removed it, and the import cannot write its objects.
+    let removed = noted("removed");
+    disk::remove(&machine.path(".skillsync/skills/gamma"));
+    disk::remove(&machine.path(".skillsync/objects"));
+    machine.write(".skillsync/objects", "in the way");
+    machine.run(&args).one_of(&[1, 3]);
+    assert_eq!(now(), removed);
+}

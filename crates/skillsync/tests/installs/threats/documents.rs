@@ -175,7 +175,9 @@ fn t08_a_frozen_hub_is_stale_and_nothing_else_changes() {
     // Out of reach it is stale as well, a sync says so, and so does the list.
     hub.lie(|_, _| Answer::status(503));
     assert_eq!(status(&machine, 7), "stale");
-    assert_eq!(report(&machine, &["sync"], 7)["sources"][0]["status"], "stale");
+    for sync in [&["sync"][..], &["sync", "--offline"]] {
+        assert_eq!(report(&machine, sync, 7)["sources"][0]["status"], "stale", "{sync:?}");
+    }
     let listed = machine.run(&["source", "list", "--json"]).ok().json();
     assert_eq!(listed["sources"][0]["freshness"], "stale");
     before.assert_same(&valuables(&machine));
