@@ -78,9 +78,11 @@ pub(crate) fn revoked(
     let recorded =
         recorded.filter_map(|(slug, installed)| Some((slug.clone(), look.known(slug, installed)?)));
     let marked = advised.revoked().map(|(slug, _)| slug);
-    let lost: BTreeSet<&SkillName> =
-        named.iter().copied().chain(marked).filter(|slug| state.get(slug).is_none()).collect();
-    let lost = lost.into_iter().filter_map(|slug| Some((slug.clone(), look.lost(slug)?)));
+    // Most of what a hub ever revoked was never here.
+    let there: BTreeSet<SkillName> = skills::names(store.layout()).unwrap_or_default().into_iter().collect();
+    let lost: BTreeSet<&SkillName> = named.iter().copied().chain(marked).collect();
+    let lost = lost.into_iter().filter(|slug| there.contains(*slug) && state.get(slug).is_none());
+    let lost = lost.filter_map(|slug| Some((slug.clone(), look.lost(slug)?)));
     recorded.chain(lost).collect()
 }
 

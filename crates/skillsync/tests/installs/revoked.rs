@@ -1,10 +1,11 @@
 //! What was revoked stays out of use, whatever `_meta.json` knows (threat 23).
 
 use serde_json::Value;
+use skillsync_testkit::web::Answer;
 use skillsync_testkit::{Machine, disk};
 
 use crate::home::{hub, installed, loaded, meta, outcome, publish, report};
-use crate::house::{RELEASE, ROOT, id, public};
+use crate::house::{House, RELEASE, ROOT, id, public};
 use crate::hub::LyingHub;
 use crate::rollback::{diagnosed, quarantined};
 
@@ -75,13 +76,8 @@ fn t23_a_revoked_release_is_known_after_its_key_was_replaced_and_so_is_a_floor()
     let (hub, machine) = three();
     hub.change(|house| {
         house.revoke("pdf", 2, "malware");
-        house.release_by = 6;
-        house.rotate(&ROOT[..2], |root| {
-            root.keys.remove(&id(RELEASE));
-            root.keys.insert(id(6), public(6));
-            root.roles.release.keyids = vec![id(6)];
-            root.roles.release.epoch += 1;
-        });
+        replace_release_key(house, RELEASE, 6);
+        house.rotate(&ROOT[..2], |root| root.roles.release.epoch += 1);
     });
     report(&machine, &["poll"], 0);
     disk::remove(&machine.store("_meta.json"));
@@ -93,6 +89,29 @@ fn t23_a_revoked_release_is_known_after_its_key_was_replaced_and_so_is_a_floor()
     });
     report(&machine, &["poll"], 0);
     refused(&machine, "1", "version-revoked");
+    // What was believed is known still where the root that came after it is here, and no advisories by its key.
+    hub.change(|house| {
+        replace_release_key(house, 6, 7);
+        house.advisories.version += 1;
+        house.touch();
+    });
+    hub.lie(|asked, answer| match asked.path.contains("advisories") {
+        true => Answer::status(404),
+        false => answer,
+    });
+    machine.run(&["poll"]).either();
+    assert!(machine.read(".skillsync/sources/team/trust.json").contains("\"root_version\":4"));
+    refused(&machine, "1", "version-revoked");
+}
+
+/// The next root names the key of `to` for releases, in the place of that of `from`.
+fn replace_release_key(house: &mut House, from: u8, to: u8) {
+    house.release_by = to;
+    house.rotate(&ROOT[..2], |root| {
+        root.keys.remove(&id(from));
+        root.keys.insert(id(to), public(to));
+        root.roles.release.keyids = vec![id(to)];
+    });
 }
 
 #[test]
@@ -127,6 +146,25 @@ fn t23_a_revocation_reaches_a_skill_without_a_record() {
             report(&machine, &["poll"], 6);
         }
     }
+}
+
+#[test]
+fn t23_what_is_here_is_known_by_what_was_signed_where_the_record_names_another_release() {
+    let (hub, machine) = three();
+    machine.run(&["rollback", "pdf", "--to", "2"]).ok();
+    machine.run(&["sync"]).ok();
+    assert!(loaded(&machine, "pdf").unwrap().contains("second"));
+    amend(&machine, |pdf| {
+        let third = pdf["releases"][2].clone();
+        for (field, value) in third.as_object().unwrap() {
+            pdf[field] = value.clone();
+        }
+        pdf["releases"] = vec![third].into();
+    });
+    hub.change(|house| house.revoke("pdf", 2, "malware"));
+    report(&machine, &["poll"], 6);
+    assert!(!machine.path(".claude/skills/pdf").exists());
+    assert_eq!(meta(&machine)["skills"]["pdf"]["version"], "1.2.0");
 }
 
 #[test]
