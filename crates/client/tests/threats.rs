@@ -23,3 +23,5 @@ mod memory;
 mod flips;
 #[path = "threats/moments.rs"]
 mod moments;
+#[path = "threats/silence.rs"]
+mod silence;

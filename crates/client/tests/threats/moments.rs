@@ -1,12 +1,11 @@
 //! Rows 8, 15, 24, 25, and what else depends on the moment: clocks, patience, other programs.
 
-use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use skillsync_client::fetch::{Error, Fetch, Http, Limits, Reply, Request};
+use skillsync_client::fetch::{Http, Limits};
 use skillsync_client::plan::Ask;
-use skillsync_client::pull::{self, Status};
+use skillsync_client::pull::Status;
 use skillsync_client::schedule::Polls;
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_testkit::disk;
@@ -18,12 +17,12 @@ use crate::house::{House, MANIFEST, ROOT, api_key, files, later, signed, slug};
 use crate::hub::LyingHub;
 use crate::memory::{Client, Memory, code, done, row};
 
-fn noon() -> Time {
+pub(crate) fn noon() -> Time {
     "2026-11-20T12:00:00Z".parse().unwrap()
 }
 
 /// A hub with `docx` and `pdf`, and a client that has both.
-fn home() -> (Memory, Client) {
+pub(crate) fn home() -> (Memory, Client) {
     let mut house = House::new(noon());
     for name in ["docx", "pdf"] {
         house.publish(name, &files(name, "# one\n", &[]));
@@ -328,53 +327,6 @@ fn what_this_machine_is_to_blame_for_puts_no_poll_off() {
     assert_ne!(polls(&client), before);
 }
 
-/// A hub that does not answer in time.
-struct Silent;
-
-impl Fetch for Silent {
-    fn fetch(&self, request: &Request<'_>, _: &mut dyn Write) -> Result<Reply, Error> {
-        Err(Error::Slow { host: request.address.host(), what: "the head of its answer" })
-    }
-}
-
-/// A session has little time: a hub that is too slow for it did not fail.
-#[test]
-fn a_hub_that_is_too_slow_for_a_session_is_not_put_off() {
-    let (_, client) = home();
-    for _ in 0..4 {
-        let pulled = client.pull(&Silent, Ask::Poll);
-        assert_eq!((pulled.status, code(&pulled)), (Status::Offline, "hub-slow"));
-    }
-    let polls = Polls::load(client.store().layout(), &crate::memory::name());
-    assert_eq!(polls.failures, 0);
-    assert_eq!(polls.next_at, Some(client.now + Duration::from_secs(900)));
-}
-
-/// A login that comes while the hub is asked with the key before it: the next poll comes at once all the same.
-#[test]
-fn a_login_while_the_hub_is_asked_is_not_forgotten() {
-    let (hub, client) = home();
-    let client = std::sync::Arc::new(client);
-    let polls = |client: &Client| Polls::load(client.store().layout(), &crate::memory::name());
-    for status in [503, 200] {
-        assert!(polls(&client).next_at.is_some());
-        let other = std::sync::Arc::clone(&client);
-        hub.lie(move |asked, answer| {
-            if asked.path == path::MANIFEST {
-                let mut polls = polls(&other);
-                assert!(polls.retry());
-                polls.save(other.store().layout(), &crate::memory::name()).unwrap();
-            }
-            if status == 200 { answer } else { Answer::status(status) }
-        });
-        client.pull(&hub, Ask::Poll);
-        let noted = polls(&client);
-        assert_eq!((noted.next_at, noted.failures), (None, 0), "{status}");
-        hub.repent();
-        assert_eq!(code(&client.pull(&hub, Ask::Poll)), "ok");
-    }
-}
-
 /// Without a key nobody is asked, and that hides neither that what is known holds no longer, nor puts the next poll off.
 #[test]
 fn without_a_key_what_is_stale_is_said_to_be() {
@@ -424,17 +376,4 @@ fn what_is_in_the_cache_and_no_archive_is_replaced() {
     disk::write(&cached, vec![0; 1 << 20]);
     let pulled = client.pull(&hub, Ask::Poll);
     assert_eq!((code(&pulled), row(&pulled, "pdf").done.as_str()), ("ok", "updated"), "{pulled:?}");
-}
-
-/// That nothing holds any longer is said, also where it cannot be noted.
-#[test]
-fn what_is_stale_is_said_on_a_disk_that_cannot_be_written() {
-    let (_, mut client) = home();
-    client.set_clock(later(noon(), 86_400));
-    let mutex = client.store().layout().mutex();
-    disk::remove(&mutex);
-    disk::write(&mutex.join("in-the-way"), b"");
-    let standing = pull::standing(&client.store(), &crate::memory::name());
-    assert_eq!(standing.map(|pulled| pulled.status), Some(Status::Stale));
-    assert_eq!(client.pull(&Silent, Ask::Poll).status, Status::Stale);
 }

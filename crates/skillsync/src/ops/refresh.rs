@@ -14,11 +14,9 @@ use skillsync_client::mirror::{self, Bounds, Counts};
 use skillsync_client::plan::Ask;
 use skillsync_client::probe::Host;
 use skillsync_client::pull::{self, Mode, Pulled, Status, Telling, Wish};
-use skillsync_client::schedule::Polls;
-use skillsync_client::source as sources;
 use skillsync_core::fault::Kind;
 use skillsync_core::name::{SkillName, SourceName};
-use skillsync_store::config::{Apply, SourceConfig, SourceKind};
+use skillsync_store::config::{SourceConfig, SourceKind};
 use skillsync_store::installed::{InstallState, Standing};
 use skillsync_store::store::Store;
 
@@ -32,6 +30,7 @@ use crate::world::World;
 mod due;
 
 pub use due::Tried;
+use due::chosen;
 
 /// Which sources are asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -348,31 +347,6 @@ pub fn ask(
 /// Of an open index: how many skills what happened to.
 fn counts(rows: &[Row]) -> Counts {
     mirror::counts(rows.iter().map(|row| (row.done, row.why.as_deref())))
-}
-
-/// Whether a source is asked without being named, or for an update.
-fn is_asked_unnamed(source: &SourceConfig) -> bool {
-    source.apply != Apply::Manual
-}
-
-fn chosen<'a>(store: &'a Store, request: &Request<'_>) -> Result<Vec<&'a SourceConfig>, Error> {
-    let config = store.config();
-    let is_due = |source: &&SourceConfig| {
-        let polls = Polls::load(store.layout(), &source.name);
-        // An index is one small question, asked whenever somebody begins to work; one that fails is left alone for a while.
-        let is_asked_always = source.kind == SourceKind::Index && polls.answered_at == polls.tried_at;
-        is_asked_always || polls.is_due(store.now(), request.interval)
-    };
-    let looks = |source: &&SourceConfig| is_asked_unnamed(source);
-    Ok(match &request.which {
-        Which::One(name) => vec![sources::named(config, name)?],
-        Which::These(names) => {
-            config.sources().iter().filter(|source| names.contains(&source.name)).collect()
-        }
-        Which::Due => config.sources().iter().filter(looks).filter(is_due).collect(),
-        Which::All => config.sources().iter().filter(looks).collect(),
-        Which::Every => config.sources().iter().collect(),
-    })
 }
 
 fn wish<'a>(world: &World, config: &SourceConfig, request: &Request<'a>) -> Wish<'a> {

@@ -415,3 +415,27 @@ fn polls_go_on_by_themselves_a_line_each() {
     child.wait().unwrap();
     assert!(loaded(&machine, "pdf").unwrap().contains("TWO"));
 }
+
+/// A session has little time for a hub: that it was too little is no failure of the hub, and the next poll comes as ever.
+#[test]
+fn a_hub_that_is_silent_when_a_session_begins_is_not_put_off() {
+    let hub = hub();
+    let machine = installed(&hub);
+    let polls = || -> serde_json::Value {
+        serde_json::from_str(&machine.read(".skillsync/sources/team/poll.json")).unwrap()
+    };
+    hub.lie(|_, answer| {
+        std::thread::sleep(std::time::Duration::from_secs(5));
+        answer
+    });
+    let mut before = polls();
+    for _ in 0..2 {
+        // It is due.
+        before["next_at"] = before["answered_at"].clone();
+        machine.write(".skillsync/sources/team/poll.json", before.to_string());
+        machine.run(&["hook", "session-start", "--budget", "2s"]).ok();
+    }
+    let after = polls();
+    assert_eq!(after["failures"], 0, "{after}");
+    assert_ne!(after["tried_at"], before["tried_at"], "it was asked");
+}

@@ -1,15 +1,43 @@
-//! Which sources a process that polls again and again is to ask now.
+//! Which sources are to be asked now: by one run, and by a process that polls again and again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use skillsync_client::schedule::Polls;
+use skillsync_client::source as sources;
 use skillsync_core::name::SourceName;
-use skillsync_store::config::SourceConfig;
+use skillsync_store::config::{Apply, SourceConfig, SourceKind};
 use skillsync_store::store::Store;
 
-use super::is_asked_unnamed;
+use super::{Request, Which};
+use crate::ops::Error;
+
+/// Whether a source is asked without being named, or for an update.
+fn is_asked_unnamed(source: &SourceConfig) -> bool {
+    source.apply != Apply::Manual
+}
+
+/// The sources that a run asks, in the order of `config.toml`.
+pub(super) fn chosen<'a>(store: &'a Store, request: &Request<'_>) -> Result<Vec<&'a SourceConfig>, Error> {
+    let config = store.config();
+    let is_due = |source: &&SourceConfig| {
+        let polls = Polls::load(store.layout(), &source.name);
+        // An index is one small question, asked whenever somebody begins to work; one that fails is left alone for a while.
+        let is_asked_always = source.kind == SourceKind::Index && polls.answered_at == polls.tried_at;
+        is_asked_always || polls.is_due(store.now(), request.interval)
+    };
+    let looks = |source: &&SourceConfig| is_asked_unnamed(source);
+    Ok(match &request.which {
+        Which::One(name) => vec![sources::named(config, name)?],
+        Which::These(names) => {
+            config.sources().iter().filter(|source| names.contains(&source.name)).collect()
+        }
+        Which::Due => config.sources().iter().filter(looks).filter(is_due).collect(),
+        Which::All => config.sources().iter().filter(looks).collect(),
+        Which::Every => config.sources().iter().collect(),
+    })
+}
 
 /// When each source was last tried by this process. What goes wrong on this machine is not in the record of a source, and is
 /// no reason to try it all the time.
@@ -51,7 +79,7 @@ impl Tried {
 #[cfg(test)]
 mod tests {
     use skillsync_client::schedule::Ending;
-    use skillsync_store::config::{Apply, BaseUrl, Config};
+    use skillsync_store::config::{BaseUrl, Config};
     use skillsync_store::fs;
 
     use super::*;
