@@ -8,7 +8,7 @@ use skillsync_core::digest::EnvelopeDigest;
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_wire::advisories::Advisories;
 use skillsync_wire::envelope::{self, Document, Signed};
-use skillsync_wire::json::Time;
+use skillsync_wire::json::{self, Time};
 use skillsync_wire::key::SecretKey;
 use skillsync_wire::manifest::Manifest;
 use skillsync_wire::release::Release;
@@ -137,18 +137,31 @@ impl Signer {
 
     /// Signs a manifest.
     pub fn manifest(&self, manifest: &Manifest) -> Result<IssuedManifest, Error> {
-        let envelope = envelope::sign(manifest, &[&self.manifest])?;
+        let (envelope, payload) = self.spelt(manifest)?;
+        let (size_bytes, limit_bytes) = (envelope.len(), Manifest::LIMIT_BYTES);
+        if size_bytes > limit_bytes {
+            return Err(envelope::Error::from(json::Error::TooLarge { size_bytes, limit_bytes }).into());
+        }
+        // What it says was checked, and its form is that of its type. To read it once more, as is done with other documents before
+        // they leave, takes many times its size in memory, and a whole fleet gets its own after each change.
+        debug_assert!(
+            self.root.manifest_signers().is_ok_and(|own| read_own::<Manifest>(&envelope, &own).is_ok())
+        );
         let digest = EnvelopeDigest::of(&envelope);
-        let (pieces, list) = Pieces::cut(envelope, &envelope::payload(manifest)?);
+        let (pieces, list) = Pieces::cut(envelope, &payload);
         Ok(IssuedManifest { digest, pieces, list })
     }
 
     /// The digest of the envelope that [`Signer::manifest`] would give: the same words under the same key are the same bytes
     /// (RFC 8032: signatures of ed25519 are deterministic).
     pub fn manifest_digest(&self, manifest: &Manifest) -> Result<EnvelopeDigest, Error> {
+        Ok(EnvelopeDigest::of(&self.spelt(manifest)?.0))
+    }
+
+    /// The envelope of a manifest, and its payload.
+    fn spelt(&self, manifest: &Manifest) -> Result<(Vec<u8>, Vec<u8>), Error> {
         let payload = envelope::payload(manifest)?;
-        let envelope = envelope::sign_unchecked(Manifest::PAYLOAD_TYPE, &payload, &[&self.manifest])?;
-        Ok(EnvelopeDigest::of(&envelope))
+        Ok((envelope::sign_unchecked(Manifest::PAYLOAD_TYPE, &payload, &[&self.manifest])?, payload))
     }
 
     /// `path` with a query that lets whoever has it fetch it until `expires`, on behalf of a key.
