@@ -23,6 +23,14 @@ pub fn write(path: &Path, bytes: impl AsRef<[u8]>) {
     at(fs::write(path, bytes), path);
 }
 
+/// Makes a link to `target`, and the folders above it.
+pub fn link(target: impl AsRef<Path>, link: &Path) {
+    if let Some(parent) = link.parent() {
+        at(fs::create_dir_all(parent), parent);
+    }
+    at(symlink(target, link), link);
+}
+
 /// Copies `from` to `to`, which must not exist: bytes, modes, times of files, links as links, hard links as hard
 /// links. What `cp -a` does, without a process for each of some thousand copies.
 pub fn copy(from: &Path, to: &Path) {

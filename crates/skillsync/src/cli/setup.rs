@@ -2,9 +2,10 @@
 
 mod view;
 
+use skillsync_client::lockfile::Tool;
+
 use crate::cli::Cx;
 use crate::ops::setup::{self, Conflict, Done, Plan};
-use crate::ops::source::import;
 use crate::ui::{Exit, Stop};
 use view::{DoneView, PlanView, UndoPlanView, UndoneView, Words};
 
@@ -13,6 +14,9 @@ use view::{DoneView, PlanView, UndoPlanView, UndoneView, Words};
 /// Makes the store if there is none, finds the agents installed on this machine and the skills in their
 /// folders, and shows a plan. After your yes it takes those skills into the store, adds the agents as targets
 /// and links every skill into every target. What stood in an agent's folder is moved to trash, never deleted.
+///
+/// Skills that another tool installed are taken over from its list, in the current folder or in your home, as `source
+/// import` does: those of an open index are followed from then on.
 ///
 /// Running it again does what is new since the last time. `--dry-run` shows the plan alone.
 #[derive(Debug, clap::Args)]
@@ -23,26 +27,27 @@ pub(crate) struct SetupArgs {
     /// into the store, unless they were changed since.
     #[arg(long)]
     pub(crate) undo: bool,
+    /// Leave the lists of other tools alone
+    ///
+    /// What those tools installed into agents' folders is taken like any other skill then, and followed nowhere.
+    #[arg(long, conflicts_with = "undo")]
+    pub(crate) no_import: bool,
 }
 
 pub(crate) fn run(cx: &mut Cx<'_>, args: &SetupArgs) -> Result<Exit, Stop> {
-    if args.undo { undo(cx) } else { set_up(cx) }
+    if args.undo { undo(cx) } else { set_up(cx, args) }
 }
 
 fn words<'w>(cx: &Cx<'w>) -> Words<'w> {
     Words { home: &cx.world.home, all: cx.globals.verbose }
 }
 
-fn set_up(cx: &mut Cx<'_>) -> Result<Exit, Stop> {
+fn set_up(cx: &mut Cx<'_>, args: &SetupArgs) -> Result<Exit, Stop> {
     let words = words(cx);
     let mut plan = {
         let progress = cx.ui.progress("looking at skills", None);
-        setup::plan(cx.world, &|| progress.step())?
+        setup::plan(cx.world, !args.no_import, &|| progress.step())?
     };
-    if !plan.is_done() && !import::found(cx.world)?.is_empty() {
-        // Taken over by `setup`, a skill is the user's own from then on.
-        cx.ui.hint("another tool notes where skills here come from; `skillsync init` and `skillsync source import` before this go on following it");
-    }
     if cx.globals.dry_run {
         plan.dry_run = true;
         cx.ui.show(&PlanView { plan: &plan, words })?;
@@ -65,6 +70,10 @@ fn set_up(cx: &mut Cx<'_>) -> Result<Exit, Stop> {
         setup::apply(cx.world, plan, &|| progress.step())?
     };
     cx.ui.show(&DoneView { done: &done, words })?;
+    if done.imported.coming().any(|(tool, _)| tool == Tool::IcSkills) {
+        // It would go on writing, through links now.
+        cx.ui.hint("take the script that mirrored ic-skills out of your agent's hooks; `skillsync hook install` does its work");
+    }
     Ok(done.exit())
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &SourceImportArgs) -> Result<Exit, Stop
         true => found(cx.world)?,
         false => args.files.iter().map(|file| cx.world.resolve(file)).collect(),
     };
-    let planned = plan(&store, &files, args.site.as_ref())?;
+    let planned = plan(Some(&store), &cx.world.home, &files, args.site.as_ref())?;
     if cx.globals.dry_run {
         cx.ui.show(&planned.report)?;
         return Ok(exit(&planned.report));
@@ -55,7 +55,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &SourceImportArgs) -> Result<Exit, Stop
     }
     let report = ops::write(&store, |writing, index| {
         // Planned again under the mutex: another command may have come in between.
-        plan(writing.store(), &files, args.site.as_ref())?.apply(writing, index)
+        plan(Some(writing.store()), &cx.world.home, &files, args.site.as_ref())?.apply(writing, index)
     })?;
     cx.ui.show(&report)?;
     if report.lists.is_empty() {
@@ -67,8 +67,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &SourceImportArgs) -> Result<Exit, Stop
 }
 
 fn exit(report: &Imported) -> Exit {
-    let mut skills = report.lists.iter().flat_map(|list| &list.skills);
-    if skills.any(|skill| skill.outcome == "failed") { Exit::Partial } else { Exit::Done }
+    if report.has_failed() { Exit::Partial } else { Exit::Done }
 }
 
 impl Show for Imported {
@@ -81,13 +80,9 @@ impl Show for Imported {
             writeln!(out, "{} ({}):", list.path, list.tool)?;
             for skill in &list.skills {
                 let from = skill.from.as_ref().map(|from| format!(" (from {from})")).unwrap_or_default();
-                match (skill.outcome, &skill.error) {
-                    ("followed" | "added", _) => {
-                        writeln!(out, "  {}: {would}{}{from}", skill.skill, skill.outcome)?;
-                    }
-                    (_, Some(error)) => writeln!(out, "  {}: failed: {}", skill.skill, error.message)?,
-                    _ => writeln!(out, "  {}: {}{from}", skill.skill, skill.outcome)?,
-                }
+                let would = if skill.outcome.comes() { would } else { "" };
+                let why = skill.error.as_ref().map(|error| format!(": {}", error.message));
+                writeln!(out, "  {}: {would}{}{}", skill.skill, skill.outcome, why.unwrap_or(from))?;
             }
         }
         Ok(())

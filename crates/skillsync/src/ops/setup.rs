@@ -3,6 +3,8 @@
 
 mod adopt;
 mod apply;
+mod import;
+mod known;
 mod moves;
 mod plan;
 pub(super) mod record;
@@ -27,12 +29,15 @@ pub use undo::{Kept, NotRestored, Restored, UndoPlan, Undone, undo, undo_plan};
 use super::target::tools;
 use super::{Error, Refusal};
 use crate::world::World;
+use import::Import;
 use record::Record;
 
 /// Finds out what setup would do. Changes nothing; `step` is called for each entry of an agent's folder it reads.
 ///
+/// `imports`: whether the skills that other tools' lists name are taken over, too.
+///
 /// Fails with `no-agent-found` when there is nothing to set up at all.
-pub fn plan(world: &World, step: &(dyn Fn() + Sync)) -> Result<Plan, Error> {
+pub fn plan(world: &World, imports: bool, step: &(dyn Fn() + Sync)) -> Result<Plan, Error> {
     let store = match Store::open(&world.store, &world.home, world.now) {
         Ok(store) => Some(store),
         Err(store::Error::Missing { .. }) => None,
@@ -40,8 +45,11 @@ pub fn plan(world: &World, step: &(dyn Fn() + Sync)) -> Result<Plan, Error> {
     };
     let record = Record::load(&Layout::new(world.store.clone()))?;
     let tools = tools(&world.store)?;
-    let survey = survey::survey(world, &tools, step)?;
-    let plan = plan::decide(world, &tools, store.as_ref(), record.as_ref(), survey)?;
+    let (mut import, unread) = Import::plan(world, store.as_ref(), imports)?;
+    let mut survey = survey::survey(world, &tools, import.stored(), step)?;
+    survey.left_alone.extend(unread);
+    import.leave(&survey)?;
+    let plan = plan::decide(world, &tools, store.as_ref(), record.as_ref(), import, survey)?;
     let has_targets = store.is_some_and(|s| !s.config().targets().is_empty());
     if plan.agents.is_empty() && !has_targets {
         return Err(Refusal {

@@ -2,6 +2,7 @@
 
 mod following;
 mod importing;
+mod moving_over;
 mod interop;
 mod npm;
 mod publishing;

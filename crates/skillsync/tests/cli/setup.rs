@@ -1,7 +1,6 @@
 //! `skillsync setup` and its way back: what a person with skills scattered over several agents meets first.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -19,10 +18,6 @@ const CURSOR: &str = ".cursor/skills";
 
 fn skill(name: &str) -> SkillBuilder {
     SkillBuilder::new(name).script("scripts/run.sh", "#!/bin/sh\necho hi\n").file("notes/a.md", "a\n")
-}
-
-fn link(to: impl AsRef<Path>, at: &Path) {
-    symlink(to, at).unwrap_or_else(|e| panic!("{}: {e}", at.display()));
 }
 
 /// The texts under `key` in a list of objects.
@@ -54,12 +49,12 @@ fn scattered() -> Machine {
     touch(&old, 1_767_225_600);
     touch(&m.skill_folder(&format!("{OLD_CODEX}/xlsx"), &skill("xlsx").body("new\n")), 1_790_812_800);
     m.skill_folder(&format!("{CODEX}/shared"), &skill("shared"));
-    link("../../.agents/skills/shared", &m.path(&format!("{CLAUDE}/shared")));
+    disk::link("../../.agents/skills/shared", &m.path(&format!("{CLAUDE}/shared")));
     m.skill_folder(&format!("{CURSOR}/Draw Things"), &skill("draw-things"));
     // Left alone.
     m.skill_folder("dev/mine", &skill("mine"));
-    link(m.path("dev/mine"), &m.path(&format!("{CLAUDE}/mine")));
-    link("/nowhere/at/all", &m.path(&format!("{CLAUDE}/dead")));
+    disk::link(m.path("dev/mine"), &m.path(&format!("{CLAUDE}/mine")));
+    disk::link("/nowhere/at/all", &m.path(&format!("{CLAUDE}/dead")));
     m.skill_folder(&format!("{CLAUDE}/checkout"), &skill("checkout"));
     m.write(&format!("{CLAUDE}/checkout/.git/HEAD"), "ref: refs/heads/main\n");
     m.write(&format!("{CODEX}/empty/README.md"), "nothing here\n");
@@ -323,7 +318,7 @@ fn a_skill_that_cannot_be_served_stays_where_it_is() {
     m.agent("claude-code");
     m.agent("cursor");
     m.skill_folder("dev/pdf", &skill("pdf").body("dev\n"));
-    link(m.path("dev/pdf"), &m.path(&format!("{CLAUDE}/pdf")));
+    disk::link(m.path("dev/pdf"), &m.path(&format!("{CLAUDE}/pdf")));
     m.skill_folder(&format!("{CURSOR}/pdf"), &skill("pdf"));
     let before = agents(&m).only(&format!("{CURSOR}/pdf"));
     let done = m.run(&["setup", "--yes", "--json"]).ok().json();

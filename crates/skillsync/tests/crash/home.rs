@@ -50,7 +50,7 @@ pub(crate) fn unsynced(m: &Machine) {
     m.agent("windsurf");
     skill("mine", 7).write(&mine.join("mine"));
     m.write("elsewhere/SKILL.md", "not ours\n");
-    link(&m.path("elsewhere"), &mine.join("elsewhere"));
+    disk::link(m.path("elsewhere"), &mine.join("elsewhere"));
     m.run(&["init"]).ok();
     let config = m.read(".skillsync/config.toml");
     m.write(".skillsync/config.toml", format!("# kept comment\n{config}"));
@@ -104,9 +104,5 @@ pub(crate) fn scattered(m: &Machine) {
         skill(name, 1).write(&folder.join(name));
     }
     m.write("elsewhere/SKILL.md", "not ours\n");
-    link(&m.path("elsewhere"), &claude.join("elsewhere"));
-}
-
-fn link(target: &Path, at: &Path) {
-    std::os::unix::fs::symlink(target, at).unwrap_or_else(|e| panic!("{}: {e}", at.display()));
+    disk::link(m.path("elsewhere"), &claude.join("elsewhere"));
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
-use skillsync_testkit::crash::Case;
+use skillsync_testkit::crash::{Case, Hit};
 use skillsync_testkit::web::{Answer, Web};
 use skillsync_testkit::{Machine, Snapshot, disk, oracle};
 
@@ -253,6 +253,66 @@ fn source_import() {
         idle(m, &args);
     };
     crash("source import", &args, mirrored, &[0], done).live(not_ahead).thin(5).run();
+}
+
+/// Claude Code with `alpha` of its own and a link to `gamma`, which npm's `skills` installed from an index.
+fn installed_elsewhere(m: &Machine) {
+    m.agent("claude-code");
+    m.skill_folder(".claude/skills/alpha", &skill("alpha", 1));
+    m.skill_folder(".agents/skills/gamma", &skill("gamma", 1));
+    disk::link("../../.agents/skills/gamma", &m.path(".claude/skills/gamma"));
+    let gamma = serde_json::json!({"source": "site", "sourceType": "well-known", "sourceUrl": NOBODY});
+    let lock = serde_json::json!({"version": 3, "skills": {"gamma": gamma}});
+    m.write(".agents/.skill-lock.json", lock.to_string());
+}
+
+fn came_over(m: &Machine) {
+    for name in ["alpha", "gamma"] {
+        assert_eq!(history(m, name).len(), 1, "{name} came once");
+        assert!(linked(m, ".claude/skills", name), "{name} is not linked");
+    }
+    assert_eq!(noted(m, "gamma")["state"], "installed", "gamma is not followed");
+    let sources = m.run(&["source", "list", "--json"]).ok().json()["sources"].clone();
+    assert_eq!(sources.as_array().map(Vec::len), Some(1), "{sources}");
+}
+
+#[test]
+fn setup_that_imports() {
+    let args = ["setup", "--yes"];
+    let settle = |m: &Machine, hit: &Hit| {
+        if hit.acknowledged() {
+            came_over(m);
+        }
+        m.run(&args).ok();
+        came_over(m);
+        idle(m, &args);
+        m.run(&["verify"]).ok();
+        m.run(&["setup", "--undo", "--yes"]).ok();
+        hit.before.without(&[".skillsync"]).assert_same(&m.snapshot().without(&[".skillsync"]));
+        let sources = m.run(&["source", "list", "--json"]).ok().json()["sources"].clone();
+        assert_eq!(sources.as_array().map(Vec::len), Some(0), "{sources}");
+        assert!(!m.store("skills/gamma").exists() && noted(m, "gamma").is_null(), "gamma is still here");
+    };
+    Case::new("setup, importing", BIN, &args).prepare(installed_elsewhere).settle(settle).thin(8).run();
+}
+
+#[test]
+fn undo_of_a_setup_that_imported() {
+    let prepare = |m: &Machine| {
+        installed_elsewhere(m);
+        m.run(&["setup", "--yes"]).ok();
+    };
+    let args = ["setup", "--undo", "--yes"];
+    let settle = |m: &Machine, _: &Hit| {
+        m.run(&args).one_of(&[0, 1]);
+        assert_eq!(version_in(&m.path(".claude/skills/alpha")), 1);
+        let link = std::fs::read_link(m.path(".claude/skills/gamma")).expect("a link");
+        assert_eq!(link, std::path::Path::new("../../.agents/skills/gamma"));
+        let sources = m.run(&["source", "list", "--json"]).ok().json()["sources"].clone();
+        assert_eq!(sources.as_array().map(Vec::len), Some(0), "{sources}");
+        assert!(!m.store("skills/gamma").exists() && noted(m, "gamma").is_null(), "gamma is still here");
+    };
+    Case::new("setup --undo, imported", BIN, &args).prepare(prepare).settle(settle).thin(6).run();
 }
 
 /// Three skills and the site of two of them as they were: since then one was changed, one removed, one added.

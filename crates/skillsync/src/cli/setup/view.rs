@@ -1,5 +1,6 @@
 //! How setup's plans and results read: short sections with counts, paths with `~`, within 80 columns.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -7,6 +8,7 @@ use serde::Serialize;
 use skillsync_store::config::path_text;
 
 use crate::ops::setup::{Content, Done, Kept, LeftAlone, Plan, UndoPlan, Undone};
+use crate::ops::source::import::Outcome;
 use crate::ui::{Screen, Show, Tone};
 
 /// Columns that prose is kept within.
@@ -150,6 +152,7 @@ impl Show for PlanView<'_> {
             })
             .collect();
         Words { all: true, ..*words }.pairs(out, &agents)?;
+        self.imported(out)?;
         self.skills(out)?;
         words.left_alone(out, &plan.left_alone)?;
         self.summary(out)
@@ -157,6 +160,33 @@ impl Show for PlanView<'_> {
 }
 
 impl PlanView<'_> {
+    fn imported(&self, out: &mut Screen<'_>) -> io::Result<()> {
+        let Self { plan, words } = self;
+        let skills: Vec<(String, String)> = plan
+            .imported
+            .coming()
+            .map(|(tool, skill)| {
+                let followed = if skill.outcome == Outcome::Followed { ", followed from now on" } else { "" };
+                let from = skill.from.as_ref().map(|from| format!(": {from}")).unwrap_or_default();
+                (skill.skill.clone(), format!("{tool}{from}{followed}"))
+            })
+            .collect();
+        if !skills.is_empty() {
+            words.head(out, "Skills that other tools installed", skills.len())?;
+            words.pairs(out, &skills)?;
+            words.more(out, skills.len())?;
+        }
+        let lists = plan.imported.lists.iter().flat_map(|list| &list.skills);
+        let failed: Vec<(String, String)> =
+            lists.filter_map(|s| Some((s.skill.clone(), s.error.as_ref()?.message.clone()))).collect();
+        if !failed.is_empty() {
+            words.head(out, "Noted by other tools, not taken", failed.len())?;
+            words.pairs(out, &failed)?;
+            words.more(out, failed.len())?;
+        }
+        Ok(())
+    }
+
     fn skills(&self, out: &mut Screen<'_>) -> io::Result<()> {
         let Self { plan, words } = self;
         if !plan.adopt.is_empty() {
@@ -213,6 +243,9 @@ impl PlanView<'_> {
             writeln!(out, "The store is made at {home}, with the skills that teach agents to use it:")?;
             words.names(out, crate::ops::builtin::names())?;
         }
+        for source in &plan.imported.sources {
+            writeln!(out, "{} is followed; nobody but the site itself signs its skills.", source.url)?;
+        }
         if !plan.targets.is_empty() {
             let ids: Vec<&str> = plan.targets.iter().map(|target| target.id.as_str()).collect();
             writeln!(out, "Every skill is linked for {}:", count(ids.len(), "new target", "new targets"))?;
@@ -253,8 +286,14 @@ impl Show for DoneView<'_> {
             return words.left_alone(out, &done.left_alone);
         };
         writeln!(out)?;
-        let taken = count(done.adopted.len(), "skill was", "skills were");
-        writeln!(out, "{taken} taken into {}.", words.path(&done.home))?;
+        let imported: BTreeSet<&str> = done.imported.coming().map(|(_, one)| one.skill.as_str()).collect();
+        let adopted = done.adopted.iter().map(|skill| skill.name.as_str());
+        let taken = adopted.filter(|name| !imported.contains(name)).count() + imported.len();
+        write!(out, "{} taken into {}", count(taken, "skill was", "skills were"), words.path(&done.home))?;
+        match imported.len() {
+            0 => writeln!(out, ".")?,
+            number => writeln!(out, ", {number} of them from other tools.")?,
+        }
         sync.human(out)?;
         for failure in &done.failed {
             out.tone(Tone::Bad, "failed")?;
@@ -293,6 +332,10 @@ impl Show for UndoPlanView<'_> {
         if !plan.targets.is_empty() {
             words.head(out, "Targets to take out of the settings", plan.targets.len())?;
             words.names(out, plan.targets.iter().map(|id| id.as_str()))?;
+        }
+        if !plan.sources.is_empty() {
+            words.head(out, "Sources to forget", plan.sources.len())?;
+            words.names(out, plan.sources.iter().map(|name| name.as_str()))?;
         }
         if !plan.remove.is_empty() {
             words.head(out, "Skills to move from the store to trash", plan.remove.len())?;

@@ -71,7 +71,7 @@ pub(super) fn adopt(
         for ((skill, variant), staged) in todo.into_iter().zip(staged) {
             match staged {
                 Ok(staged) => {
-                    changes.push(change(world, skill, variant, staged));
+                    changes.push(change(world, skill, variant, staged, plan.import.reason(&skill.name)));
                     of.push(skill);
                 }
                 Err(e) => fail(&mut given_up, failed, skill, &e),
@@ -131,13 +131,22 @@ fn stage(
     if staged.tree.content_hash() == variant.hash { Ok(staged) } else { Err(changed("has changed")) }
 }
 
-fn change(world: &World, skill: &Skill, variant: &Variant, staged: Staged) -> Change {
+fn change(
+    world: &World,
+    skill: &Skill,
+    variant: &Variant,
+    staged: Staged,
+    installed: Option<&str>,
+) -> Change {
     let holders = skill.originals.iter().filter(|o| o.tree.content_hash() == variant.hash);
     let mut folders: Vec<String> =
         holders.filter_map(|o| Some(path_text(o.place.parent()?, &world.home))).collect();
     folders.dedup();
     let (origin, reason) = match variant.root {
-        Some(_) => (Origin::Add, format!("found in {}", folders.join(", "))),
+        Some(_) => {
+            let found = format!("found in {}", folders.join(", "));
+            (Origin::Add, installed.map_or(found.clone(), |installed| format!("{found}, {installed}")))
+        }
         None => (Origin::Rollback, "stays current: chosen in setup".to_owned()),
     };
     Change { reason: Some(reason), ..Change::new(staged, origin, Source::Imported) }

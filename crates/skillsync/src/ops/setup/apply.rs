@@ -6,18 +6,20 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use skillsync_core::name::SkillName;
-use skillsync_store::config::Target;
+use skillsync_store::config::{Config, Target};
 use skillsync_store::fs;
 use skillsync_store::index::Index;
 use skillsync_store::store::{Store, Writing};
 
 use super::Error;
 use super::adopt::{AdoptedSkill, Failure, adopt};
+use super::import::Import;
 use super::plan::{Agent, Plan};
-use super::record::{AddedTarget, Adopted, Moved, Record};
+use super::record::{AddedSource, AddedTarget, Adopted, Moved, Record};
 use super::seats::Servers;
 use super::survey::{LeftAlone, Original};
 use super::swap::{Swapper, Trashed};
+use crate::ops::source::import::{Imported, NewSource};
 use crate::ops::sync::{self, Status, Synced};
 use crate::ops::target::{TargetLine, covered, tools};
 use crate::ops::write;
@@ -35,6 +37,8 @@ pub struct Done {
     pub created_store: bool,
     /// The agents found on this machine.
     pub agents: Vec<Agent>,
+    /// Skills that other tools installed and that were taken over.
+    pub imported: Imported,
     /// Skills that are in the store now, or have new versions there.
     pub adopted: Vec<AdoptedSkill>,
     /// Targets that were added.
@@ -57,7 +61,7 @@ impl Done {
             t.status == Status::Ok && t.held.is_empty() && t.blocked.iter().all(|b| is_named(&b.path))
         };
         let is_synced = |sync: &Synced| sync.failed.is_empty() && sync.targets.iter().all(is_well);
-        let unread = self.left_alone.iter().any(LeftAlone::is_failure);
+        let unread = self.left_alone.iter().any(LeftAlone::is_failure) || self.imported.has_unread();
         let well = self.failed.is_empty() && !unread && self.sync.as_ref().is_none_or(is_synced);
         if well { Exit::Done } else { Exit::Partial }
     }
@@ -74,6 +78,7 @@ impl Done {
             home: plan.home,
             created_store: false,
             agents: plan.agents,
+            imported: Imported { dry_run: false, ..plan.imported },
             adopted: Vec::new(),
             targets: Vec::new(),
             trashed: Vec::new(),
@@ -88,11 +93,14 @@ impl Done {
 pub fn apply(world: &World, plan: Plan, step: &(dyn Fn() + Sync)) -> Result<Done, Error> {
     let (store, _) = Store::init(&world.store, &world.home, world.now)?;
     let mut failed = Vec::new();
-    let adopted = write(&store, |writing, index| {
-        note(writing, world, &plan)?;
+    let (imported, adopted) = write(&store, |writing, index| {
+        // Planned again under the mutex: another command may have come in between.
+        let import = plan.import.again(world, writing.store())?;
+        note(writing, world, &plan, &import)?;
+        let imported = import.apply(writing, index, &mut failed)?;
         let adopted = adopt(writing, index, world, &plan, step, &mut failed)?;
         add_targets(world, writing.store(), &plan.added)?;
-        Ok(adopted)
+        Ok((imported, adopted))
     })?;
     // Under a mutex of its own: the targets that were added are in its settings now.
     let (trashed, sync) = write(&store, |writing, index| link(writing, index, world, &plan, &mut failed))?;
@@ -101,6 +109,7 @@ pub fn apply(world: &World, plan: Plan, step: &(dyn Fn() + Sync)) -> Result<Done
         home: plan.home,
         created_store: plan.creates_store,
         agents: plan.agents,
+        imported,
         adopted,
         targets: plan.targets,
         trashed,
@@ -111,7 +120,7 @@ pub fn apply(world: &World, plan: Plan, step: &(dyn Fn() + Sync)) -> Result<Done
 }
 
 /// Writes down what is going to be done, before any of it is.
-fn note(writing: &Writing<'_>, world: &World, plan: &Plan) -> Result<(), Error> {
+fn note(writing: &Writing<'_>, world: &World, plan: &Plan, import: &Import) -> Result<(), Error> {
     let layout = writing.store().layout();
     let mut record = Record::load(layout)?.unwrap_or_else(Record::new);
     record.begin(writing.store().now_text());
@@ -124,8 +133,15 @@ fn note(writing: &Writing<'_>, world: &World, plan: &Plan) -> Result<(), Error> 
         record.targets.retain(|t| t.id != target.id);
         record.targets.push(AddedTarget { id: target.id.clone(), path: target.path.clone() });
     }
+    for NewSource { name, url } in &import.report().sources {
+        record.sources.retain(|source| source.name != *name);
+        record.sources.push(AddedSource { name: name.clone(), url: url.clone() });
+    }
     let mut known: BTreeMap<SkillName, Adopted> =
         std::mem::take(&mut record.adopted).into_iter().map(|a| (a.name.clone(), a)).collect();
+    for (name, (content, _)) in import.contents() {
+        known.insert(name.clone(), Adopted { name: name.clone(), contents: vec![content], fresh: true });
+    }
     for skill in &plan.skills {
         let contents: Vec<_> = skill.versions().iter().map(|v| v.hash).collect();
         match known.get_mut(&skill.name) {
@@ -192,7 +208,8 @@ fn add_targets(world: &World, store: &Store, added: &[Target]) -> Result<(), Err
     if added.is_empty() {
         return Ok(());
     }
-    let mut config = store.config().clone();
+    // As it is now: the import may have added sources.
+    let mut config = Config::load(&store.layout().config())?;
     for target in added {
         let dir = target.dir(&world.home);
         let missing = missing_folders(&dir)?;

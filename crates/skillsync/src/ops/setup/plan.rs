@@ -1,26 +1,24 @@
 //! What setup would do: which targets are added, which skills are taken and under which contents, what goes to trash
 //! and what is left alone. Decided from what was found and what the store holds; changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::MetadataExt;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use skillsync_core::digest::ContentHash;
 use skillsync_core::name::{SkillName, TargetId};
-use skillsync_core::skill::{ArtifactType, State};
 use skillsync_store::config::Target;
-use skillsync_store::index::Index;
 use skillsync_store::layout::Layout;
-use skillsync_store::skills::{self, Standing};
 use skillsync_store::store::Store;
 use skillsync_store::tools::Tools;
-use skillsync_store::{fs, scan};
 
 use super::Error;
+use super::import::Import;
+use super::known::{Known, known, modified_s};
 use super::record::Record;
 use super::seats::{Servers, served, targets};
 use super::survey::{Folder, LeftAlone, Original, Survey};
+use crate::ops::source::import::Imported;
 use crate::ops::target::{TargetLine, covered, with_places};
 use crate::world::World;
 
@@ -39,6 +37,8 @@ pub struct Plan {
     pub agents: Vec<Agent>,
     /// The targets that will be added.
     pub targets: Vec<TargetLine>,
+    /// Skills that other tools installed: taken over from where those have them, before the others are.
+    pub imported: Imported,
     /// Skills that will be taken into the store.
     pub adopt: Vec<Adopt>,
     /// Names with several contents: one becomes current, the others earlier versions.
@@ -55,6 +55,8 @@ pub struct Plan {
     pub(super) added: Vec<Target>,
     #[serde(skip)]
     pub(super) folders: Vec<Folder>,
+    #[serde(skip)]
+    pub(super) import: Import,
 }
 
 /// An agent found on this machine.
@@ -138,6 +140,8 @@ pub(super) struct Variant {
     /// A place that holds it; none for the store's current version.
     pub(super) root: Option<PathBuf>,
     modified_s: i64,
+    /// Where an import brings it from, when it does.
+    import: Option<PathBuf>,
 }
 
 impl Skill {
@@ -157,7 +161,11 @@ impl Skill {
 impl Plan {
     /// Whether everything is as setup would make it.
     pub fn is_done(&self) -> bool {
-        !self.resumes && !self.creates_store && self.added.is_empty() && self.skills.is_empty()
+        !self.resumes
+            && !self.creates_store
+            && self.added.is_empty()
+            && self.skills.is_empty()
+            && self.import.is_empty()
     }
 
     /// Makes another content of the conflict with this number the current one.
@@ -176,6 +184,7 @@ pub(super) fn decide(
     tools: &Tools,
     store: Option<&Store>,
     record: Option<&Record>,
+    import: Import,
     survey: Survey,
 ) -> Result<Plan, Error> {
     let Survey { folders, originals, mut left_alone } = survey;
@@ -190,8 +199,19 @@ pub(super) fn decide(
         groups.entry(original.name.clone()).or_default().push(original);
     }
     let mut work = Vec::with_capacity(groups.len());
+    let coming = import.contents();
     for (name, group) in groups {
-        work.extend(skill(store, record, name, group, &mut left_alone)?);
+        let known = match coming.get(&name) {
+            Some((hash, root)) => Ok(Some(Known::coming(*hash, root)?)),
+            None => store.map_or(Ok(Ok(None)), |store| known(store, &name))?,
+        };
+        match known {
+            Ok(known) => work.push(skill(known, record, name, group)?),
+            Err(why) => {
+                let left = |o: &Original| LeftAlone::new(&o.place, "store-skill", why.clone(), None);
+                left_alone.extend(group.iter().map(left));
+            }
+        }
     }
     left_alone.sort_by(|a, b| a.path.cmp(&b.path));
     let mut plan = Plan {
@@ -201,6 +221,7 @@ pub(super) fn decide(
         resumes: record.is_some_and(Record::is_cut_off),
         agents,
         targets: lines(&added, &covered),
+        imported: import.report().clone(),
         adopt: Vec::new(),
         conflicts: Vec::new(),
         folded: Vec::new(),
@@ -209,6 +230,7 @@ pub(super) fn decide(
         skills: work,
         added,
         folders,
+        import,
     };
     plan.describe(store)?;
     Ok(plan)
@@ -244,68 +266,20 @@ fn agents(servers: &Servers<'_>, folders: &[Folder], originals: &[Original]) -> 
     agents
 }
 
-/// What the store holds of one name.
-struct Known {
-    head: ContentHash,
-    at: String,
-    hashes: BTreeSet<ContentHash>,
-}
-
-fn known(store: &Store, name: &SkillName) -> Result<Result<Option<Known>, String>, Error> {
-    let meta = match skills::find(store, name) {
-        Ok(Some(meta)) => meta,
-        Ok(None) => return Ok(Ok(None)),
-        Err(e) => return Ok(Err(e.to_string())),
-    };
-    if meta.artifact_type != ArtifactType::Skill {
-        let what = meta.artifact_type.phrase();
-        return Ok(Err(format!(
-            "`{name}` is {what} in the store; skillsync add --name takes the skill under another"
-        )));
-    }
-    if meta.state == State::PendingRemove {
-        return Ok(Err(format!("`{name}` is marked for removal in the store; skillsync sync removes it")));
-    }
-    if meta.state == State::Quarantined {
-        return Ok(Err(format!(
-            "`{name}` is in quarantine in the store; skillsync rollback {name} settles it"
-        )));
-    }
-    match skills::standing(store, &Index::default(), name, &meta)? {
-        Standing::Pristine => Ok(Ok(Some(Known {
-            head: meta.head().content_hash,
-            at: meta.head().at.clone(),
-            hashes: meta.versions().iter().map(|v| v.content_hash).collect(),
-        }))),
-        Standing::Edited(_) | Standing::Broken(_) => {
-            Ok(Err(format!("`{name}` was edited by hand in the store; skillsync adopt {name} settles it")))
-        }
-    }
-}
-
 /// One skill's part of the work.
 fn skill(
-    store: Option<&Store>,
+    known: Option<Known>,
     record: Option<&Record>,
     name: SkillName,
     originals: Vec<Original>,
-    left_alone: &mut Vec<LeftAlone>,
-) -> Result<Option<Skill>, Error> {
-    let known = match store.map(|store| known(store, &name)).transpose()? {
-        None | Some(Ok(None)) => None,
-        Some(Ok(Some(known))) => Some(known),
-        Some(Err(why)) => {
-            let left = |o: &Original| LeftAlone::new(&o.place, "store-skill", why.clone(), None);
-            left_alone.extend(originals.iter().map(left));
-            return Ok(None);
-        }
-    };
+) -> Result<Skill, Error> {
     let mut variants: Vec<Variant> = Vec::new();
     for original in &originals {
         let hash = original.tree.content_hash();
         let in_history = known.as_ref().is_some_and(|k| k.hashes.contains(&hash));
         if !in_history && !variants.iter().any(|v| v.hash == hash) {
-            variants.push(Variant { hash, root: Some(representative(&originals, hash)), modified_s: 0 });
+            let root = Some(representative(&originals, hash));
+            variants.push(Variant { hash, root, modified_s: 0, import: None });
         }
     }
     let is_contested = variants.len() + usize::from(known.is_some()) > 1 && !variants.is_empty();
@@ -316,14 +290,14 @@ fn skill(
         // The newest first: it is the one that is taken. What the store has is kept before anything that turned up.
         variants.sort_by_key(|variant| std::cmp::Reverse(variant.modified_s));
         if let Some(known) = &known {
-            let at = known.at.parse::<jiff::Timestamp>().map_or(0, |t| t.as_second());
-            variants.insert(0, Variant { hash: known.head, root: None, modified_s: at });
+            let import = known.import.clone();
+            variants.insert(0, Variant { hash: known.head, root: None, modified_s: known.at_s, import });
         }
     }
     // A setup that was cut off has been told already.
     let told = record.filter(|r| r.is_cut_off()).and_then(|r| r.chosen(&name));
     let chosen = told.and_then(|hash| variants.iter().position(|v| v.hash == hash)).unwrap_or(0);
-    Ok(Some(Skill { fresh: known.is_none(), name, variants, chosen, originals }))
+    Ok(Skill { fresh: known.is_none(), name, variants, chosen, originals })
 }
 
 /// Of equal copies the one with the most programs: a copy may have lost the executable bits, never gained them.
@@ -332,15 +306,6 @@ fn representative(originals: &[Original], hash: ContentHash) -> PathBuf {
     let equal = originals.iter().filter(|o| o.tree.content_hash() == hash);
     // The first of several.
     equal.rev().max_by_key(programs).map(|o| o.place.clone()).unwrap_or_default()
-}
-
-/// When a file of a skill was last changed, in seconds since 1970.
-fn modified_s(root: &Path) -> Result<i64, Error> {
-    let mut latest = 0;
-    for file in scan::list(root)?.files {
-        latest = latest.max(fs::stat(&file.at)?.map_or(0, |m| m.mtime()));
-    }
-    Ok(latest)
 }
 
 impl Plan {
@@ -362,13 +327,18 @@ impl Plan {
                     self.adopt.push(Adopt { name, from, content_hash, folder_name });
                 }
                 several => {
+                    let places = |v: &Variant| {
+                        let mut places = from(Some(v.hash));
+                        places.extend(v.import.as_deref().map(shown).filter(|place| !places.contains(place)));
+                        places
+                    };
                     let content = |v: &Variant| Content {
                         content_hash: v.hash,
-                        from: from(Some(v.hash)),
+                        from: places(v),
                         modified: jiff::Timestamp::from_second(v.modified_s)
                             .map(|t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
                             .unwrap_or_default(),
-                        in_store: store.is_some() && v.root.is_none(),
+                        in_store: store.is_some() && v.root.is_none() && v.import.is_none(),
                     };
                     let contents = several.iter().map(content).collect();
                     self.conflicts.push(Conflict { name, contents, current: skill.chosen });

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use skillsync_core::digest::{ContentHash, TreeId};
 use skillsync_core::fault::Kind;
-use skillsync_core::name::{SkillName, TargetId};
+use skillsync_core::name::{SkillName, SourceName, TargetId};
+use skillsync_store::config::BaseUrl;
 use skillsync_store::fs;
 use skillsync_store::layout::Layout;
 use skillsync_store::targets::{Occupant, occupant};
@@ -31,6 +32,9 @@ pub(in crate::ops) struct Record {
     pub(super) folders: Vec<PathBuf>,
     /// Targets that were added.
     pub(super) targets: Vec<AddedTarget>,
+    /// Sources that were added.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) sources: Vec<AddedSource>,
     /// Skills that the store did not have.
     pub(super) adopted: Vec<Adopted>,
     /// What stood in agents' folders.
@@ -42,6 +46,13 @@ pub(super) struct AddedTarget {
     pub(super) id: TargetId,
     /// As `config.toml` says it: a target that was pointed elsewhere since is not ours to remove.
     pub(super) path: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct AddedSource {
+    pub(super) name: SourceName,
+    /// A source that has another address since is not ours to remove.
+    pub(super) url: BaseUrl,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +97,7 @@ impl Record {
             begun: String::new(),
             folders: Vec::new(),
             targets: Vec::new(),
+            sources: Vec::new(),
             adopted: Vec::new(),
             moved: Vec::new(),
         }

@@ -18,6 +18,7 @@ use skillsync_store::tools::{Tool, Tools};
 use skillsync_store::{fs, parallel, scan};
 
 use super::Error;
+use crate::ops::source::import::Stored;
 use crate::ops::target::{detected, with_places};
 use crate::world::World;
 
@@ -62,7 +63,7 @@ pub struct LeftAlone {
     /// Where.
     pub path: String,
     /// Why: `foreign-link`, `broken-link`, `git-checkout`, `no-skill-md`, `not-loadable`, `name-unusable`,
-    /// `not-a-payload`, `built-in-name`, `store-skill`, `not-readable`.
+    /// `not-a-payload`, `built-in-name`, `store-skill`, `not-readable`, `not-a-list`.
     pub reason: &'static str,
     /// Why, in words.
     pub message: String,
@@ -71,7 +72,7 @@ pub struct LeftAlone {
 }
 
 /// The reason of what the machine refused to show: unlike the others a failure, since nobody knows what it is.
-const NOT_READABLE: &str = "not-readable";
+pub(super) const NOT_READABLE: &str = "not-readable";
 
 impl LeftAlone {
     /// Whether it was left because the machine refused to show it.
@@ -100,8 +101,14 @@ pub(super) struct Survey {
     pub(super) left_alone: Vec<LeftAlone>,
 }
 
-/// Looks at every folder of every agent found here. `step` is called for each entry read.
-pub(super) fn survey(world: &World, tools: &Tools, step: &(dyn Fn() + Sync)) -> Result<Survey, Error> {
+/// Looks at every folder of every agent found here. `stored` are folders elsewhere whose content the store will hold by
+/// then, by what they lead to. `step` is called for each entry read.
+pub(super) fn survey(
+    world: &World,
+    tools: &Tools,
+    stored: &BTreeMap<PathBuf, Stored>,
+    step: &(dyn Fn() + Sync),
+) -> Result<Survey, Error> {
     let folders = folders(world, tools)?;
     let layout = Layout::new(world.store.clone());
     let mut survey = Survey { folders, originals: Vec::new(), left_alone: Vec::new() };
@@ -135,7 +142,7 @@ pub(super) fn survey(world: &World, tools: &Tools, step: &(dyn Fn() + Sync)) -> 
             Found::LeftAlone(left) => survey.left_alone.push(left),
         }
     }
-    survey.add_links(links)?;
+    survey.add_links(links, stored)?;
     survey.originals.sort_by(|a, b| (a.folder, &a.place).cmp(&(b.folder, &b.place)));
     survey.left_alone.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(survey)
@@ -144,7 +151,12 @@ pub(super) fn survey(world: &World, tools: &Tools, step: &(dyn Fn() + Sync)) -> 
 impl Survey {
     /// A link to a skill that is taken would lead nowhere afterwards, so it is taken with it: installers put one
     /// copy into `~/.agents/skills` and link it everywhere else. Other links are the user's own affair.
-    fn add_links(&mut self, links: Vec<(usize, PathBuf, PathBuf, PathBuf)>) -> Result<(), Error> {
+    /// The same holds for a folder elsewhere that is imported.
+    fn add_links(
+        &mut self,
+        links: Vec<(usize, PathBuf, PathBuf, PathBuf)>,
+        stored: &BTreeMap<PathBuf, Stored>,
+    ) -> Result<(), Error> {
         let mut reals = BTreeMap::new();
         for (number, original) in self.originals.iter().enumerate() {
             if let Some(real) = fs::real_path(&original.place)? {
@@ -152,10 +164,11 @@ impl Survey {
             }
         }
         for (folder, place, text, real) in links {
-            match reals.get(&real) {
-                Some(&number) => {
-                    let of = &self.originals[number];
-                    let (name, tree) = (of.name.clone(), of.tree.clone());
+            let taken = reals.get(&real).map(|&number| &self.originals[number]);
+            let taken = taken.map(|original| (&original.name, &original.tree));
+            match taken.or_else(|| stored.get(&real).map(|stored| (&stored.name, &stored.tree))) {
+                Some((name, tree)) => {
+                    let (name, tree) = (name.clone(), tree.clone());
                     self.originals.push(Original { name, place, folder, tree, link: Some(text) });
                 }
                 None => {

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use serde::Serialize;
 use skillsync_core::fault::{Fault, Kind, with_causes};
-use skillsync_core::name::{SkillName, TargetId};
-use skillsync_store::config::Target;
+use skillsync_core::name::{SkillName, SourceName, TargetId};
+use skillsync_store::config::{SourceConfig, Target};
 use skillsync_store::index::{Index, Key};
+use skillsync_store::installed::{self, InstallState};
 use skillsync_store::layout::Layout;
 use skillsync_store::skills::{self, Standing};
 use skillsync_store::store::{Store, Writing};
@@ -20,6 +21,7 @@ use skillsync_store::{fs, lease, targets};
 use super::moves::{Back, Touched, give_back};
 use super::record::{Adopted, Moved, Record};
 use super::{Error, Refusal};
+use crate::ops::source;
 use crate::ops::sync::{self, Synced};
 use crate::ops::{open, write};
 use crate::ui::Exit;
@@ -36,6 +38,8 @@ pub struct UndoPlan {
     pub restore: Vec<String>,
     /// Targets that are taken out of the settings.
     pub targets: Vec<TargetId>,
+    /// Sources that are forgotten.
+    pub sources: Vec<SourceName>,
     /// Skills that leave the store for trash.
     pub remove: Vec<SkillName>,
     /// Skills that stay in the store.
@@ -64,6 +68,8 @@ pub struct Undone {
     pub not_restored: Vec<NotRestored>,
     /// Targets that were taken out of the settings.
     pub targets: Vec<TargetId>,
+    /// Sources that were forgotten.
+    pub sources: Vec<SourceName>,
     /// Skills that left the store for trash.
     pub removed: Vec<SkillName>,
     /// Skills that stayed in the store.
@@ -132,14 +138,23 @@ pub fn undo_plan(world: &World) -> Result<UndoPlan, Error> {
         }
     }
     let targets = ours(&store, &record).map(|t| t.id.clone()).collect();
+    let sources = added_sources(&store, &record).cloned().collect();
     let home = world.store.display().to_string();
-    Ok(UndoPlan { dry_run: false, home, restore, targets, remove, keep })
+    Ok(UndoPlan { dry_run: false, home, restore, targets, sources, remove, keep })
 }
 
 /// The targets that setup added and nobody pointed elsewhere since.
 fn ours<'s>(store: &'s Store, record: &'s Record) -> impl Iterator<Item = &'s Target> {
     let is_ours = |t: &&Target| record.targets.iter().any(|added| added.id == t.id && added.path == t.path);
     store.config().targets().iter().filter(is_ours)
+}
+
+/// The sources that setup added and nobody pointed elsewhere since.
+fn added_sources<'s>(store: &'s Store, record: &'s Record) -> impl Iterator<Item = &'s SourceName> {
+    let is_ours = |source: &&SourceConfig| {
+        record.sources.iter().any(|added| added.name == source.name && added.url == source.url)
+    };
+    store.config().sources().iter().filter(is_ours).map(|source| &source.name)
 }
 
 /// An edit made where an agent loads a skill lives there alone, and so does a file that was added: it is settled
@@ -220,6 +235,7 @@ pub fn undo(world: &World) -> Result<Undone, Error> {
         restored: Vec::new(),
         not_restored: Vec::new(),
         targets: Vec::new(),
+        sources: Vec::new(),
         removed: Vec::new(),
         kept: Vec::new(),
         sync: None,
@@ -230,7 +246,12 @@ pub fn undo(world: &World) -> Result<Undone, Error> {
         refuse_edited(store, index, &record)?;
         restore(writing, index, &record.moved, &mut undone)?;
         remove_targets(writing, index, &record, &mut undone)?;
-        remove_skills(writing, index, &record, &mut undone)
+        // Before the skills: what is followed would come again.
+        for name in added_sources(store, &record) {
+            undone.sources.push(source::remove(writing, name)?.name);
+        }
+        remove_skills(writing, index, &record, &mut undone)?;
+        forget_removed(store, &record)
     })?;
     // Under a mutex of its own: it works with the settings as they are now.
     write(&store, |writing, index| {
@@ -342,6 +363,23 @@ fn remove_skills(
     Ok(fs::sync_dir(&layout.skills())?)
 }
 
+/// What is noted of skills from a source goes with those that left, unless it says that they are not to come again.
+fn forget_removed(store: &Store, record: &Record) -> Result<(), Error> {
+    let mut gone = Vec::new();
+    for adopted in record.adopted.iter().filter(|a| a.fresh) {
+        if matches!(skills::find(store, &adopted.name), Ok(None)) {
+            gone.push(&adopted.name);
+        }
+    }
+    Ok(InstallState::amend(store.layout(), |state| {
+        for name in gone {
+            if state.get(name).is_some_and(|installed| installed.state != installed::Standing::Removed) {
+                state.remove(name);
+            }
+        }
+    })?)
+}
+
 /// The record goes when all is back; else it keeps what is not.
 fn finish(layout: &Layout, undone: &Undone) -> Result<(), Error> {
     if undone.not_restored.is_empty() {
@@ -352,6 +390,7 @@ fn finish(layout: &Layout, undone: &Undone) -> Result<(), Error> {
     record.moved.retain(|m| is_waiting(&m.place));
     record.adopted.retain(|a| record.moved.iter().any(|m| m.name == a.name));
     record.targets.clear();
+    record.sources.clear();
     record.folders.clear();
     record.end(layout)?;
     record.save(layout)

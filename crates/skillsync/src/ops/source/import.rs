@@ -1,24 +1,27 @@
 //! `source import`: skills that another tool installed come over as they are, and those of an open index are followed from
-//! then on. Nothing of the other tool's is changed.
+//! then on. Nothing of the other tool's is changed. `setup` does the same on its way.
 
+mod apply;
+mod lists;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use skillsync_client::lockfile::{self, Noted, Origin, Tool};
-use skillsync_client::mirror;
-use skillsync_core::limits;
-use skillsync_core::skill::{ArtifactType, Origin as Act, Source as From};
-use skillsync_core::tree::SKILL_MD;
-use skillsync_store::index::Index;
-use skillsync_store::installed::{Installed, Release, Standing};
-use skillsync_store::objects::Batch;
-use skillsync_store::payload::{Payload, PayloadFile};
-use skillsync_store::skills::{self, Change};
-use skillsync_store::{edit, scan};
+use skillsync_core::digest::ContentHash;
+use skillsync_core::skill::{self, ArtifactType};
+use skillsync_core::tree::{SKILL_MD, Tree};
+use skillsync_store::edit;
+use skillsync_store::meta::Meta;
+use skillsync_store::payload::Payload;
+use skillsync_store::skills;
 
 use super::*;
+use crate::ops::builtin;
+pub use lists::found;
 
 /// What an import did, or would do.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Imported {
     /// The lists that were read, in their order.
     pub lists: Vec<ImportedList>,
@@ -29,7 +32,7 @@ pub struct Imported {
 }
 
 /// A list of another tool.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ImportedList {
     /// The file.
     pub path: String,
@@ -49,302 +52,327 @@ pub struct NewSource {
 }
 
 /// One skill of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ImportedSkill {
     /// The skill, as the list calls it.
     pub skill: String,
-    /// `followed`: it is here, and its index is followed; `added`: it is here, and yours; `present`: a skill of this name was
-    /// here; `missing`: its folder is not there; `failed`.
-    pub outcome: &'static str,
+    /// What becomes of it.
+    pub outcome: Outcome,
     /// Where it came from: a source, an address for `add`, a version; null where the list does not say.
     pub from: Option<String>,
     /// Why it is not followed, or what went wrong.
     pub error: Option<Report>,
 }
 
-/// Where a tool puts its list, below a project or the home folder.
-const PLACES: [&str; 4] =
-    [".claude/skills/.ic-managed.json", "skills-lock.json", ".clawhub/lock.json", ".agents/.skill-lock.json"];
-
-/// The lists that are found without being named: below the current folder and the home folder.
-pub fn found(world: &World) -> Result<Vec<PathBuf>, Error> {
-    let mut roots = vec![world.cwd.clone(), world.home.clone()];
-    roots.dedup();
-    let mut lists = Vec::new();
-    for path in roots.iter().flat_map(|root| PLACES.iter().map(move |place| root.join(place))) {
-        if fs::stat(&path)?.is_some_and(|metadata| metadata.is_file()) {
-            lists.push(path);
-        }
+skill::words!(
+    /// What becomes of a skill that a list names.
+    Outcome, "outcome", "followed, added, present, missing, failed", {
+        /// It is here, and its index is followed.
+        Followed = "followed",
+        /// It is here, and yours.
+        Added = "added",
+        /// A skill of this name was here.
+        Present = "present",
+        /// Its folder is not there.
+        Missing = "missing",
+        /// It could not be taken.
+        Failed = "failed",
     }
-    Ok(lists)
+);
+
+impl Outcome {
+    /// Whether the skill comes by this import.
+    pub fn comes(self) -> bool {
+        matches!(self, Outcome::Followed | Outcome::Added)
+    }
+}
+
+impl Imported {
+    /// The skills that come, each with the tool whose list names it.
+    pub fn coming(&self) -> impl Iterator<Item = (Tool, &ImportedSkill)> {
+        let of = |list: &'_ ImportedList| list.tool;
+        let skills =
+            self.lists.iter().flat_map(move |list| list.skills.iter().map(move |one| (of(list), one)));
+        skills.filter(|(_, skill)| skill.outcome.comes())
+    }
+
+    /// Whether the machine refused to show a skill: nobody knows what it is.
+    pub fn has_unread(&self) -> bool {
+        let mut skills = self.lists.iter().flat_map(|list| &list.skills);
+        skills.any(|skill| skill.error.as_ref().is_some_and(|error| error.kind == "io"))
+    }
+
+    /// Whether a skill could not be taken.
+    pub fn has_failed(&self) -> bool {
+        let mut skills = self.lists.iter().flat_map(|list| &list.skills);
+        skills.any(|skill| skill.outcome == Outcome::Failed)
+    }
 }
 
 /// Which list, and which skill of it.
 type Place = (usize, usize);
 
 /// A skill on its way.
+#[derive(Debug)]
 struct Coming {
     at: Place,
     name: SkillName,
+    /// The folder it comes from, what it leads to.
+    root: PathBuf,
     payload: Payload,
+    /// How its first version came here, for its history.
+    reason: String,
     /// The site that is followed for it, and what that published of it.
     follow: Option<(BaseUrl, Option<String>)>,
     /// Whether its version is here: an import was killed before it noted that.
     is_here: bool,
 }
 
+/// A folder of another tool whose content the store holds, or will hold after the import.
+#[derive(Debug)]
+pub(in crate::ops) struct Stored {
+    /// The skill.
+    pub(in crate::ops) name: SkillName,
+    /// What the folder holds.
+    pub(in crate::ops) tree: Tree,
+}
+
 /// What an import comes to, and what it needs for that.
+#[derive(Debug)]
 pub struct Plan {
     /// What it comes to.
     pub report: Imported,
     coming: Vec<Coming>,
     whole: Vec<BaseUrl>,
-    /// What is noted of skills from sources.
+    /// The folders that the lists speak of, by what they lead to.
+    stored: BTreeMap<PathBuf, Stored>,
+}
+
+/// What the store holds by now.
+struct Here<'s> {
+    store: Option<&'s Store>,
     noted: InstallState,
 }
 
-/// What importing the lists at `paths` would do. `site` is where the skills of `.ic-managed.json` come from, if not from the
-/// one of its script. Changes nothing.
-pub fn plan(store: &Store, paths: &[PathBuf], site: Option<&BaseUrl>) -> Result<Plan, Error> {
+impl Here<'_> {
+    fn meta(&self, name: &SkillName) -> Result<Option<Meta>, Error> {
+        Ok(self.store.map(|store| skills::find(store, name)).transpose()?.flatten())
+    }
+
+    fn sources(&self) -> &[SourceConfig] {
+        self.store.map(|store| store.config().sources()).unwrap_or_default()
+    }
+
+    /// Whether an import from `site` was killed before it noted that `name` is here. What is pending of another source is
+    /// another command's to end.
+    fn is_pending(&self, name: &SkillName, site: Option<&BaseUrl>) -> bool {
+        self.noted.get(name).is_some_and(|installed| {
+            let mut sources = self.sources().iter();
+            let source = sources.find(|source| source.name == installed.source);
+            installed.state == Standing::Pending && source.is_some_and(|source| Some(&source.url) == site)
+        })
+    }
+}
+
+/// What importing the lists at `paths` would do. `store` is none where there is none yet, `home` is the user's home folder, and
+/// `site` is where the skills of `.ic-managed.json` come from, if not from the one of its script. Changes nothing.
+pub fn plan(
+    store: Option<&Store>,
+    home: &Path,
+    paths: &[PathBuf],
+    site: Option<&BaseUrl>,
+) -> Result<Plan, Error> {
     let ic_site = site.map_or(lockfile::IC_SITE, BaseUrl::as_str);
-    let mut plan = Plan {
-        report: Imported { lists: Vec::new(), sources: Vec::new(), dry_run: true },
-        coming: Vec::new(),
-        whole: Vec::new(),
-        noted: InstallState::load(store.layout())?,
-    };
+    let noted = store.map(|store| InstallState::load(store.layout())).transpose()?.unwrap_or_default();
+    let here = Here { store, noted };
+    let report = Imported { dry_run: true, ..Imported::default() };
+    let mut plan = Plan { report, coming: Vec::new(), whole: Vec::new(), stored: BTreeMap::new() };
     for path in paths {
-        let folder = path.parent().unwrap_or(path);
-        let bytes = fs::read(path, lockfile::LIST_BYTES)?;
-        let folder_name = folder.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-        let list = lockfile::parse(&bytes, &folder_name, ic_site).map_err(|e| unreadable(path, &e))?;
+        let list = lists::list(path, ic_site)?;
         let mut skills = Vec::new();
         for noted in &list.skills {
             let at = (plan.report.lists.len(), skills.len());
-            skills.push(look(store, &mut plan, folder, list.tool, noted, at));
+            let (outcome, error) = match plan.take(&here, home, path, list.tool, noted, at) {
+                Ok(outcome) => (outcome, None),
+                Err(error) => (Outcome::Failed, Some(Report::of(&error))),
+            };
+            skills.push(ImportedSkill {
+                skill: noted.name.clone(),
+                outcome,
+                from: from(&noted.origin),
+                error,
+            });
         }
         let path = path.display().to_string();
         plan.report.lists.push(ImportedList { path, tool: list.tool, skills });
     }
-    let known = |url: &BaseUrl| store.config().sources().iter().any(|source| source.url == *url);
     for (url, _) in plan.coming.iter().filter_map(|coming| coming.follow.as_ref()) {
-        if !known(url) && !plan.report.sources.iter().any(|source| source.url == *url) {
-            plan.report.sources.push(NewSource { name: name_of(url)?, url: url.clone() });
+        let known = here.sources();
+        if known.iter().any(|one| one.url == *url) || plan.report.sources.iter().any(|one| one.url == *url) {
+            continue;
         }
+        let new = plan.report.sources.iter().map(|one| &one.name);
+        let taken: BTreeSet<&SourceName> = known.iter().map(|one| &one.name).chain(new).collect();
+        let name = free_name(url, &taken)?;
+        plan.report.sources.push(NewSource { name, url: url.clone() });
     }
     Ok(plan)
 }
 
-fn unreadable(path: &Path, error: &lockfile::Error) -> Error {
-    use skillsync_core::fault::{Fault as _, with_causes};
-    Refusal {
-        kind: error.kind(),
-        code: error.code(),
-        message: format!("`{}` cannot be imported: {}", path.display(), with_causes(error)),
-        hint: error.hint(),
-    }
-    .into()
+/// Fails with `skill-list-unknown` where no list is at `path`.
+pub(in crate::ops) fn check(path: &Path) -> Result<(), Error> {
+    lists::list(path, lockfile::IC_SITE).map(drop)
 }
 
-fn look(
-    store: &Store,
-    plan: &mut Plan,
-    folder: &Path,
-    tool: Tool,
-    noted: &Noted,
-    at: Place,
-) -> ImportedSkill {
-    let from = match &noted.origin {
+/// Where a skill came from, in words.
+fn from(origin: &Origin) -> Option<String> {
+    match origin {
         Origin::Index { site, .. } => site.clone(),
         Origin::Git { address } => Some(address.clone()),
         Origin::Registry { version } => Some(version.clone()),
         Origin::Folder => None,
-    };
-    let row =
-        |outcome, error| ImportedSkill { skill: noted.name.clone(), outcome, from: from.clone(), error };
-    match take(store, plan, folder, tool, noted, at) {
-        Ok(outcome) => row(outcome, None),
-        Err(error) => row("failed", Some(Report::of(&error))),
     }
 }
 
-fn take(
-    store: &Store,
-    plan: &mut Plan,
-    folder: &Path,
-    tool: Tool,
-    noted: &Noted,
-    at: Place,
-) -> Result<&'static str, Error> {
-    let name = SkillName::parse(&noted.name)?;
-    let there = skills::find(store, &name)?;
-    let site = match &noted.origin {
-        Origin::Index { site: Some(site), .. } => BaseUrl::parse(site).ok(),
-        _ => None,
-    };
-    // Of this very site: what is pending of another source is another command's to end.
-    let is_pending = plan.noted.get(&name).is_some_and(|installed| {
-        let source = store.config().source(&installed.source);
-        installed.state == Standing::Pending
-            && source.is_some_and(|source| Some(&source.url) == site.as_ref())
-    });
-    if (there.is_some() && !is_pending) || plan.coming.iter().any(|coming| coming.name == name) {
-        return Ok("present");
+/// A name for the source at `url` that no other has.
+fn free_name(url: &BaseUrl, taken: &BTreeSet<&SourceName>) -> Result<SourceName, Error> {
+    let first = name_of(url)?;
+    let mut name = first.clone();
+    let mut number = 2;
+    while taken.contains(&name) {
+        name = SourceName::parse(&format!("{first}-{number}"))?;
+        number += 1;
     }
-    let Some(root) = place(folder, tool, &name)? else { return Ok("missing") };
-    let payload = read(&root)?;
-    edit::check_main(ArtifactType::Skill, &name, payload.get(SKILL_MD).unwrap_or_default())?;
-    let is_edited = noted.proof.holds(&payload) == Some(false);
-    let follow = match &noted.origin {
-        Origin::Index { published, .. } if !is_edited => site.map(|site| (site, published.clone())),
-        _ => None,
-    };
-    let is_here = there.is_some();
-    if let Some(meta) = there
-        && (follow.is_none() || meta.head().tree != payload.tree().id())
-    {
-        return Ok("present");
-    }
-    let outcome = if follow.is_some() { "followed" } else { "added" };
-    if let (Some((url, _)), Tool::IcSkills) = (&follow, tool) {
-        // That script mirrors everything.
-        plan.whole.push(url.clone());
-    }
-    plan.coming.push(Coming { at, name, payload, follow, is_here });
-    Ok(outcome)
-}
-
-/// The folder of a skill, beside the list as its tool puts it there.
-fn place(folder: &Path, tool: Tool, name: &SkillName) -> Result<Option<PathBuf>, Error> {
-    let name = name.as_str();
-    let above = folder.parent().unwrap_or(folder);
-    let places = match tool {
-        Tool::IcSkills => vec![folder.join(name)],
-        Tool::OpenSkills => vec![folder.to_owned()],
-        Tool::ClawHub => vec![above.join("skills").join(name)],
-        Tool::Skills => {
-            ["skills", ".agents/skills", ".claude/skills"].map(|place| folder.join(place).join(name)).to_vec()
-        }
-    };
-    for place in places {
-        if fs::stat(&place.join(SKILL_MD))?.is_some() {
-            return Ok(Some(place));
-        }
-    }
-    Ok(None)
-}
-
-/// The files of a skill without what its tool noted among them.
-fn read(root: &Path) -> Result<Payload, Error> {
-    let root = fs::resolved(root)?;
-    let listing = scan::list(&root)?;
-    let payload = Payload::read(&root, &listing, |_, bytes| Ok::<_, scan::Error>(bytes))?;
-    let is_note = |path: &str| path == ".openskills.json" || path.starts_with(".clawhub/");
-    let files = payload.files().filter(|(path, _)| !is_note(path.as_str()));
-    let file = |file: &PayloadFile| PayloadFile { bytes: file.bytes.clone(), executable: file.executable };
-    Ok(Payload::new(files.map(|(path, one)| (path.clone(), file(one))).collect())?)
+    Ok(name)
 }
 
 impl Plan {
-    /// Does it: the sources first, then each skill as a version, then what is known of its edition.
-    pub fn apply(mut self, writing: &Writing<'_>, index: &mut Index) -> Result<Imported, Error> {
-        let store = writing.store();
-        let layout = store.layout();
-        self.report.dry_run = false;
-        let mut file = Config::load(&layout.config())?;
-        for NewSource { name, url } in &self.report.sources {
-            if file.source(name).is_some() {
-                return Err(clash(
-                    format!("there is a source `{name}` already"),
-                    format!("`skillsync source add {url} --kind index --name NAME` first"),
-                ));
+    /// Decides about one skill of the list at `path`.
+    fn take(
+        &mut self,
+        here: &Here<'_>,
+        home: &Path,
+        path: &Path,
+        tool: Tool,
+        noted: &Noted,
+        at: Place,
+    ) -> Result<Outcome, Error> {
+        let name = SkillName::parse(&noted.name)?;
+        let there = here.meta(&name)?;
+        let site = match &noted.origin {
+            Origin::Index { site: Some(site), .. } => BaseUrl::parse(site).ok(),
+            _ => None,
+        };
+        let site = site.filter(|site| can_be_followed(here.sources(), site));
+        let coming = self.coming.iter().find(|coming| coming.name == name);
+        let coming = coming.map(|coming| vec![coming.payload.tree().content_hash()]);
+        let known = there.as_ref().filter(|_| !here.is_pending(&name, site.as_ref()));
+        let known = known.map(|meta| meta.versions().iter().map(|version| version.content_hash).collect());
+        if let Some(contents) = coming.or(known) {
+            // Nobody asks for it: a folder that does not read is as if it were not there.
+            if let Ok(Some(root)) = lists::place(home, path, tool, &name)
+                && let Ok(payload) = lists::payload(&root)
+                && contents.contains(&payload.tree().content_hash())
+            {
+                self.stored.insert(root, Stored { name, tree: payload.tree().clone() });
             }
-            let skills = if self.whole.contains(url) { Wanted::All } else { Wanted::Chosen };
-            let default = SourceConfig::new(name.clone(), url.clone());
-            clear(store, name)?;
-            make_folder(layout, name)?;
-            file.add_source(&SourceConfig { kind: SourceKind::Index, skills, ..default })?;
+            return Ok(Outcome::Present);
         }
-        file.save()?;
-        let mut failed = Vec::new();
-        for batch in self.coming.chunks(limits::FORKS) {
-            failed.extend(import(writing, index, &file, batch)?);
+        let Some(root) = lists::place(home, path, tool, &name)? else { return Ok(Outcome::Missing) };
+        if builtin::is_reserved(&name) {
+            return Err(reserved(&name));
         }
-        for ((list, skill), error) in failed {
-            let row = &mut self.report.lists[list].skills[skill];
-            (row.outcome, row.error) = ("failed", Some(error));
+        let payload = lists::payload(&root)?;
+        edit::check_main(ArtifactType::Skill, &name, payload.get(SKILL_MD).unwrap_or_default())?;
+        let is_edited = noted.proof.holds(&payload) == Some(false);
+        let follow = match &noted.origin {
+            Origin::Index { published, .. } if !is_edited => site.map(|site| (site, published.clone())),
+            _ => None,
+        };
+        let is_here = there.is_some();
+        if let Some(meta) = there
+            && (follow.is_none() || meta.head().tree != payload.tree().id())
+        {
+            return Ok(Outcome::Present);
         }
-        Ok(self.report)
+        if let (Some((url, _)), Tool::IcSkills) = (&follow, tool) {
+            // That script mirrors everything.
+            self.whole.push(url.clone());
+        }
+        let outcome = if follow.is_some() { Outcome::Followed } else { Outcome::Added };
+        let reason = reason(tool, from(&noted.origin).as_deref());
+        self.stored.insert(root.clone(), Stored { name: name.clone(), tree: payload.tree().clone() });
+        self.coming.push(Coming { at, name, root, payload, reason, follow, is_here });
+        Ok(outcome)
+    }
+
+    /// Whether no skill comes.
+    pub(in crate::ops) fn is_empty(&self) -> bool {
+        self.coming.is_empty()
+    }
+
+    /// The skills that come with their contents, and the folders that they come from.
+    pub(in crate::ops) fn contents(&self) -> BTreeMap<&SkillName, (ContentHash, &Path)> {
+        let content = |one: &Coming| one.payload.tree().content_hash();
+        self.coming.iter().map(|one| (&one.name, (content(one), one.root.as_path()))).collect()
+    }
+
+    /// The folders of other tools whose content the store holds, or will hold, by what they lead to.
+    pub(in crate::ops) fn stored(&self) -> &BTreeMap<PathBuf, Stored> {
+        &self.stored
+    }
+
+    /// Keeps to what was shown: what could not be taken then is not taken now. Fails where a list names what was not shown.
+    pub(in crate::ops) fn keep_to(&mut self, shown: &Imported) -> Result<(), Error> {
+        let mut kept: BTreeSet<Place> = BTreeSet::new();
+        for (at, list) in self.report.lists.iter_mut().enumerate() {
+            let before = shown.lists.iter().filter(|before| before.path == list.path);
+            let before: Vec<&ImportedSkill> = before.flat_map(|list| &list.skills).collect();
+            for (number, row) in list.skills.iter_mut().enumerate().filter(|(_, row)| row.outcome.comes()) {
+                match before.iter().find(|before| before.skill == row.skill) {
+                    Some(before) if before.outcome == row.outcome => drop(kept.insert((at, number))),
+                    Some(before) if !before.outcome.comes() => *row = (*before).clone(),
+                    _ => return Err(outdated(&list.path)),
+                }
+            }
+        }
+        self.coming.retain(|one| kept.contains(&one.at));
+        Ok(())
+    }
+
+    /// Leaves the skills that would only be added from `folders` to who takes those, with how they came here.
+    pub(in crate::ops) fn leave(&mut self, folders: &BTreeSet<PathBuf>) -> BTreeMap<SkillName, String> {
+        let is_left = |one: &mut Coming| one.follow.is_none() && folders.contains(&one.root);
+        self.coming.extract_if(.., is_left).map(|one| (one.name, one.reason)).collect()
     }
 }
 
-/// Makes the versions of `coming`, and notes what they are of; gives those that failed.
-fn import(
-    writing: &Writing<'_>,
-    index: &mut Index,
-    config: &Config,
-    coming: &[Coming],
-) -> Result<Vec<(Place, Report)>, Error> {
-    let store = writing.store();
-    let source_of = |url: &BaseUrl| config.sources().iter().find(|source| source.url == *url);
-    let editions = coming.iter().filter_map(|one| {
-        let (url, published) = one.follow.as_ref()?;
-        Some((one, source_of(url)?.name.clone(), mirror::edition_of(published.as_deref(), &one.payload)))
-    });
-    let editions: Vec<(&Coming, SourceName, Release)> = editions.collect();
-    // Before the versions: a kill before they are there leaves a record that says so, and the next import goes on from it.
-    let known = InstallState::amend(store.layout(), |state| {
-        let known = state.clone();
-        for (one, source, edition) in &editions {
-            let pending = Installed::new(source.clone(), edition.clone(), store.now_text());
-            state.set(one.name.clone(), pending);
-        }
-        known
-    })?;
-    let made = make(writing, index, coming);
-    let is_made = |name: &SkillName| match &made {
-        Ok(failed) => !failed.iter().any(|(other, _)| other.name == *name),
-        // It may have been made all the same.
-        Err(_) => !matches!(skills::find(store, name), Ok(None)),
+fn reserved(name: &SkillName) -> Error {
+    let message = format!("`{name}` is the name of a skill that comes with skillsync");
+    let hint = Some("give it another in its SKILL.md, then `skillsync add` takes it".to_owned());
+    Refusal { kind: Kind::Invalid, code: "name-reserved", message, hint }.into()
+}
+
+fn outdated(list: &str) -> Error {
+    let message = format!("`{list}` has changed since the plan was made");
+    let hint = Some("run skillsync setup again".to_owned());
+    Refusal { kind: Kind::Conflict, code: "plan-outdated", message, hint }.into()
+}
+
+/// Whether `site` can be an open index that is followed: nobody is asked over a line that anybody may change, and what is a
+/// hub by now is no index.
+fn can_be_followed(sources: &[SourceConfig], site: &BaseUrl) -> bool {
+    let known = sources.iter().find(|source| source.url == *site);
+    known.map_or(site.is_https() || site.is_loopback(), |source| source.kind == SourceKind::Index)
+}
+
+/// How a skill came here, for its history.
+fn reason(tool: Tool, from: Option<&str>) -> String {
+    let tool = match tool {
+        Tool::IcSkills => "the script of ic-skills",
+        Tool::Skills => "npm's skills",
+        Tool::ClawHub => "ClawHub",
+        Tool::OpenSkills => "openskills",
     };
-    InstallState::amend(store.layout(), |state| {
-        for (one, _, edition) in &editions {
-            match (is_made(&one.name), known.get(&one.name), state.get_mut(&one.name)) {
-                (true, _, Some(_)) if made.is_err() => {}
-                (true, _, Some(installed)) => installed.took(edition, store.now_text()),
-                (true, _, None) => {}
-                // What was known of it before is known again.
-                (false, Some(before), _) => state.set(one.name.clone(), before.clone()),
-                (false, None, _) => state.remove(&one.name),
-            }
-        }
-    })?;
-    Ok(made?.into_iter().map(|(one, error)| (one.at, error)).collect())
-}
-
-/// Makes the versions; gives those that failed.
-fn make<'c>(
-    writing: &Writing<'_>,
-    index: &mut Index,
-    coming: &'c [Coming],
-) -> Result<Vec<(&'c Coming, Report)>, Error> {
-    let store = writing.store();
-    let transaction = writing.transaction()?;
-    let batch = Batch::new(store.layout(), transaction.dir())?;
-    let (mut changes, mut changing) = (Vec::new(), Vec::new());
-    for one in coming.iter().filter(|one| !one.is_here) {
-        let staged = skills::stage_payload(&transaction, &batch, &one.name, &one.payload)?;
-        let (act, from) =
-            if one.follow.is_some() { (Act::Install, From::Index) } else { (Act::Add, From::Imported) };
-        changes.push(Change::new(staged, act, from));
-        changing.push(one);
-    }
-    let advanced = skills::advance(writing, &transaction, batch, index, changes)?;
-    let failed = changing
-        .into_iter()
-        .zip(advanced)
-        .filter_map(|(one, advanced)| advanced.err().map(|error| (one, Report::of(&error))))
-        .collect();
-    transaction.finish()?;
-    Ok(failed)
+    from.map_or_else(|| format!("installed by {tool}"), |from| format!("installed by {tool}: {from}"))
 }

@@ -113,10 +113,6 @@ fn lists_of_every_tool_are_found_and_read() {
     let note = r#"{"source": "owner/repo", "sourceType": "git", "subpath": "open"}"#;
     machine.write("shop/.claude/skills/open/.openskills.json", note);
     let shop = machine.path("shop");
-    machine.agent("claude-code");
-    machine.skill_folder(".claude/skills/here", &SkillBuilder::new("here"));
-    let plan = machine.command(&["setup", "--dry-run"]).cwd(&shop).run().ok();
-    assert!(plan.stderr.contains("skillsync source import"), "{plan}");
     let found = machine.command(&["source", "import", "--yes", "--json"]).cwd(&shop).run().ok().json();
     let of = |at: usize| {
         let skills = found["lists"][at]["skills"].as_array().unwrap().iter();
