@@ -196,7 +196,8 @@ fn of_skills((name, entry): (&String, &Value)) -> Option<Noted> {
     let source = text("source")?;
     let origin = match text("sourceType")? {
         "well-known" => Origin::Index {
-            site: text("sourceUrl").map(str::to_owned),
+            // Of what it installed for all projects it notes the site beside the file that it fetched.
+            site: text("sourceBaseUrl").or(text("sourceUrl")).map(|url| site(url).to_owned()),
             published: text("wellKnownDigest").map(str::to_owned),
         },
         "local" => Origin::Folder,
@@ -207,6 +208,11 @@ fn of_skills((name, entry): (&String, &Value)) -> Option<Noted> {
     };
     let proof = text("computedHash").map_or(Proof::None, |hash| Proof::Skills(hash.to_owned()));
     Some(Noted { name: name.clone(), origin, proof })
+}
+
+/// The site that `url` is an address of, or of an index on it.
+fn site(url: &str) -> &str {
+    url.split("/.well-known/").next().unwrap_or(url)
 }
 
 /// `owner/repo/path@ref`.
@@ -256,6 +262,18 @@ mod tests {
                 "installedAt": "2026-01-31T12:00:00.000Z", "updatedAt": "2026-01-31T12:00:00.000Z"}}}"#,
         );
         assert_eq!(list.skills[0].origin, Origin::Git { address: "owner/repo/skills/x".to_owned() });
+
+        // As it wrote what it installed for all projects: the address of the file, and that of the site.
+        for base in ["", r#""sourceBaseUrl": "https://h.example/a","#] {
+            let list = read(&format!(
+                r#"{{"version": 3, "dismissed": {{}}, "skills": {{"csv": {{"source": "h.example", "sourceType": "well-known",
+                    "sourceUrl": "https://h.example/a/.well-known/agent-skills/csv/SKILL.md", "skillFolderHash": "", {base}
+                    "wellKnownDigest": "sha256:7378", "installedAt": "2026-11-21T01:08:09.037Z"}}}}}}"#
+            ));
+            let published = Some("sha256:7378".to_owned());
+            let site = Some("https://h.example/a".to_owned());
+            assert_eq!(list.skills[0].origin, Origin::Index { site, published });
+        }
 
         let list =
             read(r#"{"version": 1, "skills": {"s": {"version": "1.2.0", "installedAt": 1767225600000}}}"#);

@@ -41,7 +41,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &SourceImportArgs) -> Result<Exit, Stop
         true => found(cx.world)?,
         false => args.files.iter().map(|file| cx.world.resolve(file)).collect(),
     };
-    let planned = plan(Some(&store), &cx.world.home, &files, args.site.as_ref())?;
+    let planned = plan(cx.world, Some(&store), &files, args.site.as_ref())?;
     if cx.globals.dry_run {
         cx.ui.show(&planned.report)?;
         return Ok(exit(&planned.report));
@@ -55,7 +55,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &SourceImportArgs) -> Result<Exit, Stop
     }
     let report = ops::write(&store, |writing, index| {
         // Planned again under the mutex: another command may have come in between.
-        plan(Some(writing.store()), &cx.world.home, &files, args.site.as_ref())?.apply(writing, index)
+        plan(cx.world, Some(writing.store()), &files, args.site.as_ref())?.apply(writing, index)
     })?;
     cx.ui.show(&report)?;
     if report.lists.is_empty() {

@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use serde::Serialize;
+use skillsync_core::name::SkillName;
 use skillsync_store::config::path_text;
 
 use crate::ops::setup::{Content, Done, Kept, LeftAlone, Plan, UndoPlan, Undone};
-use crate::ops::source::import::Outcome;
+use crate::ops::source::import::{Outcome, title};
 use crate::ui::{Screen, Show, Tone};
 
 /// Columns that prose is kept within.
@@ -168,7 +169,7 @@ impl PlanView<'_> {
             .map(|(tool, skill)| {
                 let followed = if skill.outcome == Outcome::Followed { ", followed from now on" } else { "" };
                 let from = skill.from.as_ref().map(|from| format!(": {from}")).unwrap_or_default();
-                (skill.skill.clone(), format!("{tool}{from}{followed}"))
+                (skill.skill.clone(), format!("{}{from}{followed}", title(tool)))
             })
             .collect();
         if !skills.is_empty() {
@@ -213,9 +214,14 @@ impl PlanView<'_> {
                 }
             }
         }
-        if !plan.folded.is_empty() {
-            words.head(out, "In the store already, only linked", plan.folded.len())?;
-            words.names(out, plan.folded.iter().map(|skill| skill.name.as_str()))?;
+        // What other tools installed has been named.
+        let is_coming =
+            |name: &SkillName| plan.imported.coming().any(|(_, skill)| skill.skill == name.as_str());
+        let folded: Vec<&SkillName> =
+            plan.folded.iter().map(|skill| &skill.name).filter(|name| !is_coming(name)).collect();
+        if !folded.is_empty() {
+            words.head(out, "In the store already, only linked", folded.len())?;
+            words.names(out, folded.iter().map(|name| name.as_str()))?;
         }
         let renamed: Vec<(String, String)> = plan
             .adopt

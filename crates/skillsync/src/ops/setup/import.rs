@@ -45,13 +45,13 @@ impl Import {
                 }
             }
         }
-        let plan = import::plan(store, &world.home, &lists, None)?;
+        let plan = import::plan(world, store, &lists, None)?;
         Ok((Self { lists, plan, left: BTreeSet::new(), reasons: BTreeMap::new() }, unread))
     }
 
     /// The same, decided anew from what the store holds now, and no more.
     pub(super) fn again(&self, world: &World, store: &Store) -> Result<Self, Error> {
-        let mut plan = import::plan(Some(store), &world.home, &self.lists, None)?;
+        let mut plan = import::plan(world, Some(store), &self.lists, None)?;
         plan.keep_to(&self.plan.report)?;
         let mut again =
             Self { lists: self.lists.clone(), plan, left: self.left.clone(), reasons: BTreeMap::new() };

@@ -17,7 +17,7 @@ use skillsync_store::payload::Payload;
 use skillsync_store::skills;
 
 use super::*;
-use crate::ops::builtin;
+use crate::ops::{builtin, target};
 pub use lists::found;
 
 /// What an import did, or would do.
@@ -174,14 +174,15 @@ impl Here<'_> {
     }
 }
 
-/// What importing the lists at `paths` would do. `store` is none where there is none yet, `home` is the user's home folder, and
-/// `site` is where the skills of `.ic-managed.json` come from, if not from the one of its script. Changes nothing.
+/// What importing the lists at `paths` would do. `store` is none where there is none yet, and `site` is where the skills of
+/// `.ic-managed.json` come from, if not from the one of its script. Changes nothing.
 pub fn plan(
+    world: &World,
     store: Option<&Store>,
-    home: &Path,
     paths: &[PathBuf],
     site: Option<&BaseUrl>,
 ) -> Result<Plan, Error> {
+    let agents = target::tools(&world.store)?;
     let ic_site = site.map_or(lockfile::IC_SITE, BaseUrl::as_str);
     let noted = store.map(|store| InstallState::load(store.layout())).transpose()?.unwrap_or_default();
     let here = Here { store, noted };
@@ -189,10 +190,11 @@ pub fn plan(
     let mut plan = Plan { report, coming: Vec::new(), whole: Vec::new(), stored: BTreeMap::new() };
     for path in paths {
         let list = lists::list(path, ic_site)?;
+        let folders = lists::folders(world, &agents, path, list.tool);
         let mut skills = Vec::new();
         for noted in &list.skills {
             let at = (plan.report.lists.len(), skills.len());
-            let (outcome, error) = match plan.take(&here, home, path, list.tool, noted, at) {
+            let (outcome, error) = match plan.take(&here, &folders, list.tool, noted, at) {
                 Ok(outcome) => (outcome, None),
                 Err(error) => (Outcome::Failed, Some(Report::of(&error))),
             };
@@ -247,12 +249,11 @@ fn free_name(url: &BaseUrl, taken: &BTreeSet<&SourceName>) -> Result<SourceName,
 }
 
 impl Plan {
-    /// Decides about one skill of the list at `path`.
+    /// Decides about one skill of a list that speaks of `folders`.
     fn take(
         &mut self,
         here: &Here<'_>,
-        home: &Path,
-        path: &Path,
+        folders: &[PathBuf],
         tool: Tool,
         noted: &Noted,
         at: Place,
@@ -270,7 +271,7 @@ impl Plan {
         let known = known.map(|meta| meta.versions().iter().map(|version| version.content_hash).collect());
         if let Some(contents) = coming.or(known) {
             // Nobody asks for it: a folder that does not read is as if it were not there.
-            if let Ok(Some(root)) = lists::place(home, path, tool, &name)
+            if let Ok(Some(root)) = lists::place(folders, &name)
                 && let Ok(payload) = lists::payload(&root)
                 && contents.contains(&payload.tree().content_hash())
             {
@@ -278,7 +279,7 @@ impl Plan {
             }
             return Ok(Outcome::Present);
         }
-        let Some(root) = lists::place(home, path, tool, &name)? else { return Ok(Outcome::Missing) };
+        let Some(root) = lists::place(folders, &name)? else { return Ok(Outcome::Missing) };
         if builtin::is_reserved(&name) {
             return Err(reserved(&name));
         }
@@ -366,13 +367,18 @@ fn can_be_followed(sources: &[SourceConfig], site: &BaseUrl) -> bool {
     known.map_or(site.is_https() || site.is_loopback(), |source| source.kind == SourceKind::Index)
 }
 
-/// How a skill came here, for its history.
-fn reason(tool: Tool, from: Option<&str>) -> String {
-    let tool = match tool {
+/// What a tool is called.
+pub fn title(tool: Tool) -> &'static str {
+    match tool {
         Tool::IcSkills => "the script of ic-skills",
         Tool::Skills => "npm's skills",
         Tool::ClawHub => "ClawHub",
         Tool::OpenSkills => "openskills",
-    };
+    }
+}
+
+/// How a skill came here, for its history.
+fn reason(tool: Tool, from: Option<&str>) -> String {
+    let tool = title(tool);
     from.map_or_else(|| format!("installed by {tool}"), |from| format!("installed by {tool}: {from}"))
 }

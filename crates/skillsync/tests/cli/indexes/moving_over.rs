@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use skillsync_testkit::{Machine, Output, SkillBuilder, disk};
 
+use super::npm::Npm;
 use super::server::{Server, python};
 use crate::stocked::only_plans;
 
@@ -61,7 +62,7 @@ fn a_user_of_other_tools_moves_over_in_one_command() {
     let plan = only_plans(&m, &["setup"]);
     let says = |output: &Output, text: &str| assert!(output.stdout.contains(text), "{text}: {output}");
     says(&plan, "Skills that other tools installed (3)");
-    says(&plan, &format!("skills: {}, followed from now on", server.origin));
+    says(&plan, &format!("npm's skills: {}, followed from now on", server.origin));
     says(&plan, &format!("{} is followed", server.origin));
     says(&plan, "openskills: owner/repo/open");
 
@@ -97,6 +98,37 @@ fn a_user_of_other_tools_moves_over_in_one_command() {
     before.without(&[".skillsync"]).assert_same(&m.snapshot().without(&[".skillsync"]));
     assert_eq!(sources(&m), 0);
     assert!(!m.read(".skillsync/_meta.json").contains("\"web\""), "nothing is followed any more");
+}
+
+/// Whatever agents it installed for: all of them share one copy, or the only one has its own.
+#[test]
+fn what_npm_skills_itself_installed_is_followed() {
+    let Some(npm) = Npm::or_skip("setup") else { return };
+    let publisher = Machine::new(env!("CARGO_BIN_EXE_skillsync"));
+    publisher.run(&["init"]).ok();
+    publisher.skill_folder("src/web", &SkillBuilder::new("web").file("references/a.md", "a\n"));
+    publisher.skill_folder("src/csv", &SkillBuilder::new("csv"));
+    publisher.run(&["add", "src", "--all"]).ok();
+    publisher.run(&["export", "--site", "web"]).ok();
+    let server = python(&publisher.path("web"));
+    for agents in [&["claude-code", "codex"][..], &["windsurf"]] {
+        let m = Machine::new(env!("CARGO_BIN_EXE_skillsync"));
+        for agent in agents {
+            m.agent(agent);
+        }
+        let args =
+            [&["add", &server.origin, "--global", "--yes", "--skill", "*", "--agent"], agents].concat();
+        npm.run(&args, m.home(), m.home());
+        let before = m.snapshot().without(&[".skillsync", ".npm", ".cache"]);
+        let done = m.run(&["setup", "--yes", "--json"]).ok().json();
+        assert_eq!(done["imported"]["sources"][0]["url"], server.origin.as_str(), "{agents:?}: {done}");
+        assert_eq!(sources(&m), 1, "{agents:?}: {done}");
+        let synced = m.run(&["sync", "--json"]).ok().json();
+        let counts = &synced["sources"][0]["counts"];
+        assert_eq!(*counts, json!({"added": 0, "updated": 0, "removed": 0, "unchanged": 2}), "{agents:?}");
+        m.run(&["setup", "--undo", "--yes"]).ok();
+        before.assert_same(&m.snapshot().without(&[".skillsync", ".npm", ".cache"]));
+    }
 }
 
 #[test]

@@ -40,13 +40,22 @@ impl Npm {
         let folder = tempfile::tempdir().unwrap();
         let project = folder.path().join("project");
         fs::create_dir(&project).unwrap();
+        let args = ["add", origin, "--skill", "*", "--agent", "claude-code", "--yes", "--copy"];
+        let said = self.run(&args, &project, folder.path());
+        let lock = fs::read(project.join("skills-lock.json")).unwrap_or_else(|e| panic!("{e}: {said}"));
+        let lock = serde_json::from_slice(&lock).unwrap();
+        Added { skills: project.join(".claude/skills"), _folder: folder, lock }
+    }
+
+    /// Runs it in the folder `cwd`, for the user at `home`; what it said.
+    pub(crate) fn run(&self, args: &[&str], cwd: &Path, home: &Path) -> String {
         let bin = self.0.join("node_modules/.bin");
         let output = Command::new(bin.join("node"))
             .arg(bin.join("skills"))
-            .args(["add", origin, "--skill", "*", "--agent", "claude-code", "--yes", "--copy"])
-            .current_dir(&project)
+            .args(args)
+            .current_dir(cwd)
             .env_clear()
-            .env("HOME", folder.path())
+            .env("HOME", home)
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("DISABLE_TELEMETRY", "1")
             .env("CI", "1")
@@ -54,9 +63,7 @@ impl Npm {
             .unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
-        let lock = fs::read(project.join("skills-lock.json")).unwrap_or_else(|e| panic!("{e}: {said}"));
-        let lock = serde_json::from_slice(&lock).unwrap();
-        Added { skills: project.join(".claude/skills"), _folder: folder, lock }
+        said
     }
 }
 

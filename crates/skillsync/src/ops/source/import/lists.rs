@@ -7,9 +7,11 @@ use skillsync_core::fault::{Fault as _, with_causes};
 use skillsync_core::name::SkillName;
 use skillsync_core::tree::SKILL_MD;
 use skillsync_store::payload::{Payload, PayloadFile};
+use skillsync_store::tools::Tools as Agents;
 use skillsync_store::{fs, scan};
 
 use super::{Error, Refusal, World};
+use crate::ops::target::with_places;
 
 /// Where a tool puts its list, below a project or the home folder.
 const LISTS: [&str; 4] =
@@ -57,29 +59,35 @@ pub(super) fn list(path: &Path, ic_site: &str) -> Result<List, Error> {
     })
 }
 
-/// The folder of a skill, what it leads to, as its tool puts it where the list at `path` lies; none where none is there.
-pub(super) fn place(
-    home: &Path,
-    path: &Path,
-    tool: Tool,
-    name: &SkillName,
-) -> Result<Option<PathBuf>, Error> {
-    let name = name.as_str();
+/// The folders that the list of `tool` at `path` speaks of: each may hold a skill under its name. One of openskills speaks of
+/// the folder that it lies in.
+pub(super) fn folders(world: &World, agents: &Agents, path: &Path, tool: Tool) -> Vec<PathBuf> {
     let folder = path.parent().unwrap_or(path);
     let above = folder.parent().unwrap_or(folder);
-    let below = |root: &Path| [".agents/skills", ".claude/skills"].map(|place| root.join(place).join(name));
-    let places = match tool {
-        Tool::IcSkills => vec![folder.join(name)],
-        Tool::OpenSkills => vec![folder.to_owned()],
-        Tool::ClawHub => vec![above.join("skills").join(name)],
-        // Its list for all projects may lie where the skills do not.
+    match tool {
+        Tool::IcSkills => vec![folder.to_owned()],
+        Tool::OpenSkills => vec![above.to_owned()],
+        Tool::ClawHub => vec![above.join("skills")],
         Tool::Skills => {
             let is_global = path.file_name().is_some_and(|file| file == GLOBAL_LOCK);
-            let beside = [folder.join("skills").join(name)];
-            [&beside[..], &below(if is_global { home } else { folder })].concat()
+            // Its list for all projects may lie where the skills do not.
+            let root = if is_global { &world.home } else { folder };
+            let mut folders =
+                vec![folder.join("skills"), root.join(".agents/skills"), root.join(".claude/skills")];
+            // For one agent alone it puts them nowhere else.
+            folders.extend(agents.iter().filter_map(|agent| match is_global {
+                true => with_places(world, |places| agent.global_dir(places)),
+                false => Some(agent.project_dir(root)),
+            }));
+            folders
         }
-    };
-    for place in places {
+    }
+}
+
+/// The folder of a skill in one of `folders`, what it leads to; none where none is there.
+pub(super) fn place(folders: &[PathBuf], name: &SkillName) -> Result<Option<PathBuf>, Error> {
+    for folder in folders {
+        let place = folder.join(name.as_str());
         if fs::stat(&place.join(SKILL_MD))?.is_some() {
             return Ok(Some(fs::resolved(&place)?));
         }
