@@ -22,9 +22,10 @@ pub const DB_READERS: u32 = 4;
 pub const LOOKED_UP: usize = 32;
 /// How many such queries run at once: enough to use a database that is a network away.
 pub const LOOKUPS: usize = 4;
-/// How many callers are kept in memory for as long as the catalogue stands still.
+/// How many callers are kept in memory: those who ask within [`REMEMBERED_FOR`].
 pub const REMEMBERED: usize = 10_000;
-/// For how long at most. What one key did through another process, or somebody by hand in the database, is seen after it.
+/// For how long each of them counts as it was read, while the catalogue stands still and no key is revoked. What one key did
+/// through another process, or somebody by hand in the database, is seen after it.
 pub const REMEMBERED_FOR: Duration = Duration::from_secs(5);
 /// How often at most the time of a key's last use is written.
 pub const KEY_TOUCH_MS: i64 = 60_000;
