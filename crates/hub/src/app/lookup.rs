@@ -250,6 +250,25 @@ mod tests {
         assert!(is_remembered("k1").await);
     }
 
+    #[tokio::test]
+    async fn who_changed_while_it_was_read_is_not_remembered_and_others_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let (db, account) = database(&folder).await;
+        db.insert_key(&key_row("k1", &account, 1)).await.unwrap();
+        manifest(&db, "k1").await;
+        let (context, pulse) =
+            (Lookup::default().context(&db, "k1").await.unwrap().unwrap().context, db.pulse());
+        let (pulse, mut memory) = (pulse.await.unwrap(), Memory::default());
+        let read_at = Instant::now();
+        memory.forget("k2");
+        for id in ["k1", "k2"] {
+            memory.put(id, context.clone(), pulse, read_at);
+        }
+        assert!(memory.of("k1", pulse).is_some() && memory.of("k2", pulse).is_none());
+        memory.forget("k1");
+        assert!(memory.of("k1", pulse).is_none());
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn who_asks_together_gets_each_their_own_answer() {
         let folder = tempfile::tempdir().unwrap();

@@ -321,37 +321,6 @@ fn releases_of_an_older_hub_are_looked_into_once() {
 }
 
 #[test]
-fn a_large_index_is_not_held_by_who_stands_still() {
-    on_lite(|house| async move {
-        let owner = house.key("acme", &["publish"]).await.key;
-        for slug in ["one", "two"] {
-            let skill_md = format!("---\nname: {slug}\ndescription: Much. Use it to wait.\n---\n# Much\n");
-            let paths: Vec<String> = (0..600).map(|n| format!("{}/{n}.md", "x".repeat(80))).collect();
-            let files = paths.iter().map(|path| (path.as_str(), slug.as_bytes()));
-            let files: Vec<_> = files.chain([("SKILL.md", skill_md.as_bytes())]).collect();
-            let said = Announcement { visibility: Some(Visibility::Public), ..said(slug) };
-            let answer = house.upload(&owner, &said, &archive(&files)).await;
-            answer.json::<PublishReply>(StatusCode::CREATED);
-        }
-        for folder in [NEW, OLD] {
-            let request = asking(Method::GET, &format!("{folder}/index.json"), None);
-            let request = request.body(Body::empty()).unwrap();
-            let response = tower::ServiceExt::oneshot(house.router.clone(), request).await.unwrap();
-            let mut body = response.into_body();
-            let first =
-                http_body_util::BodyExt::frame(&mut body).await.unwrap().unwrap().into_data().unwrap();
-            assert_eq!(
-                first.len(),
-                skillsync_hub::limits::SENT_AT_ONCE,
-                "it comes in pieces, each in its time"
-            );
-            let rest = http_body_util::BodyExt::collect(body).await.unwrap().to_bytes();
-            assert!([first, rest].concat() == index(&house, folder).await.1);
-        }
-    });
-}
-
-#[test]
 fn many_files_at_once_are_whole_and_who_asks_without_end_waits() {
     on_lite(|house| async move {
         let owner = house.key("acme", &["publish"]).await.key;
