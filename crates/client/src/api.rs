@@ -59,6 +59,14 @@ impl Error {
         Error::Refused { host: host.to_owned(), status, problem, retry_after_s }
     }
 
+    /// How long the hub asks to be left alone, in seconds.
+    pub fn retry_after_s(&self) -> Option<u64> {
+        match self {
+            Error::Refused { retry_after_s, .. } => *retry_after_s,
+            _ => None,
+        }
+    }
+
     /// The code that the hub gave for its refusal.
     pub fn hub_code(&self) -> Option<&str> {
         match self {

@@ -24,6 +24,10 @@ use crate::fetch::{self, Address, Fetch, Plain, Request};
 use crate::source::Source;
 use crate::{api, limits};
 
+mod patience;
+
+pub use patience::Patience;
+
 /// An index, or a skill of it, is not to be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -218,18 +222,20 @@ fn plain(source: &Source) -> Plain {
     if source.config().insecure { Plain::Allowed } else { Plain::Loopback }
 }
 
-/// Fetches the files of `entry` of the index at `url`, `workers` of them at one time. What the index says of them holds for
-/// what is given back; nothing of it was written anywhere.
+/// Fetches the files of `entry` of the index at `url`, `workers` of them at one time. A server that asks to be left alone is
+/// waited for with `patience`. What the index says of the files holds for what is given back; nothing of it was written
+/// anywhere.
 pub fn payload(
     fetch: &dyn Fetch,
     source: &Source,
     url: &str,
     entry: &Entry,
     workers: usize,
+    patience: &Patience,
     watch: Watch<'_>,
 ) -> Result<Payload, Error> {
     let name = &entry.name;
-    let get = |url: &str, limit_bytes: u64| get(fetch, source, name, url, limit_bytes, watch);
+    let get = |url: &str, limit_bytes: u64| get(fetch, source, name, url, limit_bytes, (patience, watch));
     let file = |bytes: Vec<u8>, executable: bool| PayloadFile { bytes, executable };
     let files: Vec<(SkillPath, PayloadFile)> = match &entry.content {
         Content::Artifact { kind, url: reference, .. } => {
@@ -298,7 +304,7 @@ fn get(
     name: &SkillName,
     url: &str,
     limit_bytes: u64,
-    watch: Watch<'_>,
+    (patience, watch): (&Patience, Watch<'_>),
 ) -> Result<Vec<u8>, Error> {
     let counted = |bytes| watch(Progress::Bytes(bytes));
     let elsewhere = || Error::Elsewhere { name: name.clone() };
@@ -308,7 +314,7 @@ fn get(
         return Err(elsewhere());
     }
     let mut last = None;
-    for _ in 0..limits::ROUNDS {
+    for round in 1..=limits::ROUNDS {
         let mut bytes = Vec::new();
         let request = Request { progress: Some(&counted), ..Request::get(&address, limit_bytes) };
         let error = match fetch.fetch(&request, &mut bytes) {
@@ -319,6 +325,14 @@ fn get(
         };
         if error.kind() != Kind::Offline {
             return Err(error.into());
+        }
+        // Asked again at once it would refuse again.
+        if let Some(seconds) = error.retry_after_s() {
+            if round == limits::ROUNDS {
+                patience.end();
+            } else if !patience.waits(seconds) {
+                return Err(error.into());
+            }
         }
         last = Some(error);
     }

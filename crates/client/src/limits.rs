@@ -35,6 +35,8 @@ pub const ROOTS_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 pub const POLLS_BYTES: u64 = 64 * 1024;
 /// How often a file is tried at each place before it is given up (checklist L8).
 pub const ROUNDS: usize = 3;
+/// Longest pause that a server may ask for in the middle of a run; whoever asks for more is asked again in the next one.
+pub const PAUSE_MOST: Duration = Duration::from_secs(30);
 /// After so many failures in a row a place is not tried again in this run.
 pub const STRIKES: usize = 8;
 /// Most bytes of files that are held in memory at one time while they are installed.

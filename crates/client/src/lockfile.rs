@@ -2,14 +2,19 @@
 //! `.skill-lock.json` of npm's `skills`, `.clawhub/lock.json`, `.openskills.json`. Pure: where the skills lie is looked at by
 //! others.
 
+use std::path::Path;
+
 use serde_json::{Map, Value};
 use skillsync_core::digest::{ContentHash, FileDigest, Hasher};
 use skillsync_core::fault::{Fault, Kind};
+use skillsync_core::tree::SKILL_MD;
 use skillsync_core::words;
 use skillsync_store::payload::Payload;
 
 /// Largest list that is read.
 pub const LIST_BYTES: u64 = 16 * 1024 * 1024;
+/// Longest text of a list that is shown or kept, in characters: an address may be long, a book is none.
+const TEXT_CHARS: usize = 500;
 /// Where the skills of `.ic-managed.json` come from: its script knows no other site.
 pub const IC_SITE: &str = "https://skills.internetcomputer.org";
 
@@ -19,9 +24,19 @@ pub enum Error {
     /// It is not JSON.
     #[error("it is not JSON")]
     NotJson(#[source] serde_json::Error),
-    /// It is JSON of a shape that no tool writes which is known here.
+    /// It is JSON of a shape that no tool writes which is known here, or not the one whose name the file has.
     #[error("it is no list of skills of a tool that is known here")]
     Unknown,
+}
+
+/// The file that a tool writes its list into.
+fn file_name(tool: Tool) -> &'static [&'static str] {
+    match tool {
+        Tool::IcSkills => &[".ic-managed.json"],
+        Tool::Skills => &["skills-lock.json", ".skill-lock.json"],
+        Tool::ClawHub => &[".clawhub/lock.json"],
+        Tool::OpenSkills => &[".openskills.json"],
+    }
 }
 
 impl Fault for Error {
@@ -103,6 +118,8 @@ pub enum Proof {
     Content(ContentHash),
     /// By the hash that npm's `skills` computes.
     Skills(String),
+    /// By the digest of its `SKILL.md`, which was all that came.
+    Main(FileDigest),
 }
 
 impl Proof {
@@ -112,6 +129,10 @@ impl Proof {
             Proof::None => None,
             Proof::Content(hash) => Some(*hash == payload.tree().content_hash()),
             Proof::Skills(hex) => Some(*hex == skills_hash(payload)),
+            Proof::Main(digest) => {
+                let mut files = payload.tree().files();
+                Some(files.all(|(path, file)| path.as_str() == SKILL_MD && file.digest == *digest))
+            }
         }
     }
 }
@@ -131,9 +152,47 @@ fn skills_hash(payload: &Payload) -> String {
     FileDigest::from_hasher(hasher).hex()
 }
 
-/// Reads a list by its shape. `folder` is the name of the folder that it lies in: openskills notes each skill in its own.
-/// `ic_site` is where the skills of `.ic-managed.json` come from, which does not say it: [`IC_SITE`].
-pub fn parse(bytes: &[u8], folder: &str, ic_site: &str) -> Result<List, Error> {
+/// Reads the list at `path` by its shape, which must be that of the tool whose file has this name, if one has. openskills notes
+/// each skill in its own folder. `ic_site` is where the skills of `.ic-managed.json` come from, which does not say it:
+/// [`IC_SITE`]. What it says is shown to people and kept in histories, so nothing of it is longer than an address, has a
+/// control character or a password.
+pub fn parse(bytes: &[u8], path: &Path, ic_site: &str) -> Result<List, Error> {
+    let folder =
+        path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy()).unwrap_or_default();
+    let mut list = by_shape(bytes, &folder, ic_site)?;
+    let mut tools = [Tool::IcSkills, Tool::Skills, Tool::ClawHub, Tool::OpenSkills].into_iter();
+    match tools.find(|tool| file_name(*tool).iter().any(|name| path.ends_with(name))) {
+        // Of an empty list nobody can tell whose it is.
+        Some(named) if list.skills.is_empty() => list.tool = named,
+        Some(named) if named != list.tool => return Err(Error::Unknown),
+        _ => {}
+    }
+    for noted in &mut list.skills {
+        noted.name = plain(&noted.name);
+        match &mut noted.origin {
+            Origin::Index { site, .. } => *site = site.as_deref().map(plain),
+            Origin::Git { address } => *address = plain(address),
+            Origin::Registry { version } => *version = plain(version),
+            Origin::Folder => {}
+        }
+    }
+    Ok(list)
+}
+
+/// `text` on one line, without the user and the password of an address.
+fn plain(text: &str) -> String {
+    let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
+    let authority = rest.split('/').next().unwrap_or_default();
+    let rest = match authority.rsplit_once('@') {
+        Some((user, _)) if !scheme.is_empty() => &rest[user.len() + 1..],
+        _ => rest,
+    };
+    let colon = if scheme.is_empty() { "" } else { "://" };
+    let text = scheme.chars().chain(colon.chars()).chain(rest.chars()).take(TEXT_CHARS);
+    text.map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+fn by_shape(bytes: &[u8], folder: &str, ic_site: &str) -> Result<List, Error> {
     let value: Value = serde_json::from_slice(bytes).map_err(Error::NotJson)?;
     let (tool, mut skills) = match &value {
         Value::Array(names) => {
@@ -197,7 +256,7 @@ fn of_skills((name, entry): (&String, &Value)) -> Option<Noted> {
     let origin = match text("sourceType")? {
         "well-known" => Origin::Index {
             // Of what it installed for all projects it notes the site beside the file that it fetched.
-            site: text("sourceBaseUrl").or(text("sourceUrl")).map(|url| site(url).to_owned()),
+            site: text("sourceBaseUrl").or(text("sourceUrl")).map(site),
             published: text("wellKnownDigest").map(str::to_owned),
         },
         "local" => Origin::Folder,
@@ -206,13 +265,24 @@ fn of_skills((name, entry): (&String, &Value)) -> Option<Noted> {
             Origin::Git { address: joined(source, path.unwrap_or_default(), text("ref")) }
         }
     };
-    let proof = text("computedHash").map_or(Proof::None, |hash| Proof::Skills(hash.to_owned()));
+    let is_main = text("sourceUrl").is_some_and(|url| url.ends_with("/SKILL.md"));
+    let main = text("wellKnownDigest").filter(|_| is_main).and_then(|digest| digest.parse().ok());
+    let proof = match text("computedHash") {
+        Some(hash) => Proof::Skills(hash.to_owned()),
+        None => main.map_or(Proof::None, Proof::Main),
+    };
     Some(Noted { name: name.clone(), origin, proof })
 }
 
 /// The site that `url` is an address of, or of an index on it.
-fn site(url: &str) -> &str {
-    url.split("/.well-known/").next().unwrap_or(url)
+fn site(url: &str) -> String {
+    let site = url.split("/.well-known").next().unwrap_or(url).trim_end_matches('/');
+    let port = if site.starts_with("https://") { ":443" } else { ":80" };
+    let (origin, path) = match site.match_indices('/').nth(2) {
+        Some((at, _)) => site.split_at(at),
+        None => (site, ""),
+    };
+    format!("{}{path}", origin.strip_suffix(port).unwrap_or(origin))
 }
 
 /// `owner/repo/path@ref`.
@@ -223,93 +293,4 @@ fn joined(source: &str, path: &str, reference: Option<&str>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HASH: &str = "sha256:f4763d59cede174af8bf6d7a5b1a174fcf86002a7200204b8ce38c3d8c621a1b";
-
-    fn read(text: &str) -> List {
-        parse(text.as_bytes(), "folder", IC_SITE).unwrap_or_else(|e| panic!("{text}: {e}"))
-    }
-
-    #[test]
-    fn p6_every_shape_that_other_tools_write_is_read() {
-        let list = read(r#"["b", "a"]"#);
-        assert_eq!((list.tool, list.skills[0].name.as_str(), list.skills.len()), (Tool::IcSkills, "a", 2));
-        let list = read(&format!(r#"{{"a": "{HASH}", "b": ""}}"#));
-        assert_eq!(list.skills[0].proof, Proof::Content(HASH.parse().unwrap()));
-        assert_eq!(list.skills[1].proof, Proof::None, "a site without hashes");
-        assert_eq!(read("{}").skills.len(), 0);
-
-        // As npm's `skills` 1.7.4 wrote them.
-        let list = read(
-            r#"{"version": 1, "skills": {
-                "csv": {"source": "127.0.0.1", "sourceUrl": "https://h.example", "sourceType": "well-known",
-                    "computedHash": "6c146865", "wellKnownDigest": "sha256:7378"},
-                "pdf": {"source": "owner/repo", "ref": "main", "sourceType": "github",
-                    "skillPath": "skills/pdf/SKILL.md", "computedHash": "abc"}}}"#,
-        );
-        assert_eq!(list.tool, Tool::Skills);
-        let published = Some("sha256:7378".to_owned());
-        assert_eq!(
-            list.skills[0].origin,
-            Origin::Index { site: Some("https://h.example".to_owned()), published }
-        );
-        assert_eq!(list.skills[1].origin, Origin::Git { address: "owner/repo/skills/pdf@main".to_owned() });
-        let list = read(
-            r#"{"version": 3, "dismissed": {}, "skills": {"x": {"source": "owner/repo", "sourceType": "github",
-                "sourceUrl": "https://github.com/owner/repo", "skillPath": "skills/x", "skillFolderHash": "",
-                "installedAt": "2026-01-31T12:00:00.000Z", "updatedAt": "2026-01-31T12:00:00.000Z"}}}"#,
-        );
-        assert_eq!(list.skills[0].origin, Origin::Git { address: "owner/repo/skills/x".to_owned() });
-
-        // As it wrote what it installed for all projects: the address of the file, and that of the site.
-        for base in ["", r#""sourceBaseUrl": "https://h.example/a","#] {
-            let list = read(&format!(
-                r#"{{"version": 3, "dismissed": {{}}, "skills": {{"csv": {{"source": "h.example", "sourceType": "well-known",
-                    "sourceUrl": "https://h.example/a/.well-known/agent-skills/csv/SKILL.md", "skillFolderHash": "", {base}
-                    "wellKnownDigest": "sha256:7378", "installedAt": "2026-11-21T01:08:09.037Z"}}}}}}"#
-            ));
-            let published = Some("sha256:7378".to_owned());
-            let site = Some("https://h.example/a".to_owned());
-            assert_eq!(list.skills[0].origin, Origin::Index { site, published });
-        }
-
-        let list =
-            read(r#"{"version": 1, "skills": {"s": {"version": "1.2.0", "installedAt": 1767225600000}}}"#);
-        assert_eq!(list.tool, Tool::ClawHub);
-        assert_eq!(list.skills[0].origin, Origin::Registry { version: "1.2.0".to_owned() });
-        let list = read(
-            r#"{"source": "owner/repo", "sourceType": "git", "repoUrl": "https://github.com/owner/repo",
-                "subpath": "skills/pdf", "installedAt": "2026-01-31T12:00:00.000Z"}"#,
-        );
-        assert_eq!((list.tool, list.skills[0].name.as_str()), (Tool::OpenSkills, "folder"));
-        assert_eq!(list.skills[0].origin, Origin::Git { address: "owner/repo/skills/pdf".to_owned() });
-        for bad in
-            ["", "{", "7", "[1]", r#"{"a": 1}"#, r#"{"a": "md5:1"}"#, r#"{"version":1,"skills":{"a":7}}"#]
-        {
-            assert!(parse(bad.as_bytes(), "x", IC_SITE).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn the_hash_of_npm_skills_is_computed_as_it_does() {
-        use skillsync_core::path::SkillPath;
-        use skillsync_store::payload::PayloadFile;
-        let files = [
-            ("SKILL.md", "---\nname: pdf\ndescription: Reads PDF. Use for PDF.\n---\n# Hello\n"),
-            ("references/a.md", "x\n"),
-            ("scripts/run.sh", "#!/bin/sh\necho hi\n"),
-        ];
-        let file = |(path, text): (&str, &str)| {
-            let file = PayloadFile { bytes: text.as_bytes().to_vec(), executable: false };
-            (SkillPath::parse(path).unwrap(), file)
-        };
-        let payload = Payload::new(files.into_iter().map(file).collect()).unwrap();
-        // As version 1.7.4 wrote it for these files.
-        let hash = "ab9620da1feae9f8e927ead7f848a5c414f7a87171a9cff25d01fd8405f61e23";
-        assert_eq!(Proof::Skills(hash.to_owned()).holds(&payload), Some(true));
-        assert_eq!(Proof::Skills("00".to_owned()).holds(&payload), Some(false));
-        assert_eq!(Proof::None.holds(&payload), None);
-    }
-}
+mod tests;

@@ -19,7 +19,7 @@ use skillsync_store::store::Store;
 use skillsync_wire::wellknown::Entry;
 
 use crate::delivery::{Delivered, Done, Error, Row};
-use crate::discovery::{self, Found};
+use crate::discovery::{self, Found, Patience};
 use crate::download::{Progress, Warning};
 use crate::fetch::Fetch;
 use crate::limits;
@@ -51,7 +51,7 @@ pub struct Bounds {
 
 /// Asks `source`, an open index, and does what is wished.
 pub fn follow(store: &Store, fetch: &dyn Fetch, source: &Source, wish: &Wish<'_>, bounds: Bounds) -> Pulled {
-    let follow = Follow { store, fetch, source, wish, bounds };
+    let follow = Follow { store, fetch, source, wish, bounds, patience: Patience::new(bounds.until) };
     let began = Polls::load(store.layout(), source.name());
     let mut warnings = Vec::new();
     let outcome = follow.run(&mut warnings);
@@ -123,6 +123,7 @@ struct Follow<'a> {
     source: &'a Source,
     wish: &'a Wish<'a>,
     bounds: Bounds,
+    patience: Patience,
 }
 
 /// What is to be done about one skill of the index.
@@ -354,8 +355,9 @@ impl Follow<'_> {
                 return None;
             }
             let entry = found.index.entry(name)?;
+            let (url, watch) = (&found.url, self.wish.watch);
             let payload =
-                discovery::payload(self.fetch, self.source, &found.url, entry, workers, self.wish.watch);
+                discovery::payload(self.fetch, self.source, url, entry, workers, &self.patience, watch);
             let size_bytes = payload.as_ref().map_or(0, |payload| payload.tree().size_bytes());
             held_bytes.fetch_add(size_bytes, Ordering::Relaxed);
             Some(payload.map_err(Error::from))

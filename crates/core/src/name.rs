@@ -69,6 +69,13 @@ pub fn suggestion(text: &str) -> Option<SkillName> {
     SkillName::parse(name.trim_end_matches('-')).ok()
 }
 
+/// `NAME-2` for a name that is taken, cut where it would be too long.
+pub fn numbered(name: &str, number: u32) -> String {
+    let number = format!("-{number}");
+    let room = name.len().min(limits::NAME_BYTES.saturating_sub(number.len()));
+    format!("{}{number}", name[..room].trim_end_matches('-'))
+}
+
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
         $(#[$doc])*
@@ -148,6 +155,14 @@ mod tests {
             ["", "-a", "a-", "a--b", "A", "a_b", "../a", "a/b", "é", "a b", ".", "..", "a\n", &"a".repeat(65)]
         {
             assert!(SkillName::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_numbered_name_is_a_name() {
+        assert_eq!(numbered("hub", 2), "hub-2");
+        for name in ["a".repeat(64), format!("{}-b", "a".repeat(61))] {
+            assert!(SkillName::parse(&numbered(&name, 10)).is_ok(), "{}", numbered(&name, 10));
         }
     }
 

@@ -8,6 +8,8 @@ use skillsync_wire::limits::MANIFEST_BYTES;
 pub const DB_CONNECT: Duration = Duration::from_secs(2);
 /// How long one use case may take in PostgreSQL: a link that swallows everything must not hold a caller.
 pub const DB_ANSWER: Duration = Duration::from_secs(5);
+/// How long the listing for the open indexes may take in PostgreSQL: some forty questions, each with [`DB_ANSWER`].
+pub const DB_OFFERS: Duration = Duration::from_secs(60);
 /// How long a writer waits for another process that writes to the same SQLite file.
 pub const DB_BUSY: Duration = Duration::from_secs(5);
 /// How long it waits until it looks again whether somebody else has made the tables.
@@ -20,9 +22,10 @@ pub const DB_READERS: u32 = 4;
 pub const LOOKED_UP: usize = 32;
 /// How many such queries run at once: enough to use a database that is a network away.
 pub const LOOKUPS: usize = 4;
-/// How many callers are kept in memory for as long as the catalogue stands still.
+/// How many callers are kept in memory: those who ask within [`REMEMBERED_FOR`].
 pub const REMEMBERED: usize = 10_000;
-/// For how long at most. What one key did through another process, or somebody by hand in the database, is seen after it.
+/// For how long each of them counts as it was read, while the catalogue stands still and no key is revoked. What one key did
+/// through another process, or somebody by hand in the database, is seen after it.
 pub const REMEMBERED_FOR: Duration = Duration::from_secs(5);
 /// How often at most the time of a key's last use is written.
 pub const KEY_TOUCH_MS: i64 = 60_000;
@@ -155,6 +158,8 @@ pub const OPEN_OF_ONE: usize = OPEN / 2;
 pub const UNPACKED_BYTES: usize = 128 * 1024 * 1024;
 /// Most unpacked archives kept in memory: the list of them is looked through.
 pub const UNPACKED_ARCHIVES: usize = 1_000;
+/// For how long an archive that turned out to be damaged counts as damaged without another look at it.
+pub const DAMAGED_FOR: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
 /// Most bytes of lists of files behind the open indexes: room for the most skills with two dozen files each. In memory they
 /// take twice as much.
 pub const SITE_BYTES: usize = 32 * 1024 * 1024;

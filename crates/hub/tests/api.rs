@@ -23,6 +23,8 @@ mod keys;
 mod cdn;
 #[path = "api/wellknown.rs"]
 mod wellknown;
+#[path = "api/damage.rs"]
+mod damage;
 #[path = "api/limits.rs"]
 mod limits;
 #[path = "api/matrix.rs"]

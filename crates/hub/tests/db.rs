@@ -21,6 +21,10 @@ mod catalogue;
 mod keys;
 #[path = "db/listing.rs"]
 mod listing;
+#[path = "db/offers.rs"]
+mod offers;
+#[path = "db/upgrade.rs"]
+mod upgrade;
 #[path = "db/documents.rs"]
 mod documents;
 #[path = "db/search.rs"]

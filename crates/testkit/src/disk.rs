@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// The value, or a panic that names the path.
 pub(crate) fn at<T>(result: io::Result<T>, path: &Path) -> T {
@@ -21,6 +22,19 @@ pub fn write(path: &Path, bytes: impl AsRef<[u8]>) {
         at(fs::create_dir_all(parent), parent);
     }
     at(fs::write(path, bytes), path);
+}
+
+/// Gives every file below `path` this time of its last change, in seconds since 1970.
+pub fn age(path: &Path, seconds: u64) {
+    if at(fs::symlink_metadata(path), path).is_dir() {
+        for entry in at(fs::read_dir(path), path) {
+            age(&at(entry, path).path(), seconds);
+        }
+        return;
+    }
+    let times = fs::FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+    let file = at(fs::File::options().write(true).open(path), path);
+    at(file.set_times(times), path);
 }
 
 /// Makes a link to `target`, and the folders above it.

@@ -11,7 +11,7 @@ mod read;
 mod serve;
 mod site;
 
-pub use address::{file_url, index_urls, resolve};
+pub use address::{decoded, file_url, index_urls, resolve};
 pub use entry::{ArtifactType, Content, Entry, ListedFile};
 pub use error::{Error, Mismatch};
 pub use read::{BadEntry, Index};

@@ -1,6 +1,9 @@
 //! What was asked for decides: what is named comes, what is not named stays, and what cannot be had is said.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use skillsync_client::delivery::Done;
 use skillsync_client::download::Progress;
@@ -12,6 +15,7 @@ use skillsync_core::fault::Fault as _;
 use skillsync_core::skill::{Origin, Source, State};
 use skillsync_store::config::Apply;
 use skillsync_store::installed::{Hold, InstallState};
+use skillsync_testkit::web::Answer;
 use skillsync_wire::wellknown::Version;
 
 use super::site::{Follower, Served, done, line, name, skill, skills};
@@ -170,6 +174,45 @@ fn what_was_done_before_an_error_is_told_with_it() {
     std::fs::remove_dir(&record).unwrap();
     std::fs::rename(&aside, &record).unwrap();
     assert_eq!(follower.line(), "4 added, 0 updated, 0 removed (256 unchanged)");
+}
+
+/// Refuses the first request for each archive, or where it `is_lasting` every one, and asks for this pause.
+fn limited(site: &Served, pause: &'static str, is_lasting: bool) {
+    let known = Mutex::new(HashSet::new());
+    site.change(|shelf| {
+        shelf.fault = Some(Arc::new(move |asked| {
+            let is_first = known.lock().unwrap().insert(asked.path.clone());
+            let is_refused = asked.path.ends_with(".tar.gz") && (is_first || is_lasting);
+            is_refused.then(|| Answer::status(429).with("Retry-After", pause))
+        }));
+    });
+}
+
+#[test]
+fn a_server_that_has_too_many_questions_is_given_the_time_that_it_asks_for() {
+    let site = Served::new(skills(20, "a"), &[Version::V02]);
+    let follower = Follower::of(&site.web.url());
+    limited(&site, "1", false);
+    assert_eq!(follower.line(), "20 added, 0 updated, 0 removed (0 unchanged)");
+    assert_eq!(site.asked().len(), 1 + 20 * 2, "no more often than it takes");
+}
+
+#[test]
+fn a_server_is_not_waited_for_without_end() {
+    let site = Served::new(skills(20, "a"), &[Version::V02]);
+    let mut follower = Follower::of(&site.web.url());
+    // It asks for more than a run has, or does not keep its word.
+    for (pause, until, asked) in
+        [("3600", None, 21..=21), ("30", Some(20), 21..=21), ("0", None, 21..=21 + 2 * 8)]
+    {
+        limited(&site, pause, true);
+        follower.until = until.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+        let pulled = follower.poll();
+        assert_eq!(line(&pulled), "0 added, 0 updated, 0 removed (0 unchanged)", "{pause}");
+        assert_eq!(pulled.rows[0].error.as_ref().unwrap().code(), "hub-busy");
+        let count = site.asked().len();
+        assert!(asked.contains(&count), "{pause}: {count}");
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use skillsync_client::plan::Ask;
 use skillsync_client::probe::Host;
 use skillsync_client::pull::{Mode, Pulled, Telling, Wish};
 use skillsync_client::source::Source;
+use skillsync_core::digest::FileDigest;
 use skillsync_core::name::{SkillName, SourceName};
 use skillsync_core::path::SkillPath;
 use skillsync_core::skill::{Origin, Source as From};
@@ -116,10 +117,10 @@ impl Shelf {
             Resource::File { offer, path, .. } => self.skills[offer.name.as_str()][path.as_str()].clone(),
             Resource::Archive { offer, .. } => archives[offer.name.as_str()].clone(),
         };
-        let head = Head::of(&resource, &body);
+        let etag = format!("\"{}\"", Head::of(&resource, |_| FileDigest::of(&body)).hex);
         match asked.header("if-none-match") {
-            Some(etag) if etag == head.etag => Answer::status(304).with("ETag", &head.etag),
-            _ => Answer::ok(body).with("ETag", &head.etag),
+            Some(known) if known == etag => Answer::status(304).with("ETag", &etag),
+            _ => Answer::ok(body).with("ETag", &etag),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Values in memory, bounded in number and bytes: what came first goes first.
+//! Values in memory, bounded in number and bytes: what came first, or was touched longest ago, goes first.
 
 use std::borrow::Borrow;
 use std::collections::{HashMap, VecDeque};
@@ -28,12 +28,19 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
         self.values.get(key)
     }
 
-    /// What is kept of `key`, to change without changing its size.
-    pub(super) fn get_mut<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    /// What is kept of `key`, as if it had come last. The others are looked through for it.
+    pub(super) fn touch<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
     {
-        self.values.get_mut(key)
+        let is_last = self.order.back().is_some_and(|last| last.borrow() == key);
+        if !is_last
+            && let Some(at) = self.order.iter().position(|known| known.borrow() == key)
+            && let Some(key) = self.order.remove(at)
+        {
+            self.order.push_back(key);
+        }
+        self.values.get(key)
     }
 
     /// Keeps a value, and no longer what came first where there is no room for both.
@@ -43,7 +50,6 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
             Some(before) => self.bytes -= size_bytes(&before),
             None => self.order.push_back(key),
         }
-        // The one that came first goes first: whoever polls comes back in the same order.
         while self.values.len() > self.most || self.bytes > self.most_bytes {
             let Some(oldest) = self.order.pop_front() else { break };
             if let Some(gone) = self.values.remove(&oldest) {
@@ -74,5 +80,17 @@ mod tests {
         assert_eq!(put(4, 1), [2, 3, 4], "no more than three");
         assert_eq!(put(5, 9), [4, 5], "and no more than ten bytes");
         assert!(put(6, 11).is_empty(), "what is larger than all room is not kept");
+    }
+
+    #[test]
+    fn what_is_touched_stays_longest() {
+        let mut kept = Bounded::new(3, 10);
+        for key in 0..3 {
+            kept.put(key, (), |()| 1);
+        }
+        assert!(kept.touch(&0).is_some() && kept.touch(&7).is_none());
+        kept.put(3, (), |()| 1);
+        assert_eq!([0, 1, 2, 3].map(|key| kept.get(&key).is_some()), [true, false, true, true]);
+        assert_eq!((kept.order.len(), kept.values.len()), (3, 3));
     }
 }

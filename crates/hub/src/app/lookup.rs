@@ -1,19 +1,23 @@
 //! Callers looked up together: whoever asks while a query is on its way joins the next one. Each query begins after those
 //! asked whom it answers, so that nothing is ever answered from before: a key that was revoked opens nothing from then on.
 //!
-//! Who asked lately is remembered, and one row tells of all of them whether that still holds: while the catalogue stands still
-//! and no key was revoked, a poll without news costs no query of its own.
+//! Who asked within the last seconds is remembered, and one row tells of all of them whether that still holds: while the
+//! catalogue stands still and no key was revoked, a poll without news seldom costs a query of its own.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use skillsync_core::fault::{Fault as _, Kind};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::oneshot;
 
-use super::bounded::Bounded;
+use super::together::Questions;
 use crate::db::{self, Db, Pulse, RequestContext};
 use crate::limits;
+
+mod memory;
+
+use memory::Memory;
 
 /// What is known of a key.
 #[derive(Debug, Clone)]
@@ -33,36 +37,11 @@ struct Waiting {
     answer: oneshot::Sender<Answer>,
 }
 
-/// A caller as it was read.
-#[derive(Debug)]
-struct Remembered {
-    context: Arc<RequestContext>,
-    /// The pulse before it was read: what changed since then is not in it.
-    pulse: Pulse,
-    read_at: Instant,
-}
-
-impl Remembered {
-    /// Whether it would be read alike now, and its manifest is of the catalogue as it is.
-    fn holds(&self, pulse: Pulse) -> bool {
-        let standing = self.context.manifest.is_some_and(|head| head.stamp.generation == pulse.generation);
-        standing && self.pulse == pulse && self.read_at.elapsed() < limits::REMEMBERED_FOR
-    }
-}
-
-/// Who waits for a query, the places of those that may run at once, and who asked lately.
+/// Who waits for a query, and who asked lately.
 #[derive(Clone)]
 pub(super) struct Lookup {
-    waiting: Arc<Mutex<Vec<Waiting>>>,
-    places: Arc<Semaphore>,
-    remembered: Arc<Mutex<Memory>>,
-}
-
-/// Who asked lately.
-struct Memory {
-    callers: Bounded<String, Remembered>,
-    /// Grows whenever one is forgotten: what was read before that is not remembered any more.
-    forgotten: u64,
+    questions: Questions<Waiting>,
+    memory: Arc<Mutex<Memory>>,
 }
 
 impl std::fmt::Debug for Lookup {
@@ -73,14 +52,7 @@ impl std::fmt::Debug for Lookup {
 
 impl Default for Lookup {
     fn default() -> Self {
-        Self {
-            waiting: Arc::default(),
-            places: Arc::new(Semaphore::new(limits::LOOKUPS)),
-            remembered: Arc::new(Mutex::new(Memory {
-                callers: Bounded::new(limits::REMEMBERED, usize::MAX),
-                forgotten: 0,
-            })),
-        }
+        Self { questions: Questions::new(limits::LOOKUPS), memory: Arc::default() }
     }
 }
 
@@ -97,55 +69,37 @@ impl Lookup {
 
     async fn ask(&self, db: &Db, id: &str, may_remember: bool) -> Answer {
         let (answer, answered) = oneshot::channel();
-        self.waiting().push(Waiting { id: id.to_owned(), may_remember, answer });
-        self.run(db);
-        // The query runs in a task of its own: no caller that goes away takes the answer of others along. The sender is
-        // only dropped where the program ends.
+        let (lookup, db) = (self.clone(), db.clone());
+        self.questions.ask(Waiting { id: id.to_owned(), may_remember, answer }, move |together| {
+            let (lookup, db) = (lookup.clone(), db.clone());
+            async move { lookup.answer(&db, together).await }
+        });
+        // The sender is only dropped where the program ends.
         answered.await.unwrap_or_else(|_| Err(Arc::new(db::Error::Silent)))
     }
 
     /// No longer remembers this key: something of it alone was changed.
     pub(super) fn forget(&self, id: &str) {
-        let mut memory = self.memory();
-        memory.forgotten += 1;
-        if let Some(known) = memory.callers.get_mut(id) {
-            known.pulse = Pulse { generation: 0, revoked_keys: u64::MAX };
+        self.memory().forget(id);
+    }
+
+    async fn answer(&self, db: &Db, mut together: Vec<Waiting>) {
+        together.retain(|waiting| !waiting.answer.is_closed());
+        if together.is_empty() {
+            return;
         }
-    }
-
-    /// Answers all who wait, unless as many do that already as may.
-    fn run(&self, db: &Db) {
-        let Ok(place) = self.places.clone().try_acquire_owned() else { return };
-        let (lookup, db) = (self.clone(), db.clone());
-        tokio::spawn(async move { lookup.work(&db, place).await });
-    }
-
-    async fn work(&self, db: &Db, place: OwnedSemaphorePermit) {
-        loop {
-            // Whoever is about to ask asks now: where many do, few queries answer them all, and where one does, nobody waits.
-            tokio::task::yield_now().await;
-            let together = self.next();
-            if together.is_empty() {
-                break;
-            }
-            match db.pulse().await {
-                Ok(pulse) => {
-                    let mut unknown = self.answer_remembered(together, pulse).into_iter().peekable();
-                    while unknown.peek().is_some() {
-                        let some = unknown.by_ref().take(limits::LOOKED_UP).collect();
-                        if let Err(error) = self.read(db, some, pulse).await {
-                            // What the database does not answer now it does not answer the next either.
-                            refuse(unknown.by_ref(), &error);
-                        }
+        match db.pulse().await {
+            Ok(pulse) => {
+                let mut unknown = self.answer_remembered(together, pulse).into_iter().peekable();
+                while unknown.peek().is_some() {
+                    let some = unknown.by_ref().take(limits::LOOKED_UP).collect();
+                    if let Err(error) = self.read(db, some, pulse).await {
+                        // What the database does not answer now it does not answer the next either.
+                        refuse(unknown.by_ref(), &error);
                     }
                 }
-                Err(error) => refuse(together, &Arc::new(error)),
             }
-        }
-        drop(place);
-        // Somebody may have come after the last look and found every place taken.
-        if !self.waiting().is_empty() {
-            self.run(db);
+            Err(error) => refuse(together, &Arc::new(error)),
         }
     }
 
@@ -154,11 +108,9 @@ impl Lookup {
         let memory = self.memory();
         let mut unknown = Vec::new();
         for waiting in together {
-            let known =
-                memory.callers.get(&*waiting.id).filter(|known| waiting.may_remember && known.holds(pulse));
-            match known {
-                Some(known) => {
-                    let found = Found { context: known.context.clone(), is_remembered: true };
+            match memory.of(&waiting.id, pulse).filter(|_| waiting.may_remember) {
+                Some(context) => {
+                    let found = Found { context: context.clone(), is_remembered: true };
                     // Whoever went away needs no answer.
                     let _ = waiting.answer.send(Ok(Some(found)));
                 }
@@ -172,7 +124,7 @@ impl Lookup {
     /// answered in any case.
     async fn read(&self, db: &Db, together: Vec<Waiting>, pulse: Pulse) -> Result<(), Arc<db::Error>> {
         let ids: Vec<&str> = together.iter().map(|waiting| waiting.id.as_str()).collect();
-        let (read_at, forgotten) = (Instant::now(), self.memory().forgotten);
+        let read_at = Instant::now();
         let read = match db.request_contexts(&ids).await {
             Ok(read) => read,
             Err(error) => {
@@ -184,17 +136,10 @@ impl Lookup {
         let mut found: HashMap<String, Result<Found, Arc<db::Error>>> = HashMap::with_capacity(read.len());
         {
             let mut memory = self.memory();
-            let is_whole = memory.forgotten == forgotten;
             for (id, context) in read {
                 let context = context.map(Arc::new).map_err(Arc::new);
-                if let Ok(context) = context.as_ref()
-                    && is_whole
-                {
-                    memory.callers.put(
-                        id.clone(),
-                        Remembered { context: context.clone(), pulse, read_at },
-                        |_| 0,
-                    );
+                if let Ok(context) = &context {
+                    memory.put(&id, context.clone(), pulse, read_at);
                 }
                 found.insert(id, context.map(|context| Found { context, is_remembered: false }));
             }
@@ -205,18 +150,8 @@ impl Lookup {
         Ok(())
     }
 
-    /// All who wait still.
-    fn next(&self) -> Vec<Waiting> {
-        let all = std::mem::take(&mut *self.waiting());
-        all.into_iter().filter(|waiting| !waiting.answer.is_closed()).collect()
-    }
-
-    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Waiting>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -313,6 +248,25 @@ mod tests {
         assert!(!k1.is_remembered && !k2.is_remembered, "of a key that was revoked all are told");
         assert!(k1.context.caller.key.revoked_at.is_none() && k2.context.caller.key.revoked_at.is_some());
         assert!(is_remembered("k1").await);
+    }
+
+    #[tokio::test]
+    async fn who_changed_while_it_was_read_is_not_remembered_and_others_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let (db, account) = database(&folder).await;
+        db.insert_key(&key_row("k1", &account, 1)).await.unwrap();
+        manifest(&db, "k1").await;
+        let (context, pulse) =
+            (Lookup::default().context(&db, "k1").await.unwrap().unwrap().context, db.pulse());
+        let (pulse, mut memory) = (pulse.await.unwrap(), Memory::default());
+        let read_at = Instant::now();
+        memory.forget("k2");
+        for id in ["k1", "k2"] {
+            memory.put(id, context.clone(), pulse, read_at);
+        }
+        assert!(memory.of("k1", pulse).is_some() && memory.of("k2", pulse).is_none());
+        memory.forget("k1");
+        assert!(memory.of("k1", pulse).is_none());
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -13,13 +13,15 @@ use skillsync_wire::wellknown::{Head, Resource};
 
 use super::together::Generation;
 use super::{App, Error};
-use crate::blobs::{BlobKey, BlobStream};
+use crate::blobs::{self, BlobKey, BlobStream};
 
+mod left_out;
+mod looked_into;
 mod making;
 mod unpacked;
 
 use making::{Made, Showcase};
-use unpacked::{Sought, Unpacked};
+use unpacked::Unpacked;
 
 /// What an index says of a release beside its files: all that is not in the other columns of its row.
 #[derive(Debug, Serialize, Deserialize)]
@@ -60,11 +62,12 @@ pub struct Exhibit {
     pub head: Head,
     /// Its size.
     pub size_bytes: u64,
-    place: Place,
+    content: Content,
 }
 
+/// Where the bytes of an [`Exhibit`] are.
 #[derive(Debug)]
-enum Place {
+enum Content {
     Index(Bytes),
     Archive(ArchiveDigest),
     File { archive: ArchiveDigest, tree: ContentHash, path: SkillPath },
@@ -73,7 +76,7 @@ enum Place {
 impl Exhibit {
     /// Whether it is a file that has to be taken out of an archive.
     pub fn is_file(&self) -> bool {
-        matches!(self.place, Place::File { .. })
+        matches!(self.content, Content::File { .. })
     }
 }
 
@@ -93,43 +96,41 @@ impl App {
     pub async fn exhibit(&self, path: &str) -> Result<Exhibit, Error> {
         let made = self.site().await?;
         let resource = made.site.find(path).ok_or(Error::NotInIndex)?;
-        let (place, size_bytes) = match resource {
+        let head = Head::of(&resource, |version| made.index(version).digest);
+        let (content, size_bytes) = match resource {
             Resource::Index(version) => {
-                let index = made.indexes.iter().find(|(known, _)| *known == version);
-                let index = index.map(|(_, index)| index.clone()).unwrap_or_default();
-                let size_bytes = index.len() as u64;
-                (Place::Index(index), size_bytes)
+                let bytes = made.index(version).bytes.clone();
+                let size_bytes = bytes.len() as u64;
+                (Content::Index(bytes), size_bytes)
             }
-            Resource::Archive { digest, size_bytes, .. } => (Place::Archive(digest), size_bytes),
+            Resource::Archive { digest, size_bytes, .. } => (Content::Archive(digest), size_bytes),
             Resource::File { offer, path, file } => {
                 let (archive, tree) = (offer.packed(), offer.tree.content_hash());
-                (Place::File { archive, tree, path: path.clone() }, file.size_bytes)
+                (Content::File { archive, tree, path: path.clone() }, file.size_bytes)
             }
         };
-        let index: &[u8] = if let Place::Index(index) = &place { index } else { &[] };
-        Ok(Exhibit { head: Head::of(&resource, index), size_bytes, place })
+        Ok(Exhibit { head, size_bytes, content })
     }
 
     /// The content of what is at a path. Where an archive has to be unpacked for it, `may_begin` gives what is held until that
-    /// is done; none where it may not be begun now.
+    /// is done; none where it may not be begun now. Fails where the archive is lost or damaged: the index named it, so that it
+    /// is the hub's trouble.
     pub async fn shipment<G: Send + 'static>(
         &self,
         exhibit: Exhibit,
         may_begin: impl FnOnce() -> Option<G>,
     ) -> Result<Shipment, Error> {
-        match exhibit.place {
-            Place::Index(index) => Ok(Shipment::Whole(index)),
-            Place::Archive(digest) => {
-                let stream = self.blobs.stream(&BlobKey::Tarball(digest)).await?;
-                Ok(Shipment::Stream(stream.ok_or(Error::NotInIndex)?))
+        match exhibit.content {
+            Content::Index(bytes) => Ok(Shipment::Whole(bytes)),
+            Content::Archive(digest) => {
+                let key = BlobKey::Tarball(digest);
+                let stream = self.blobs.stream(&key).await?;
+                Ok(Shipment::Stream(stream.ok_or_else(|| blobs::Error::Lost { path: key.path() })?))
             }
-            Place::File { archive, tree, path } => {
-                let unpacked = &self.shown.unpacked;
-                match unpacked.file(&self.blobs, archive, tree, &path, may_begin).await? {
-                    Sought::File(bytes) => Ok(Shipment::Whole(bytes)),
-                    Sought::Missing => Err(Error::NotInIndex),
-                    Sought::Busy => Ok(Shipment::Busy),
-                }
+            Content::File { archive, tree, path } => {
+                let (unpacked, now) = (&self.shown.unpacked, self.clock.timestamp());
+                let file = unpacked.file(&self.blobs, (archive, tree), &path, now, may_begin).await?;
+                Ok(file.map_or(Shipment::Busy, Shipment::Whole))
             }
         }
     }

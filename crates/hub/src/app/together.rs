@@ -2,9 +2,9 @@
 //! second time.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::Error;
 use crate::db::{self, Db};
@@ -48,49 +48,93 @@ impl<T: Clone + Send + Sync + 'static> Task<T> {
     }
 }
 
+/// Questions that are answered together: whoever asks while others are being answered joins the next ones. So every answer
+/// begins after its question.
+#[derive(Debug)]
+pub(super) struct Questions<T> {
+    waiting: Arc<Mutex<Vec<T>>>,
+    /// For those at work. Each gives its place back whatever becomes of it.
+    places: Arc<Semaphore>,
+}
+
+impl<T> Clone for Questions<T> {
+    fn clone(&self) -> Self {
+        Self { waiting: self.waiting.clone(), places: self.places.clone() }
+    }
+}
+
+impl<T: Send + 'static> Questions<T> {
+    /// `at_once` of them are answered at one time, each time all that wait.
+    pub(super) fn new(at_once: usize) -> Self {
+        Self { waiting: Arc::default(), places: Arc::new(Semaphore::new(at_once)) }
+    }
+
+    /// Asks one. `answer` answers all that wait, in a task of its own: no caller that goes away takes the answer of others
+    /// along.
+    pub(super) fn ask<F: Future<Output = ()> + Send>(
+        &self,
+        question: T,
+        answer: impl Fn(Vec<T>) -> F + Send + Sync + 'static,
+    ) {
+        self.waiting().push(question);
+        self.run(answer);
+    }
+
+    /// Answers all that wait, unless as many do that already as may.
+    fn run<F: Future<Output = ()> + Send>(&self, answer: impl Fn(Vec<T>) -> F + Send + Sync + 'static) {
+        let Ok(place) = self.places.clone().try_acquire_owned() else { return };
+        let all = self.clone();
+        tokio::spawn(async move {
+            loop {
+                // Whoever is about to ask asks now: where many do, few answers do for all, and where one does, nobody waits.
+                tokio::task::yield_now().await;
+                let together = std::mem::take(&mut *all.waiting());
+                if together.is_empty() {
+                    break;
+                }
+                answer(together).await;
+            }
+            drop(place);
+            // Somebody may have come after the last look and found every place taken.
+            if !all.waiting().is_empty() {
+                all.run(answer);
+            }
+        });
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<T>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 type Answer = Result<u64, Arc<db::Error>>;
 
-/// The generation of the catalogue, asked for once for all who want it in the same moment. Each query begins after those
-/// asked whom it answers.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Generation(Arc<Mutex<Asking>>);
+/// The generation of the catalogue, asked for once for all who want it in the same moment.
+#[derive(Debug)]
+pub(super) struct Generation(Questions<oneshot::Sender<Answer>>);
 
-#[derive(Debug, Default)]
-struct Asking {
-    waiting: Vec<oneshot::Sender<Answer>>,
-    is_asked: bool,
+impl Default for Generation {
+    fn default() -> Self {
+        Self(Questions::new(1))
+    }
 }
 
 impl Generation {
     /// As it is now.
     pub(super) async fn now(&self, db: &Db) -> Result<u64, Error> {
         let (answer, answered) = oneshot::channel();
-        let begins = {
-            let mut asking = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            asking.waiting.push(answer);
-            !std::mem::replace(&mut asking.is_asked, true)
-        };
-        if begins {
-            let (all, db) = (self.clone(), db.clone());
-            tokio::spawn(async move {
-                while let Some(waiting) = all.next() {
-                    let answer = db.generation().await.map_err(Arc::new);
-                    for one in waiting {
-                        // Whoever went away needs no answer.
-                        let _ = one.send(answer.clone());
-                    }
+        let db = db.clone();
+        self.0.ask(answer, move |together| {
+            let db = db.clone();
+            async move {
+                let answer = db.generation().await.map_err(Arc::new);
+                for one in together {
+                    // Whoever went away needs no answer.
+                    let _ = one.send(answer.clone());
                 }
-            });
-        }
+            }
+        });
         answered.await.map_err(|_| Error::CutOff)?.map_err(Error::Lookup)
-    }
-
-    /// All who wait; none where nobody does, and the next who asks begins again.
-    fn next(&self) -> Option<Vec<oneshot::Sender<Answer>>> {
-        let mut asking = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = std::mem::take(&mut asking.waiting);
-        asking.is_asked = !waiting.is_empty();
-        asking.is_asked.then_some(waiting)
     }
 }
 
@@ -117,5 +161,21 @@ mod tests {
         let broken = Task::<()>::begin(async { Err(Error::NotInIndex) });
         assert_eq!(broken.clone().outcome().await.unwrap_err().to_string(), Error::NotInIndex.to_string());
         assert!(broken.is_over());
+    }
+
+    #[tokio::test]
+    async fn who_asks_after_an_answer_that_broke_is_answered() {
+        let questions = Questions::new(1);
+        for is_broken in [true, false, false] {
+            let (answer, answered) = oneshot::channel();
+            questions.ask(answer, move |together: Vec<oneshot::Sender<usize>>| async move {
+                assert!(!is_broken, "as it should");
+                let count = together.len();
+                for one in together {
+                    let _ = one.send(count);
+                }
+            });
+            assert_eq!(answered.await.ok(), (!is_broken).then_some(1));
+        }
     }
 }

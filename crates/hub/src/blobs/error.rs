@@ -42,6 +42,12 @@ pub enum Error {
         /// What is wrong.
         reason: &'static str,
     },
+    /// A blob that the database names is not there.
+    #[error("the blob `{path}` is lost")]
+    Lost {
+        /// Where it lay.
+        path: String,
+    },
     /// What was to be stored is not what its name says.
     #[error("the bytes for `{path}` are not of its digest, or too many")]
     Misnamed {
@@ -72,6 +78,7 @@ impl Fault for Error {
             Error::Refused { .. }
             | Error::Full { .. }
             | Error::Damaged { .. }
+            | Error::Lost { .. }
             | Error::Failed { .. }
             | Error::Folder { .. } => Kind::Io,
         }
@@ -84,6 +91,7 @@ impl Fault for Error {
             Error::Refused { .. } => "blobs-refused",
             Error::Full { .. } => "blobs-full",
             Error::Damaged { .. } => "blob-damaged",
+            Error::Lost { .. } => "blob-lost",
             Error::Misnamed { .. } => "blob-misnamed",
             Error::Failed { .. } | Error::Folder { .. } => "blobs-failed",
         }

@@ -278,11 +278,15 @@ macro_rules! on {
     };
 }
 
-/// Runs statements that read, all of them on the state of one moment.
+/// Runs statements that read, all of them on the state of one moment; within another time where one is given.
 macro_rules! reading {
     ($db:expr, |$conn:ident| $body:block) => {
+        $crate::db::engine::reading!($db, within $crate::limits::DB_ANSWER, |$conn| $body)
+    };
+    ($db:expr, within $within:expr, |$conn:ident| $body:block) => {
         $crate::db::engine::transaction!(
             $db,
+            $within,
             reader,
             "begin",
             "begin isolation level repeatable read read only",
@@ -294,12 +298,19 @@ macro_rules! reading {
 /// Runs statements that write: all of them are done, or none where the body fails.
 macro_rules! writing {
     ($db:expr, |$conn:ident| $body:block) => {
-        $crate::db::engine::transaction!($db, writer, "begin immediate", "begin", |$conn| $body)
+        $crate::db::engine::transaction!(
+            $db,
+            $crate::limits::DB_ANSWER,
+            writer,
+            "begin immediate",
+            "begin",
+            |$conn| $body
+        )
     };
 }
 
 macro_rules! transaction {
-    ($db:expr, $lite:ident, $lite_begin:literal, $pg_begin:literal, |$conn:ident| $body:block) => {
+    ($db:expr, $within:expr, $lite:ident, $lite_begin:literal, $pg_begin:literal, |$conn:ident| $body:block) => {
         match $db {
             $crate::db::Db::Lite(lite) => {
                 let mut held = lite.$lite().await?;
@@ -312,7 +323,7 @@ macro_rules! transaction {
             }
             $crate::db::Db::Pg(pg) => {
                 let mut held = pg.held().await?;
-                let done = tokio::time::timeout($crate::limits::DB_ANSWER, async {
+                let done = tokio::time::timeout($within, async {
                     let mut tx = sqlx::Connection::begin_with(&mut *held, $pg_begin).await?;
                     let done = {
                         let $conn = &mut *tx;

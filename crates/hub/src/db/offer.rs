@@ -1,5 +1,9 @@
 //! What the open indexes list: the newest release of each skill that everybody may have, with what an index says of it.
 
+use std::collections::HashMap;
+use std::future::Future;
+use std::time::Duration;
+
 use semver::Version;
 use skillsync_core::digest::{ArchiveDigest, ContentHash};
 use skillsync_core::name::SkillName;
@@ -8,31 +12,52 @@ use skillsync_wire::api::skill::Tier;
 use super::engine::{reading, writing};
 use super::record::{self, int, rank, text};
 use super::{Db, Error};
+use crate::limits;
 
-/// How many rows are read at a time: the most that an index lists are forty questions to a database that is a network away,
-/// and no more than one page of them is held beyond what there is room for.
-const PAGE: i64 = 250;
+/// How many rows are read at a time: the most that an index lists are forty questions to a database that is a network away.
+const PAGE: usize = 250;
 
-/// One page of what everybody may have, the oldest skill first, by the index of what is public. Its skills are chosen first:
-/// PostgreSQL would otherwise walk through the releases of all. A list of files that is too large is not read.
-pub(super) const OFFERS: &str = "select page.id, page.slug, r.seq, r.version, r.content_hash, r.tarball_sha256, r.size_bytes, \
-     case when octet_length(r.files_json) <= $4 then r.files_json end as files_json, r.offer_json \
-     from (select id, slug, head_seq from skills where visibility = 'public' and tier = $1 \
-     and head_seq is not null and id > $2 order by id limit $3) page \
-     join releases r on r.slug = page.slug and r.seq = page.head_seq order by page.id";
+/// The skills that everybody may have, and how many bytes each takes; none of those whose list of files is too large. Their
+/// releases are looked up one by one: PostgreSQL would otherwise walk through the releases of all.
+macro_rules! listed {
+    () => {
+        "with listed as materialized (select s.id, s.slug, s.owner, (select case when octet_length(r.files_json) <= $2 then \
+         cast(octet_length(r.slug) + octet_length(r.files_json) + coalesce(octet_length(r.offer_json), 0) as bigint) end \
+         from releases r where r.slug = s.slug and r.seq = s.head_seq) as bytes \
+         from skills s where s.visibility = 'public' and s.tier = $1 and s.head_seq is not null) "
+    };
+}
+
+/// Those that may have room, in the order in which they get it: each by how much its account has with it, the account's
+/// oldest skills first. What they say is not read for it.
+pub(super) const RANKED: &str = concat!(
+    listed!(),
+    "select id, slug, bytes from (select id, slug, bytes, sum(bytes) over (partition by owner order by id) as share \
+     from listed where bytes is not null) ranked order by share, id limit $3"
+);
+
+/// Those whose lists of files are too large.
+pub(super) const LARGE: &str =
+    concat!(listed!(), "select slug from listed where bytes is null order by id limit $3");
+
+const ROWS: &str = "select s.id, s.slug, r.seq, r.version, r.content_hash, r.tarball_sha256, r.size_bytes, r.files_json, \
+     r.offer_json from skills s join releases r on r.slug = s.slug and r.seq = s.head_seq where s.id in (";
 
 /// What is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offers {
     /// The state of the catalogue that this is true of.
     pub generation: u64,
-    /// The newest release of each public skill of the lowest tier that is not yanked wholly, the oldest skill first: where
-    /// there is no room for all, nobody who comes later takes the place of who is there.
+    /// The newest release of each public skill of the lowest tier that is not yanked wholly, as many as there is room for,
+    /// first what gets room first: where there is none for all, each account has the same share of it, which its oldest
+    /// skills fill. So nobody takes room from who has less.
     pub rows: Vec<OfferRow>,
-    /// The skills that are left out because their lists of files are too large.
-    pub too_large: Vec<SkillName>,
-    /// Whether there was more than there is room for.
-    pub is_cut: bool,
+    /// Skills that have no room, no more of them than may be listed.
+    pub no_room: Vec<String>,
+    /// Skills that are left out because their lists of files are too large, no more of them than may be listed.
+    pub too_large: Vec<String>,
+    /// Skills that are left out because what is stored of them cannot be.
+    pub damaged: Vec<String>,
 }
 
 /// One release that everybody may have.
@@ -65,7 +90,7 @@ struct Raw {
     content_hash: Vec<u8>,
     tarball_sha256: Vec<u8>,
     size_bytes: i64,
-    files_json: Option<String>,
+    files_json: String,
     offer_json: Option<String>,
 }
 
@@ -79,61 +104,73 @@ impl TryFrom<Raw> for OfferRow {
             content_hash: record::content(raw.content_hash)?,
             tarball_sha256: record::tarball(raw.tarball_sha256)?,
             size_bytes: record::count("size_bytes", raw.size_bytes)?,
-            files_json: raw.files_json.unwrap_or_default(),
+            files_json: raw.files_json,
             offer_json: raw.offer_json,
         })
     }
 }
 
-impl Raw {
-    fn bytes(&self) -> usize {
-        [&self.files_json, &self.offer_json]
-            .into_iter()
-            .flatten()
-            .fold(self.slug.len(), |sum, text| sum + text.len())
-    }
+#[derive(sqlx::FromRow)]
+struct Ranked {
+    id: i64,
+    slug: String,
+    bytes: i64,
+}
+
+/// How many of them have room: the first, up to one that has not.
+fn fitting(ranked: &[Ranked], most: usize, room: usize) -> usize {
+    let mut left = room;
+    let has_room = |one: &&Ranked| {
+        let rest = usize::try_from(one.bytes).ok().and_then(|bytes| left.checked_sub(bytes));
+        left = rest.unwrap_or(left);
+        rest.is_some()
+    };
+    ranked.iter().take(most).take_while(has_room).count()
 }
 
 impl Db {
-    /// What everybody may have: at most `most` skills, the oldest, and no more of them than have room in `room` bytes of their
-    /// names and JSON. Those whose list of files alone has more than `room_of_one` are left out.
+    /// What everybody may have: at most `most` skills, and no more of them than have room in `room` bytes of their names and
+    /// JSON. Those whose list of files alone has more than `room_of_one` are left out.
     pub async fn offers(&self, most: usize, room: usize, room_of_one: usize) -> Result<Offers, Error> {
-        let room_of_one = i64::try_from(room_of_one).unwrap_or(i64::MAX);
-        let (generation, raws, too_large, is_cut) = reading!(self, |conn| {
+        let (rows, bytes) = (int(most as u64), int(room_of_one as u64));
+        // So long for each question, not for all of them: the link to a server may be slow, and there is much to read.
+        let each = match self {
+            Db::Lite(_) => Duration::MAX,
+            Db::Pg(_) => limits::DB_ANSWER,
+        };
+        let (generation, ranked, fitting, mut raws, too_large) = reading!(self, within limits::DB_OFFERS, |conn| {
             let generation: i64 =
-                sqlx::query_scalar("select generation from catalogue").fetch_one(&mut *conn).await?;
-            let (mut raws, mut is_cut, mut left): (Vec<Raw>, bool, usize) = (Vec::new(), false, room);
-            let (mut after, mut too_large) = (i64::MIN, Vec::new());
-            while !is_cut {
-                let page: Vec<Raw> = sqlx::query_as(OFFERS)
-                    .bind(rank(Tier::Free))
-                    .bind(after)
-                    .bind(PAGE)
-                    .bind(room_of_one)
-                    .fetch_all(&mut *conn)
+                in_time(each, sqlx::query_scalar("select generation from catalogue").fetch_one(&mut *conn))
                     .await?;
-                let Some(last) = page.last() else { break };
-                after = last.id;
-                for raw in page {
-                    if raw.files_json.is_none() {
-                        too_large.push(raw.slug);
-                        continue;
-                    }
-                    match left.checked_sub(raw.bytes()).filter(|_| raws.len() < most) {
-                        Some(rest) => left = rest,
-                        None => {
-                            is_cut = true;
-                            break;
-                        }
-                    }
-                    raws.push(raw);
+            let asked = sqlx::query_as(RANKED).bind(rank(Tier::Free)).bind(bytes).bind(rows + 1);
+            let ranked: Vec<Ranked> = in_time(each, asked.fetch_all(&mut *conn)).await?;
+            let fitting = fitting(&ranked, most, room);
+            let mut raws: HashMap<i64, Raw> = HashMap::with_capacity(fitting);
+            for page in ranked[..fitting].chunks(PAGE) {
+                let mut query = sqlx::QueryBuilder::new(ROWS);
+                let mut ids = query.separated(", ");
+                for one in page {
+                    ids.push_bind(one.id);
                 }
+                query.push(")");
+                let page: Vec<Raw> =
+                    in_time(each, query.build_query_as().fetch_all(&mut *conn)).await?;
+                raws.extend(page.into_iter().map(|raw| (raw.id, raw)));
             }
-            Ok::<_, Error>((generation, raws, too_large, is_cut))
+            let asked = sqlx::query_scalar(LARGE).bind(rank(Tier::Free)).bind(bytes).bind(rows);
+            let too_large: Vec<String> = in_time(each, asked.fetch_all(&mut *conn)).await?;
+            Ok::<_, Error>((generation, ranked, fitting, raws, too_large))
         })?;
-        let rows = raws.into_iter().map(OfferRow::try_from).collect::<Result<_, _>>()?;
-        let too_large = too_large.iter().map(|slug| record::slug(slug)).collect::<Result<_, _>>()?;
-        Ok(Offers { generation: record::count("generation", generation)?, rows, too_large, is_cut })
+        let (mut rows, mut damaged) = (Vec::with_capacity(fitting), Vec::new());
+        for one in &ranked[..fitting] {
+            match raws.remove(&one.id).map(OfferRow::try_from) {
+                Some(Ok(row)) => rows.push(row),
+                _ => damaged.push(one.slug.clone()),
+            }
+        }
+        let no_room = ranked.into_iter().skip(fitting).map(|one| one.slug).collect();
+        let generation = record::count("generation", generation)?;
+        Ok(Offers { generation, rows, no_room, too_large, damaged })
     }
 
     /// Notes what an index says of a release beside its files, where nothing is noted yet. It follows from the archive, and is
@@ -151,4 +188,12 @@ impl Db {
             Ok::<_, Error>(())
         })
     }
+}
+
+/// The answer to one question of several, if it comes in time.
+async fn in_time<T>(
+    within: Duration,
+    answer: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, Error> {
+    Ok(tokio::time::timeout(within, answer).await.map_err(|_elapsed| Error::Silent)??)
 }

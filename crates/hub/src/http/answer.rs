@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use serde::Serialize;
+use skillsync_wire::wellknown::Head;
 
 use super::problem::Trouble;
 
@@ -62,6 +63,12 @@ pub(super) struct Document {
     pub(super) cache: &'static str,
     /// 64 hex digits of its SHA-256.
     pub(super) hex: String,
+}
+
+impl From<Head> for Document {
+    fn from(head: Head) -> Self {
+        Self { content_type: head.content_type, cache: head.cache_control, hex: head.hex }
+    }
 }
 
 impl Document {

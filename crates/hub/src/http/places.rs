@@ -121,15 +121,16 @@ impl Place {
     pub(super) async fn until_sent(self, answer: Response) -> Response {
         let (head, body) = answer.into_parts();
         match to_bytes(body, usize::MAX).await {
-            Ok(bytes) => {
-                let within =
-                    limits::WRITE_PAUSE + Duration::from_secs(bytes.len() as u64 / limits::SENT_RATE);
-                let within = within.min(limits::SENT_WITHIN);
-                Response::from_parts(head, Body::new(Held::new(bytes, self, within)))
-            }
+            Ok(bytes) => Response::from_parts(head, sent_in_time(bytes, Some(self))),
             Err(_) => Trouble::Failed.problem().into_response(),
         }
     }
+}
+
+/// A body that is given up when it is not taken in its time. Until then it holds its bytes, and a place where it has one.
+pub(super) fn sent_in_time(bytes: Bytes, place: Option<Place>) -> Body {
+    let within = limits::WRITE_PAUSE + Duration::from_secs(bytes.len() as u64 / limits::SENT_RATE);
+    Body::new(Held::new(bytes, place, within.min(limits::SENT_WITHIN)))
 }
 
 /// A body that is handed out in small copies: what HTTP has of it while it waits for the other side is no more than one.
@@ -140,16 +141,16 @@ struct Held {
     giving_up: AbortHandle,
 }
 
-/// What is yet to be sent, and the place for it. None once that took too long: both are given back even where nobody looks
-/// at the body any more, because the other side takes nothing.
+/// What is yet to be sent, and its place. None once that took too long: both are given back even where nobody looks at the
+/// body any more, because the other side takes nothing.
 #[derive(Debug)]
 struct Rest {
     bytes: Bytes,
-    _place: Place,
+    _place: Option<Place>,
 }
 
 impl Held {
-    fn new(bytes: Bytes, place: Place, within: Duration) -> Self {
+    fn new(bytes: Bytes, place: Option<Place>, within: Duration) -> Self {
         let left_bytes = bytes.len() as u64;
         let rest = Arc::new(Mutex::new((left_bytes > 0).then_some(Rest { bytes, _place: place })));
         let late = rest.clone();
@@ -213,7 +214,7 @@ mod tests {
         let places = Places::new(1, 1);
         let who = || Who::Account("acme".to_owned());
         let place = places.free(who()).unwrap();
-        let mut held = Held::new(Bytes::from(vec![7; 100_000]), place, Duration::from_millis(1));
+        let mut held = Held::new(Bytes::from(vec![7; 100_000]), Some(place), Duration::from_millis(1));
         assert_eq!(held.frame().await.unwrap().unwrap().into_data().unwrap().len(), limits::SENT_AT_ONCE);
         assert!(places.free(who()).is_none());
         let freed = async {

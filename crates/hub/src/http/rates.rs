@@ -29,10 +29,12 @@ pub(super) enum Class {
     Refused,
     /// Everything else that costs a query.
     Other,
-    /// A file that an open index names: a first sync asks for each file of every skill, and a fleet has one address.
-    OpenFile,
-    /// An open index, or an archive that it names.
+    /// An open index.
     Open,
+    /// An archive that an open index names: a first sync asks for one of every skill, and a fleet has one address.
+    OpenArchive,
+    /// A file that an open index names: without archives a first sync asks for each file of every skill.
+    OpenFile,
 }
 
 /// Who asks.
@@ -74,7 +76,7 @@ type Buckets = DefaultKeyedRateLimiter<Who>;
 /// All buckets of one process.
 #[derive(Debug)]
 pub(super) struct Rates {
-    classes: Option<[Buckets; 10]>,
+    classes: Option<[Buckets; 11]>,
     clock: DefaultClock,
 }
 
@@ -90,8 +92,9 @@ impl Rates {
             burst(30, Duration::from_secs(60)),
             per_minute(10),
             per_minute(300),
-            per_minute(12_000),
             per_minute(300),
+            per_minute(3_000),
+            per_minute(12_000),
         ];
         Self { classes: limited.then(|| quotas.map(RateLimiter::keyed)), clock: DefaultClock::default() }
     }

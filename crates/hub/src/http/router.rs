@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, delete, get, post};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use skillsync_wire::api;
@@ -287,42 +287,38 @@ pub fn routes() -> Vec<Route> {
         Route {
             reply: Reply::Bytes("application/json"),
             ..Route::get("/.well-known/agent-skills/index.json", "The open index, v0.2.0", || {
-                get(wellknown::index)
+                get(wellknown::get)
             })
         },
         Route {
             reply: Reply::Bytes("application/gzip"),
             problems: &[404],
             ..Route::get("/.well-known/agent-skills/{file}", "The archive `NAME.tar.gz` of a skill", || {
-                get(wellknown::file)
+                get(wellknown::get)
             })
         },
         Route {
             reply: Reply::Bytes("application/octet-stream"),
             problems: &[404],
             ..Route::get("/.well-known/agent-skills/{slug}/{*path}", "One file of a skill", || {
-                get(wellknown::file)
+                get(wellknown::get)
             })
         },
         Route {
             reply: Reply::Bytes("application/json"),
-            ..Route::get("/.well-known/skills/index.json", "The open index, v0.1", || {
-                get(wellknown::old_index)
-            })
+            ..Route::get("/.well-known/skills/index.json", "The open index, v0.1", || get(wellknown::get))
         },
         Route {
             reply: Reply::Bytes("application/gzip"),
             problems: &[404],
             ..Route::get("/.well-known/skills/{file}", "The archive `NAME.tar.gz` of a skill", || {
-                get(wellknown::old_file)
+                get(wellknown::get)
             })
         },
         Route {
             reply: Reply::Bytes("application/octet-stream"),
             problems: &[404],
-            ..Route::get("/.well-known/skills/{slug}/{*path}", "One file of a skill", || {
-                get(wellknown::old_file)
-            })
+            ..Route::get("/.well-known/skills/{slug}/{*path}", "One file of a skill", || get(wellknown::get))
         },
         Route {
             reply: Reply::Bytes("application/json"),
@@ -355,5 +351,6 @@ pub fn guarded(router: Router<Arc<Http>>, http: Arc<Http>) -> Router {
         .fallback(|| async { Trouble::NoRoute.problem() })
         .method_not_allowed_fallback(|| async { Trouble::NoMethod.problem() })
         .layer(from_fn_with_state(http.clone(), guard::guard))
+        .layer(from_fn(wellknown::readable))
         .with_state(http)
 }

@@ -4,117 +4,76 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::header::HeaderName;
-use axum::http::{HeaderMap, HeaderValue, Method};
-use axum::response::{IntoResponse as _, Response};
-use skillsync_wire::wellknown::{HEADERS, INDEX, Version};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri};
+use axum::middleware::Next;
+use axum::response::Response;
+use skillsync_wire::wellknown::{HEADERS, INDEX, decoded};
 
 use super::Http;
 use super::answer::Document;
-use super::body::Path;
 use super::caller::Anybody;
-use super::places::busy;
+use super::places::{busy, sent_in_time};
 use super::problem::Problem;
 use super::rates::Class;
-use crate::app::Shipment;
+use crate::app::{Error, Shipment};
 use crate::limits;
 
-pub(super) async fn index(
+pub(super) async fn get(
     State(http): State<Arc<Http>>,
     anybody: Anybody,
+    uri: Uri,
     method: Method,
     asked: HeaderMap,
-) -> Response {
-    answer(&http, &anybody, &method, &asked, Version::V02, INDEX).await
-}
-
-pub(super) async fn old_index(
-    State(http): State<Arc<Http>>,
-    anybody: Anybody,
-    method: Method,
-    asked: HeaderMap,
-) -> Response {
-    answer(&http, &anybody, &method, &asked, Version::V01, INDEX).await
-}
-
-pub(super) async fn file(
-    State(http): State<Arc<Http>>,
-    anybody: Anybody,
-    Path(parts): Path<Vec<String>>,
-    method: Method,
-    asked: HeaderMap,
-) -> Response {
-    answer(&http, &anybody, &method, &asked, Version::V02, &parts.join("/")).await
-}
-
-pub(super) async fn old_file(
-    State(http): State<Arc<Http>>,
-    anybody: Anybody,
-    Path(parts): Path<Vec<String>>,
-    method: Method,
-    asked: HeaderMap,
-) -> Response {
-    answer(&http, &anybody, &method, &asked, Version::V01, &parts.join("/")).await
-}
-
-/// The answer for `path` in the folder of `version`; every answer may be read by every page.
-async fn answer(
-    http: &Http,
-    anybody: &Anybody,
-    method: &Method,
-    asked: &HeaderMap,
-    version: Version,
-    path: &str,
-) -> Response {
-    // What lies in no folder of a skill is an index or an archive, of which one answers for many files.
-    let class = if path.contains('/') { Class::OpenFile } else { Class::Open };
-    let path = format!("{}{path}", version.folder());
-    let answered = match anybody.take(http, class) {
-        Ok(()) => found(http, anybody, method, asked, &path).await,
-        Err(problem) => Err(problem),
-    };
-    let mut response = answered.unwrap_or_else(Problem::into_response);
-    for (name, value) in HEADERS {
-        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    response
-}
-
-async fn found(
-    http: &Http,
-    anybody: &Anybody,
-    method: &Method,
-    asked: &HeaderMap,
-    path: &str,
 ) -> Result<Response, Problem> {
+    let path = decoded(uri.path());
+    anybody.take(&http, class(path.as_deref()))?;
     // All that waits for something in here: so many at once, and others have the rest of the hub.
-    let _open = http.open.take_now(http, anybody.who())?;
-    let exhibit = http.app.exhibit(path).await?;
-    let document = Document {
-        content_type: exhibit.head.content_type,
-        cache: exhibit.head.cache_control,
-        hex: exhibit.head.etag.trim_matches('"').to_owned(),
-    };
-    if let Some(unchanged) = document.unchanged(asked) {
+    let _open = http.open.take_now(&http, anybody.who())?;
+    let exhibit = http.app.exhibit(&path.ok_or(Error::NotInIndex)?).await?;
+    let document = Document::from(exhibit.head.clone());
+    if let Some(unchanged) = document.unchanged(&asked) {
         return Ok(unchanged);
     }
     let size_bytes = exhibit.size_bytes;
     // Whoever asks for the head alone has no archive opened for it.
     if method == Method::HEAD {
-        return Ok(document.answer_with(asked, size_bytes, Body::empty));
+        return Ok(document.answer_with(&asked, size_bytes, Body::empty));
     }
-    // A file is in memory until it was taken; the indexes are there once for everybody.
-    let is_large = exhibit.is_file() && size_bytes > limits::FILE_LARGE as u64;
-    let place = if is_large { Some(http.open_files.take(http, anybody.who()).await?) } else { None };
+    let is_large = size_bytes > limits::FILE_LARGE as u64;
+    // A file is in memory until it was taken; an index is there once for everybody, and needs no place.
+    let place = if exhibit.is_file() && is_large {
+        Some(http.open_files.take(&http, anybody.who()).await?)
+    } else {
+        None
+    };
     let content = match http.app.shipment(exhibit, || http.unpacking.free(anybody.who())).await? {
-        Shipment::Busy => return Err(busy(http)),
+        Shipment::Busy => return Err(busy(&http)),
+        // Whoever stands still would keep it in memory, an index long after others took its place.
+        Shipment::Whole(bytes) if is_large => sent_in_time(bytes, place),
         Shipment::Whole(bytes) => Body::from(bytes),
         Shipment::Stream(stream) => Body::from_stream(stream.pieces),
     };
-    let answer = document.answer_with(asked, size_bytes, || content);
-    Ok(match place {
-        Some(place) => place.until_sent(answer).await,
-        None => answer,
-    })
+    Ok(document.answer_with(&asked, size_bytes, || content))
+}
+
+/// Of what is asked for so much more often: a first sync asks for each archive, and where there is none for each file.
+fn class(path: Option<&str>) -> Class {
+    let in_folder = path.unwrap_or_default().splitn(3, '/').nth(2).unwrap_or_default();
+    match in_folder {
+        INDEX => Class::Open,
+        _ if in_folder.contains('/') => Class::OpenFile,
+        _ => Class::OpenArchive,
+    }
+}
+
+/// Lets every page read every answer from below `/.well-known`, whatever became of the request.
+pub(super) async fn readable(request: Request, next: Next) -> Response {
+    let is_open = request.uri().path().starts_with("/.well-known/");
+    let mut response = next.run(request).await;
+    for (name, value) in HEADERS.into_iter().filter(|_| is_open) {
+        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
 }

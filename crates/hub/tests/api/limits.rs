@@ -13,10 +13,12 @@ use http_body_util::BodyExt as _;
 use skillsync_hub::http::{Behaviour, Peer, guarded};
 use skillsync_wire::api::key::NewKey;
 use skillsync_wire::api::path;
-
+use skillsync_wire::api::publish::{Announcement, PublishReply};
+use skillsync_wire::api::skill::Visibility;
 use tower::ServiceExt as _;
 
 use super::house::{asking, said};
+use super::wellknown::{NEW, OLD, index};
 use super::*;
 
 #[test]
@@ -226,6 +228,36 @@ fn one_account_cannot_take_all_places() {
         assert!(futures_util::poll!(&mut waiting).is_pending());
         standing.pop();
         assert_eq!(waiting.await.status, StatusCode::OK);
+    });
+}
+
+#[test]
+fn a_large_index_is_not_held_by_who_stands_still() {
+    on_lite(|house| async move {
+        let owner = house.key("acme", &["publish"]).await.key;
+        for slug in ["one", "two"] {
+            let skill_md = format!("---\nname: {slug}\ndescription: Much. Use it to wait.\n---\n# Much\n");
+            let paths: Vec<String> = (0..600).map(|n| format!("{}/{n}.md", "x".repeat(80))).collect();
+            let files = paths.iter().map(|path| (path.as_str(), slug.as_bytes()));
+            let files: Vec<_> = files.chain([("SKILL.md", skill_md.as_bytes())]).collect();
+            let said = Announcement { visibility: Some(Visibility::Public), ..said(slug) };
+            let answer = house.upload(&owner, &said, &archive(&files)).await;
+            answer.json::<PublishReply>(StatusCode::CREATED);
+        }
+        for folder in [NEW, OLD] {
+            let request = asking(Method::GET, &format!("{folder}/index.json"), None);
+            let request = request.body(Body::empty()).unwrap();
+            let response = house.router.clone().oneshot(request).await.unwrap();
+            let mut body = response.into_body();
+            let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
+            assert_eq!(
+                first.len(),
+                skillsync_hub::limits::SENT_AT_ONCE,
+                "it comes in pieces, each in its time"
+            );
+            let rest = body.collect().await.unwrap().to_bytes();
+            assert!([first, rest].concat() == index(&house, folder).await.1);
+        }
     });
 }
 

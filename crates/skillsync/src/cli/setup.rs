@@ -5,7 +5,7 @@ mod view;
 use skillsync_client::lockfile::Tool;
 
 use crate::cli::Cx;
-use crate::ops::setup::{self, Conflict, Done, Plan};
+use crate::ops::setup::{self, Conflict, Done, Lists, Plan};
 use crate::ui::{Exit, Stop};
 use view::{DoneView, PlanView, UndoPlanView, UndoneView, Words};
 
@@ -15,8 +15,8 @@ use view::{DoneView, PlanView, UndoPlanView, UndoneView, Words};
 /// folders, and shows a plan. After your yes it takes those skills into the store, adds the agents as targets
 /// and links every skill into every target. What stood in an agent's folder is moved to trash, never deleted.
 ///
-/// Skills that another tool installed are taken over from its list, in the current folder or in your home, as `source
-/// import` does: those of an open index are followed from then on.
+/// Skills that another tool installed for you are taken over from its list, as `source import` does: those of an open
+/// index are followed from then on.
 ///
 /// Running it again does what is new since the last time. `--dry-run` shows the plan alone.
 #[derive(Debug, clap::Args)]
@@ -32,6 +32,11 @@ pub(crate) struct SetupArgs {
     /// What those tools installed into agents' folders is taken like any other skill then, and followed nowhere.
     #[arg(long, conflicts_with = "undo")]
     pub(crate) no_import: bool,
+    /// Take over what the lists of other tools in the current folder name, too
+    ///
+    /// A project's list may be a stranger's: see what the plan says of it.
+    #[arg(long, conflicts_with_all = ["undo", "no_import"])]
+    pub(crate) here: bool,
 }
 
 pub(crate) fn run(cx: &mut Cx<'_>, args: &SetupArgs) -> Result<Exit, Stop> {
@@ -46,8 +51,16 @@ fn set_up(cx: &mut Cx<'_>, args: &SetupArgs) -> Result<Exit, Stop> {
     let words = words(cx);
     let mut plan = {
         let progress = cx.ui.progress("looking at skills", None);
-        setup::plan(cx.world, !args.no_import, &|| progress.step())?
+        let lists = match (args.no_import, args.here) {
+            (true, _) => Lists::None,
+            (false, false) => Lists::Home,
+            (false, true) => Lists::HomeAndHere,
+        };
+        setup::plan(cx.world, lists, &|| progress.step())?
     };
+    for list in &plan.offered {
+        cx.ui.hint(format_args!("`skillsync setup --here` takes over what {list} names, too"));
+    }
     if cx.globals.dry_run {
         plan.dry_run = true;
         cx.ui.show(&PlanView { plan: &plan, words })?;

@@ -4,11 +4,11 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::ValueHint;
-use skillsync_store::config::BaseUrl;
+use skillsync_store::config::{BaseUrl, Wanted};
 
 use crate::cli::Cx;
 use crate::ops;
-use crate::ops::source::import::{Imported, found, plan};
+use crate::ops::source::import::{Ask, Imported, NewSource, Outcome, found, found_here, plan};
 use crate::ui::{Exit, Screen, Show, Stop};
 
 /// Take over the skills that another tool installed
@@ -37,25 +37,28 @@ fn site(text: &str) -> Result<BaseUrl, String> {
 
 pub(crate) fn run(cx: &mut Cx<'_>, args: &SourceImportArgs) -> Result<Exit, Stop> {
     let store = ops::open(cx.world)?;
-    let files = match args.files.is_empty() {
-        true => found(cx.world)?,
+    let lists = match args.files.is_empty() {
+        true => [found_here(cx.world), found(cx.world)].concat(),
         false => args.files.iter().map(|file| cx.world.resolve(file)).collect(),
     };
-    let planned = plan(cx.world, Some(&store), &files, args.site.as_ref())?;
+    let ask = Ask { lists, site: args.site.clone(), ..Ask::default() };
+    let shown = plan(cx.world, Some(&store), &ask)?;
     if cx.globals.dry_run {
-        cx.ui.show(&planned.report)?;
-        return Ok(exit(&planned.report));
+        cx.ui.show(&shown.report)?;
+        return Ok(exit(&shown.report));
     }
-    if !planned.report.sources.is_empty() {
-        let urls: Vec<&str> = planned.report.sources.iter().map(|source| source.url.as_str()).collect();
-        let urls = urls.join(", ");
+    if !shown.report.sources.is_empty() {
+        let sources: Vec<String> = shown.report.sources.iter().map(named).collect();
+        let sources = sources.join(", ");
         cx.ui.consent(&format!(
-            "Follow {urls} from now on? Nobody signs their skills but the sites themselves"
+            "Follow {sources} from now on? Nobody signs their skills but the sites themselves"
         ))?;
     }
     let report = ops::write(&store, |writing, index| {
         // Planned again under the mutex: another command may have come in between.
-        plan(cx.world, Some(writing.store()), &files, args.site.as_ref())?.apply(writing, index)
+        let mut planned = plan(cx.world, Some(writing.store()), &ask)?;
+        planned.keep_to(&shown)?;
+        planned.apply(writing, index)
     })?;
     cx.ui.show(&report)?;
     if report.lists.is_empty() {
@@ -67,14 +70,20 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &SourceImportArgs) -> Result<Exit, Stop
 }
 
 fn exit(report: &Imported) -> Exit {
-    if report.has_failed() { Exit::Partial } else { Exit::Done }
+    let has_failed = report.skills().any(|(_, skill)| skill.outcome == Outcome::Failed);
+    if has_failed { Exit::Partial } else { Exit::Done }
+}
+
+fn named(source: &NewSource) -> String {
+    let all = if source.skills == Wanted::All { " with all its skills" } else { "" };
+    format!("{}{all}", source.url)
 }
 
 impl Show for Imported {
     fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
         let would = if self.dry_run { "would be " } else { "" };
         for source in &self.sources {
-            writeln!(out, "{}: {would}added: {}", source.name, source.url)?;
+            writeln!(out, "{}: {would}added: {}", source.name, named(source))?;
         }
         for list in &self.lists {
             writeln!(out, "{} ({}):", list.path, list.tool)?;

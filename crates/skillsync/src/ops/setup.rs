@@ -3,12 +3,13 @@
 
 mod adopt;
 mod apply;
+mod held;
 mod import;
-mod known;
 mod moves;
 mod plan;
 pub(super) mod record;
 mod seats;
+mod skill;
 mod survey;
 mod swap;
 mod undo;
@@ -32,12 +33,23 @@ use crate::world::World;
 use import::Import;
 use record::Record;
 
+/// Which lists of other tools setup takes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lists {
+    /// None.
+    None,
+    /// The user's own.
+    Home,
+    /// The user's own, and those of the project that the current folder is.
+    HomeAndHere,
+}
+
 /// Finds out what setup would do. Changes nothing; `step` is called for each entry of an agent's folder it reads.
 ///
-/// `imports`: whether the skills that other tools' lists name are taken over, too.
+/// `lists` says which lists of other tools are taken over, too.
 ///
 /// Fails with `no-agent-found` when there is nothing to set up at all.
-pub fn plan(world: &World, imports: bool, step: &(dyn Fn() + Sync)) -> Result<Plan, Error> {
+pub fn plan(world: &World, lists: Lists, step: &(dyn Fn() + Sync)) -> Result<Plan, Error> {
     let store = match Store::open(&world.store, &world.home, world.now) {
         Ok(store) => Some(store),
         Err(store::Error::Missing { .. }) => None,
@@ -45,10 +57,9 @@ pub fn plan(world: &World, imports: bool, step: &(dyn Fn() + Sync)) -> Result<Pl
     };
     let record = Record::load(&Layout::new(world.store.clone()))?;
     let tools = tools(&world.store)?;
-    let (mut import, unread) = Import::plan(world, store.as_ref(), imports)?;
+    let (import, unread) = Import::plan(world, store.as_ref(), record.as_ref(), lists)?;
     let mut survey = survey::survey(world, &tools, import.stored(), step)?;
     survey.left_alone.extend(unread);
-    import.leave(&survey)?;
     let plan = plan::decide(world, &tools, store.as_ref(), record.as_ref(), import, survey)?;
     let has_targets = store.is_some_and(|s| !s.config().targets().is_empty());
     if plan.agents.is_empty() && !has_targets {

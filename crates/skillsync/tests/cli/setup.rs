@@ -1,9 +1,5 @@
 //! `skillsync setup` and its way back: what a person with skills scattered over several agents meets first.
 
-use std::fs;
-use std::path::Path;
-use std::time::{Duration, SystemTime};
-
 use expect_test::expect;
 use serde_json::Value;
 use skillsync_testkit::snapshot::Entry;
@@ -25,16 +21,6 @@ fn texts<'a>(list: &'a Value, key: &str) -> Vec<&'a str> {
     list.as_array().into_iter().flatten().map(|entry| entry[key].as_str().unwrap_or_default()).collect()
 }
 
-/// Gives every file of a skill this time, in seconds since 1970.
-fn touch(folder: &Path, seconds: u64) {
-    let times = fs::FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-    for file in ["SKILL.md", "scripts/run.sh", "notes/a.md"] {
-        let path = folder.join(file);
-        let set = fs::File::options().write(true).open(&path).and_then(|file| file.set_times(times));
-        set.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    }
-}
-
 /// Three agents: `pdf` in all of them, `xlsx` in two contents, `shared` once for real and once as a link, one skill
 /// whose folder has another name, and much that setup must leave alone.
 fn scattered() -> Machine {
@@ -46,8 +32,8 @@ fn scattered() -> Machine {
         m.skill_folder(&format!("{folder}/pdf"), &skill("pdf"));
     }
     let old = m.skill_folder(&format!("{CLAUDE}/xlsx"), &skill("xlsx").body("old\n"));
-    touch(&old, 1_767_225_600);
-    touch(&m.skill_folder(&format!("{OLD_CODEX}/xlsx"), &skill("xlsx").body("new\n")), 1_790_812_800);
+    disk::age(&old, 1_767_225_600);
+    disk::age(&m.skill_folder(&format!("{OLD_CODEX}/xlsx"), &skill("xlsx").body("new\n")), 1_790_812_800);
     m.skill_folder(&format!("{CODEX}/shared"), &skill("shared"));
     disk::link("../../.agents/skills/shared", &m.path(&format!("{CLAUDE}/shared")));
     m.skill_folder(&format!("{CURSOR}/Draw Things"), &skill("draw-things"));

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 use skillsync_testkit::crash::{Case, Hit};
+use skillsync_testkit::strace::Fault;
 use skillsync_testkit::web::{Answer, Web};
 use skillsync_testkit::{Machine, Snapshot, disk, oracle};
 
@@ -261,8 +262,11 @@ fn installed_elsewhere(m: &Machine) {
     m.skill_folder(".claude/skills/alpha", &skill("alpha", 1));
     m.skill_folder(".agents/skills/gamma", &skill("gamma", 1));
     disk::link("../../.agents/skills/gamma", &m.path(".claude/skills/gamma"));
-    let gamma = serde_json::json!({"source": "site", "sourceType": "well-known", "sourceUrl": NOBODY});
-    let lock = serde_json::json!({"version": 3, "skills": {"gamma": gamma}});
+    // An older edit of another skill that was installed: the newer content becomes current at last, on top of it.
+    m.skill_folder(".agents/skills/delta", &skill("delta", 2));
+    disk::age(&m.skill_folder(".claude/skills/delta", &skill("delta", 1)), 1_600_000_000);
+    let one = serde_json::json!({"source": "site", "sourceType": "well-known", "sourceUrl": NOBODY});
+    let lock = serde_json::json!({"version": 3, "skills": {"gamma": one, "delta": one}});
     m.write(".agents/.skill-lock.json", lock.to_string());
 }
 
@@ -271,6 +275,7 @@ fn came_over(m: &Machine) {
         assert_eq!(history(m, name).len(), 1, "{name} came once");
         assert!(linked(m, ".claude/skills", name), "{name} is not linked");
     }
+    assert!(linked(m, ".claude/skills", "delta"));
     assert_eq!(noted(m, "gamma")["state"], "installed", "gamma is not followed");
     let sources = m.run(&["source", "list", "--json"]).ok().json()["sources"].clone();
     assert_eq!(sources.as_array().map(Vec::len), Some(1), "{sources}");
@@ -285,6 +290,11 @@ fn setup_that_imports() {
         }
         m.run(&args).ok();
         came_over(m);
+        // Of an error the first run told, and what the second one finds is what it decides about.
+        if hit.acknowledged() || hit.fault == Fault::Kill {
+            assert_eq!(version_in(&m.store("skills/delta")), 2, "what was planned is current");
+            assert_eq!(history(m, "delta").len(), 3, "each content once, and the newest again");
+        }
         idle(m, &args);
         m.run(&["verify"]).ok();
         m.run(&["setup", "--undo", "--yes"]).ok();

@@ -91,6 +91,28 @@ pub(super) fn encoded(path: &str) -> String {
     text
 }
 
+/// The path of a site that the path of an address means, without its first slash: the opposite of encoding. `None` where it
+/// is not UTF-8.
+pub fn decoded(path: &str) -> Option<String> {
+    let path = path.strip_prefix('/').unwrap_or(path).as_bytes();
+    let digit = |at: usize| path.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    let (mut bytes, mut at) = (Vec::with_capacity(path.len()), 0);
+    while let Some(byte) = path.get(at) {
+        match (byte, digit(at + 1), digit(at + 2)) {
+            (b'%', Some(high), Some(low)) => {
+                bytes.push((high * 16 + low) as u8);
+                at += 3;
+            }
+            // What encodes nothing stands for itself.
+            _ => {
+                bytes.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,5 +161,14 @@ mod tests {
             file_url(&other, &SkillName::parse("pdf").unwrap(), &path),
             "https://h.example/base/.well-known/skills/pdf/a%20b/100%25%23%5B1%5D%C3%A9.md"
         );
+    }
+
+    #[test]
+    fn an_address_means_the_path_that_it_was_made_of() {
+        for path in ["", "pdf/SKILL.md", "a b/100%#[1]é.md", "%", "%4", "\u{fffd}", "+"] {
+            assert_eq!(decoded(&format!("/{}", encoded(path))).as_deref(), Some(path));
+        }
+        assert_eq!(decoded("/%2e%2E%2fx%zz%").as_deref(), Some("../x%zz%"));
+        assert_eq!(decoded("/%ff"), None);
     }
 }

@@ -3,6 +3,7 @@
 use skillsync_core::digest::FileDigest;
 use skillsync_core::path::fold;
 
+use super::Version;
 use super::site::Resource;
 
 /// The headers of an answer, for `GET` and `HEAD` alike.
@@ -10,26 +11,30 @@ use super::site::Resource;
 pub struct Head {
     /// `Content-Type`.
     pub content_type: &'static str,
-    /// `ETag`, with its quotes: it is made of the bytes, so that every server gives the same.
-    pub etag: String,
-    /// `Cache-Control`. An address outlives what is there, so that even a file is asked for again after a while.
+    /// The SHA-256 of the bytes in hex. In quotes it is the `ETag`, which is the same from every server.
+    pub hex: String,
+    /// `Cache-Control`. An address outlives what is there, and an index that was kept for longer than what it names, or for
+    /// less long, would have other digests: whoever keeps anything asks each time whether it still holds.
     pub cache_control: &'static str,
 }
 
-/// Beside those of [`Head`], for every answer: any page may read what is public, and no browser may take a text of a
-/// skill for a page of the site.
-pub const HEADERS: [(&str, &str); 2] =
-    [("access-control-allow-origin", "*"), ("x-content-type-options", "nosniff")];
+/// Beside those of [`Head`], for every answer: any page may read what is public and what names its edition, and no browser
+/// may take a text of a skill for a page of the site.
+pub const HEADERS: [(&str, &str); 3] = [
+    ("access-control-allow-origin", "*"),
+    ("access-control-expose-headers", "etag"),
+    ("x-content-type-options", "nosniff"),
+];
 
 impl Head {
-    /// Of `resource`; `index` gives the bytes if it is an index.
-    pub fn of(resource: &Resource<'_>, index: &[u8]) -> Self {
+    /// Of `resource`; `index` gives the digest of an index.
+    pub fn of(resource: &Resource<'_>, index: impl FnOnce(Version) -> FileDigest) -> Self {
         let (content_type, hex) = match resource {
-            Resource::Index(_) => ("application/json", FileDigest::of(index).hex()),
+            Resource::Index(version) => ("application/json", index(*version).hex()),
             Resource::File { path, file, .. } => (content_type(path.as_str()), file.digest.hex()),
             Resource::Archive { digest, .. } => ("application/gzip", digest.hex()),
         };
-        Self { content_type, etag: format!("\"{hex}\""), cache_control: "public, max-age=300" }
+        Self { content_type, hex, cache_control: "public, no-cache" }
     }
 }
 

@@ -152,8 +152,8 @@ pub struct Fitted {
     pub site: Site,
     /// The skills that are too large by themselves.
     pub too_large: Vec<SkillName>,
-    /// How many others are left out.
-    pub left_out: usize,
+    /// The others that are left out.
+    pub no_room: Vec<SkillName>,
 }
 
 impl Site {
@@ -180,7 +180,8 @@ impl Site {
         // One more, as no comma follows the last.
         let mut left =
             Version::ALL.map(|version| (room.bytes + 1).saturating_sub(frame(version).len() + TAIL.len()));
-        let (mut kept, mut too_large, mut left_out) = (Vec::with_capacity(offers.len()), Vec::new(), 0);
+        let (mut kept, mut too_large, mut no_room) =
+            (Vec::with_capacity(offers.len()), Vec::new(), Vec::new());
         for offer in offers {
             let lines = Version::ALL.map(|version| line(&empty.entry(version, &offer)).len() + 1);
             if lines.iter().any(|line| *line > room.bytes_of_one) {
@@ -188,8 +189,8 @@ impl Site {
                 continue;
             }
             let has_room = left.iter().zip(&lines).all(|(left, line)| line <= left);
-            if left_out > 0 || kept.len() == room.skills || !has_room {
-                left_out += 1;
+            if !no_room.is_empty() || kept.len() == room.skills || !has_room {
+                no_room.push(offer.name);
                 continue;
             }
             for (left, line) in left.iter_mut().zip(&lines) {
@@ -197,7 +198,7 @@ impl Site {
             }
             kept.push(offer);
         }
-        Ok(Fitted { site: Self::new(kept, base_url)?, too_large, left_out })
+        Ok(Fitted { site: Self::new(kept, base_url)?, too_large, no_room })
     }
 
     /// The bytes of an index: one line for each skill, so that changes of it can be read.

@@ -4,33 +4,31 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
-use skillsync_core::digest::ArchiveDigest;
-use skillsync_core::fault::{Fault as _, Kind, with_causes};
-use skillsync_core::frontmatter;
+use skillsync_core::digest::FileDigest;
 use skillsync_core::path::SkillPath;
-use skillsync_core::tree::{File, SKILL_MD, Tree};
+use skillsync_core::tree::{File, Tree};
 use skillsync_wire::api::install::FileEntry;
-use skillsync_wire::archive::Reader;
 use skillsync_wire::limits::{INDEX_BYTES, INDEX_SKILLS};
 use skillsync_wire::release::{Tarball, TarballFormat};
 use skillsync_wire::wellknown::{Fitted, Offer, Room, Site, Version};
 
-use super::{Said, unpacked};
+use super::Said;
+use super::left_out::{LeftOut, Why};
+use super::looked_into::LookedInto;
 use crate::app::Error;
-use crate::app::bounded::Bounded;
 use crate::app::together::Task;
-use crate::blobs::{BlobKey, Blobs};
+use crate::blobs::Blobs;
 use crate::db::{Db, OfferRow};
 use crate::limits;
 
 /// The site as it was when the catalogue was at its generation. It counts only while the database has that one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Showcase {
     made: RwLock<Option<Arc<Made>>>,
     making: Mutex<Option<Task<Arc<Made>>>>,
-    /// What was found in archives of which the database does not say it, as JSON; none in those that cannot be read, which
-    /// are not fetched again.
-    looked_into: Mutex<Bounded<ArchiveDigest, Option<String>>>,
+    looked_into: LookedInto,
+    /// What the log was told of.
+    left_out: Mutex<LeftOut>,
 }
 
 /// A site, and its indexes.
@@ -40,14 +38,24 @@ pub(super) struct Made {
     pub(super) generation: u64,
     /// What is where.
     pub(super) site: Site,
-    /// The bytes of its indexes.
-    pub(super) indexes: [(Version, Bytes); 2],
+    v01: Index,
+    v02: Index,
 }
 
-impl Default for Showcase {
-    fn default() -> Self {
-        let looked_into = Mutex::new(Bounded::new(INDEX_SKILLS, limits::SITE_BYTES));
-        Self { made: RwLock::default(), making: Mutex::default(), looked_into }
+/// An index, and the digest of its bytes.
+#[derive(Debug)]
+pub(super) struct Index {
+    pub(super) digest: FileDigest,
+    pub(super) bytes: Bytes,
+}
+
+impl Made {
+    /// Its index of this version.
+    pub(super) fn index(&self, version: Version) -> &Index {
+        match version {
+            Version::V01 => &self.v01,
+            Version::V02 => &self.v02,
+        }
     }
 }
 
@@ -76,110 +84,43 @@ impl Showcase {
             return Ok(made);
         }
         let offers = db.offers(INDEX_SKILLS, limits::SITE_BYTES, limits::SITE_BYTES_OF_ONE).await?;
-        let mut rows = offers.rows;
-        let mut may_note = true;
-        for row in rows.iter_mut().filter(|row| row.offer_json.is_none()) {
-            row.offer_json = self.said(db, blobs, row, &mut may_note).await?;
-        }
-        let job = tokio::task::spawn_blocking(move || made(offers.generation, rows));
-        let (made, fitted) = job.await.map_err(|_| Error::CutOff)??;
-        if offers.is_cut || fitted > 0 {
-            tracing::warn!(
-                skills = made.site.offers().len(),
-                "an index holds no more: the newest skills are left out"
-            );
-        }
-        if let Some(first) = offers.too_large.first() {
-            let count = offers.too_large.len();
-            tracing::warn!(count, %first, "the lists of files of skills are too large for an index: they are left out");
-        }
+        let mut left_out = LeftOut::default();
+        left_out.add(Why::Room, offers.no_room);
+        left_out.add(Why::Large, offers.too_large);
+        left_out.add(Why::Damaged, offers.damaged);
+        let rows = self.looked_into.complete(db, blobs, offers.rows, &mut left_out).await?;
+        let job = tokio::task::spawn_blocking(move || made(offers.generation, rows, left_out));
+        let (made, left_out) = job.await.map_err(|_| Error::CutOff)??;
+        let before = {
+            let mut known = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *known, left_out.clone())
+        };
+        left_out.tell(&before);
         let made = Arc::new(made);
         *self.made.write().unwrap_or_else(PoisonError::into_inner) = Some(made.clone());
         Ok(made)
     }
-
-    /// What an index says of a release beside its files, out of its archive. None where that cannot be read. Fails where
-    /// the blobs do not answer at all: what comes back by itself must not be missed, for who follows an index loses what is
-    /// no longer in it.
-    async fn said(
-        &self,
-        db: &Db,
-        blobs: &Blobs,
-        row: &OfferRow,
-        may_note: &mut bool,
-    ) -> Result<Option<String>, Error> {
-        let known = {
-            let looked_into = self.looked_into.lock().unwrap_or_else(PoisonError::into_inner);
-            looked_into.get(&row.tarball_sha256).cloned()
-        };
-        let (said, is_new) = match known {
-            Some(said) => (said, false),
-            None => match look_into(blobs, row.tarball_sha256).await {
-                Ok(said) => (Some(said), true),
-                Err(Error::DocumentNotFound) => return Ok(None),
-                Err(error) if error.kind() == Kind::Offline => return Err(error),
-                Err(error) => {
-                    tracing::error!(slug = %row.slug, "left out of the indexes: {}", with_causes(&error));
-                    (None, true)
-                }
-            },
-        };
-        if is_new {
-            let mut looked_into = self.looked_into.lock().unwrap_or_else(PoisonError::into_inner);
-            looked_into.put(row.tarball_sha256, said.clone(), |said| said.as_ref().map_or(0, String::len));
-        }
-        if let Some(said) = said.as_ref().filter(|_| *may_note)
-            && let Err(error) = db.note_offer(&row.slug, row.seq, said).await
-        {
-            // It is noted next time, or the time after it.
-            *may_note = false;
-            tracing::warn!("what the indexes say is not noted: {}", with_causes(&error));
-        }
-        Ok(said)
-    }
 }
 
-/// Finds in an archive what an index says of its release, as JSON.
-async fn look_into(blobs: &Blobs, archive: ArchiveDigest) -> Result<String, Error> {
-    let key = BlobKey::Tarball(archive);
-    let archive = blobs.get(&key).await?.ok_or(Error::DocumentNotFound)?;
-    let said = tokio::task::spawn_blocking(move || {
-        let mut reader = Reader::unknown(archive.as_ref());
-        let mut description = String::new();
-        for entry in &mut reader {
-            let entry = entry.map_err(|_| unpacked::damaged(&key))?;
-            if entry.path.as_str() == SKILL_MD {
-                let head = frontmatter::parse(&entry.bytes).ok();
-                description = head.and_then(|head| head.description().map(str::to_owned)).unwrap_or_default();
-            }
-        }
-        let found = reader.finish().map_err(|_| unpacked::damaged(&key))?;
-        Ok::<_, Error>(Said::of(&description, &found.tree))
-    });
-    said.await.map_err(|_| Error::CutOff)??.json()
-}
-
-/// The site of these releases, the first of them first, and how many had no room in its indexes.
-fn made(generation: u64, rows: Vec<OfferRow>) -> Result<(Made, usize), Error> {
-    let (mut offers, mut damaged) = (Vec::with_capacity(rows.len()), Vec::new());
+/// The site of these releases, the first of them first, and with the others what has no room in its indexes.
+fn made(generation: u64, rows: Vec<OfferRow>, mut left_out: LeftOut) -> Result<(Made, LeftOut), Error> {
+    let mut offers = Vec::with_capacity(rows.len());
     for row in rows {
         match offer(&row) {
             Some(offer) => offers.push(offer),
-            None => damaged.push(row.slug),
+            None => left_out.add(Why::Damaged, [row.slug]),
         }
     }
-    if let Some(first) = damaged.first() {
-        tracing::error!(count = damaged.len(), %first, "what is stored of releases is damaged: they are left out");
-    }
     let room = Room { skills: INDEX_SKILLS, bytes: INDEX_BYTES, bytes_of_one: limits::INDEX_BYTES_OF_ONE };
-    let Fitted { site, too_large, left_out } =
+    let Fitted { site, too_large, no_room } =
         Site::fitting(offers, None, &room).map_err(|_| Error::CutOff)?;
-    if let Some(first) = too_large.first() {
-        let count = too_large.len();
-        tracing::warn!(count, %first, "skills are too large for an index: they are left out");
-    }
-    let indexes = Version::ALL.map(|version| (version, Bytes::from(site.index(version))));
-    Ok((Made { generation, site, indexes }, left_out))
+    left_out.add(Why::Large, too_large);
+    left_out.add(Why::Room, no_room);
+    let [v01, v02] = [Version::V01, Version::V02].map(|version| {
+        let bytes = Bytes::from(site.index(version));
+        Index { digest: FileDigest::of(&bytes), bytes }
+    });
+    Ok((Made { generation, site, v01, v02 }, left_out))
 }
 
 /// A release as an index has it; none where what is stored of it does not fit together.

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use serde::Serialize;
 use skillsync_core::name::SkillName;
-use skillsync_store::config::path_text;
+use skillsync_store::config::{Wanted, path_text};
 
 use crate::ops::setup::{Content, Done, Kept, LeftAlone, Plan, UndoPlan, Undone};
-use crate::ops::source::import::{Outcome, title};
+use crate::ops::source::import::{ImportedSkill, Outcome, title};
 use crate::ui::{Screen, Show, Tone};
 
 /// Columns that prose is kept within.
@@ -167,7 +167,12 @@ impl PlanView<'_> {
             .imported
             .coming()
             .map(|(tool, skill)| {
-                let followed = if skill.outcome == Outcome::Followed { ", followed from now on" } else { "" };
+                let followed = match (skill.outcome, skill.edited) {
+                    (Outcome::Followed, Some(_)) => ", followed from now on",
+                    (Outcome::Followed, None) => ", followed from now on; an update replaces an edit",
+                    (_, Some(true)) => ", edited since and so your own",
+                    _ => "",
+                };
                 let from = skill.from.as_ref().map(|from| format!(": {from}")).unwrap_or_default();
                 (skill.skill.clone(), format!("{}{from}{followed}", title(tool)))
             })
@@ -176,14 +181,6 @@ impl PlanView<'_> {
             words.head(out, "Skills that other tools installed", skills.len())?;
             words.pairs(out, &skills)?;
             words.more(out, skills.len())?;
-        }
-        let lists = plan.imported.lists.iter().flat_map(|list| &list.skills);
-        let failed: Vec<(String, String)> =
-            lists.filter_map(|s| Some((s.skill.clone(), s.error.as_ref()?.message.clone()))).collect();
-        if !failed.is_empty() {
-            words.head(out, "Noted by other tools, not taken", failed.len())?;
-            words.pairs(out, &failed)?;
-            words.more(out, failed.len())?;
         }
         Ok(())
     }
@@ -250,7 +247,8 @@ impl PlanView<'_> {
             words.names(out, crate::ops::builtin::names())?;
         }
         for source in &plan.imported.sources {
-            writeln!(out, "{} is followed; nobody but the site itself signs its skills.", source.url)?;
+            let all = if source.skills == Wanted::All { ", with all its skills" } else { "" };
+            writeln!(out, "{} is followed{all}. It signs nothing: what comes is what it sends.", source.url)?;
         }
         if !plan.targets.is_empty() {
             let ids: Vec<&str> = plan.targets.iter().map(|target| target.id.as_str()).collect();
@@ -292,7 +290,10 @@ impl Show for DoneView<'_> {
             return words.left_alone(out, &done.left_alone);
         };
         writeln!(out)?;
-        let imported: BTreeSet<&str> = done.imported.coming().map(|(_, one)| one.skill.as_str()).collect();
+        let adopted = |name: &str| done.adopted.iter().any(|skill| skill.name.as_str() == name);
+        let came = |skill: &ImportedSkill| skill.outcome != Outcome::Adopted || adopted(&skill.skill);
+        let imported = done.imported.coming().filter(|(_, skill)| came(skill));
+        let imported: BTreeSet<&str> = imported.map(|(_, skill)| skill.skill.as_str()).collect();
         let adopted = done.adopted.iter().map(|skill| skill.name.as_str());
         let taken = adopted.filter(|name| !imported.contains(name)).count() + imported.len();
         write!(out, "{} taken into {}", count(taken, "skill was", "skills were"), words.path(&done.home))?;

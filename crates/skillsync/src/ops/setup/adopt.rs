@@ -13,7 +13,9 @@ use skillsync_store::skills::{self, Change, Staged};
 use skillsync_store::store::{Store, Transaction, Writing};
 use skillsync_store::{fs, parallel};
 
-use super::plan::{Plan, Skill, Variant};
+use super::import::Import;
+use super::plan::Plan;
+use super::skill::{At, Skill, Variant};
 use super::{Error, refuse};
 use crate::ui::Report;
 use crate::world::World;
@@ -71,7 +73,7 @@ pub(super) fn adopt(
         for ((skill, variant), staged) in todo.into_iter().zip(staged) {
             match staged {
                 Ok(staged) => {
-                    changes.push(change(world, skill, variant, staged, plan.import.reason(&skill.name)));
+                    changes.push(change(world, skill, variant, staged, &plan.import));
                     of.push(skill);
                 }
                 Err(e) => fail(&mut given_up, failed, skill, &e),
@@ -118,9 +120,9 @@ fn stage(
     if skill.fresh && round == 0 && fs::lstat(&store.layout().skill(&skill.name))?.is_some() {
         return Err(changed("came into the store"));
     }
-    let staged = match &variant.root {
-        Some(root) => skills::stage_folder(transaction, batch, &skill.name, root)?,
-        None => {
+    let staged = match &variant.at {
+        At::Folder(root) => skills::stage_folder(transaction, batch, &skill.name, root)?,
+        At::Store | At::Import(_) => {
             let meta = skills::load(store, &skill.name)?;
             let known = meta.versions().iter().rev().find(|v| v.content_hash == variant.hash);
             let version = known.ok_or_else(|| changed("lost a version"))?;
@@ -131,23 +133,17 @@ fn stage(
     if staged.tree.content_hash() == variant.hash { Ok(staged) } else { Err(changed("has changed")) }
 }
 
-fn change(
-    world: &World,
-    skill: &Skill,
-    variant: &Variant,
-    staged: Staged,
-    installed: Option<&str>,
-) -> Change {
+fn change(world: &World, skill: &Skill, variant: &Variant, staged: Staged, import: &Import) -> Change {
     let holders = skill.originals.iter().filter(|o| o.tree.content_hash() == variant.hash);
     let mut folders: Vec<String> =
         holders.filter_map(|o| Some(path_text(o.place.parent()?, &world.home))).collect();
     folders.dedup();
-    let (origin, reason) = match variant.root {
-        Some(_) => {
+    let (origin, reason) = match &variant.at {
+        At::Folder(root) => {
             let found = format!("found in {}", folders.join(", "));
-            (Origin::Add, installed.map_or(found.clone(), |installed| format!("{found}, {installed}")))
+            (Origin::Add, import.reason(root).map_or(found.clone(), |how| format!("{found}, {how}")))
         }
-        None => (Origin::Rollback, "stays current: chosen in setup".to_owned()),
+        At::Store | At::Import(_) => (Origin::Rollback, "stays current: chosen in setup".to_owned()),
     };
     Change { reason: Some(reason), ..Change::new(staged, origin, Source::Imported) }
 }

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use skillsync_core::name::SkillName;
 use skillsync_store::config::{Config, Target};
-use skillsync_store::fs;
 use skillsync_store::index::Index;
 use skillsync_store::store::{Store, Writing};
+use skillsync_store::{fs, skills};
 
 use super::Error;
 use super::adopt::{AdoptedSkill, Failure, adopt};
@@ -61,7 +61,7 @@ impl Done {
             t.status == Status::Ok && t.held.is_empty() && t.blocked.iter().all(|b| is_named(&b.path))
         };
         let is_synced = |sync: &Synced| sync.failed.is_empty() && sync.targets.iter().all(is_well);
-        let unread = self.left_alone.iter().any(LeftAlone::is_failure) || self.imported.has_unread();
+        let unread = self.left_alone.iter().any(LeftAlone::is_failure);
         let well = self.failed.is_empty() && !unread && self.sync.as_ref().is_none_or(is_synced);
         if well { Exit::Done } else { Exit::Partial }
     }
@@ -133,14 +133,19 @@ fn note(writing: &Writing<'_>, world: &World, plan: &Plan, import: &Import) -> R
         record.targets.retain(|t| t.id != target.id);
         record.targets.push(AddedTarget { id: target.id.clone(), path: target.path.clone() });
     }
-    for NewSource { name, url } in &import.report().sources {
+    for NewSource { name, url, .. } in &import.report().sources {
         record.sources.retain(|source| source.name != *name);
         record.sources.push(AddedSource { name: name.clone(), url: url.clone() });
     }
     let mut known: BTreeMap<SkillName, Adopted> =
         std::mem::take(&mut record.adopted).into_iter().map(|a| (a.name.clone(), a)).collect();
-    for (name, (content, _)) in import.contents() {
-        known.insert(name.clone(), Adopted { name: name.clone(), contents: vec![content], fresh: true });
+    for (name, brought) in import.brings() {
+        let is_known = known.get(name).is_some_and(|known| known.contents.first() == Some(&brought.content));
+        // What is here already without an earlier setup's doing is not setup's to take back.
+        if !is_known && !brought.is_here {
+            let contents = vec![brought.content];
+            known.insert(name.clone(), Adopted { name: name.clone(), contents, fresh: true });
+        }
     }
     for skill in &plan.skills {
         let contents: Vec<_> = skill.versions().iter().map(|v| v.hash).collect();
@@ -253,6 +258,14 @@ fn link(
     }
     let trashed = swapper.finish()?;
     let sync = if trashed.is_empty() { first } else { second(world, writing, index, first)? };
+    // What did not come is no skill that setup took, and may come next time.
+    let mut absent = Vec::new();
+    for failure in failed.iter() {
+        if matches!(skills::find(store, &failure.skill), Ok(None)) {
+            absent.push(&failure.skill);
+        }
+    }
+    record.adopted.retain(|adopted| !absent.contains(&&adopted.name));
     record.end(layout)?;
     record.save(layout)?;
     Ok((trashed, sync))

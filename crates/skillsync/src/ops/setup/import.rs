@@ -4,73 +4,101 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use skillsync_core::digest::ContentHash;
 use skillsync_core::fault::{Fault as _, Kind, with_causes};
 use skillsync_core::name::SkillName;
 use skillsync_store::fs;
 use skillsync_store::index::Index;
 use skillsync_store::store::{Store, Writing};
 
-use super::Error;
 use super::adopt::Failure;
-use super::survey::{LeftAlone, NOT_READABLE, Survey};
-use crate::ops::source::import::{self, Imported, Plan, Stored};
+use super::record::Record;
+use super::survey::{LeftAlone, NOT_READABLE, Original};
+use super::{Error, Lists};
+use crate::ops::source::import::{self, Ask, Brought, Imported, Outcome, Plan, Stored};
 use crate::world::World;
 
 /// The part of setup that is an import.
 #[derive(Debug)]
 pub(super) struct Import {
-    lists: Vec<PathBuf>,
+    ask: Ask,
     plan: Plan,
-    /// Agents' folders that setup takes anyway: what would only be added from there is left to it.
-    left: BTreeSet<PathBuf>,
-    /// How the skills that are left came to this machine.
-    reasons: BTreeMap<SkillName, String>,
+    /// The agents' folders that setup takes skills from anyway, by what they lead to.
+    adopting: BTreeSet<PathBuf>,
+    /// How skills that are adopted came to this machine, by their folders, where a list says so.
+    reasons: BTreeMap<PathBuf, String>,
+    /// Lists of the project that the current folder is, which bring skills if they are asked for.
+    offered: Vec<String>,
 }
 
 impl Import {
-    /// What the lists found on this machine come to; nothing unless `wanted`. A list that does not read is left alone.
+    /// What `lists` on this machine come to, and what of them is left alone because it does not read.
     pub(super) fn plan(
         world: &World,
         store: Option<&Store>,
-        wanted: bool,
+        record: Option<&Record>,
+        lists: Lists,
     ) -> Result<(Self, Vec<LeftAlone>), Error> {
-        let (mut lists, mut unread) = (Vec::new(), Vec::new());
-        for path in if wanted { import::found(world)? } else { Vec::new() } {
-            match import::check(&path) {
-                Ok(()) => lists.push(path),
+        let candidates = match lists {
+            Lists::None => Vec::new(),
+            Lists::Home => import::found(world),
+            // The user's own count before those of a project, which may be a stranger's.
+            Lists::HomeAndHere => [import::found(world), import::found_here(world)].concat(),
+        };
+        let known = record.filter(|record| !record.is_cut_off()).map(Record::taken).unwrap_or_default();
+        let offered = match lists {
+            Lists::Home => offered(world, store, &known)?,
+            Lists::None | Lists::HomeAndHere => Vec::new(),
+        };
+        let (mut ask, mut left_alone) = (Ask { known, ..Ask::default() }, Vec::new());
+        for path in candidates {
+            match import::read(&path, None) {
+                Ok(_) => ask.lists.push(path),
                 Err(e) => {
                     let reason = if e.kind() == Kind::Io { NOT_READABLE } else { "not-a-list" };
-                    unread.push(LeftAlone::new(&path, reason, with_causes(&e), e.hint()));
+                    left_alone.push(LeftAlone::new(&path, reason, with_causes(&e), e.hint()));
                 }
             }
         }
-        let plan = import::plan(world, store, &lists, None)?;
-        Ok((Self { lists, plan, left: BTreeSet::new(), reasons: BTreeMap::new() }, unread))
+        let plan = import::plan(world, store, &ask)?;
+        let (adopting, reasons) = (BTreeSet::new(), BTreeMap::new());
+        Ok((Self { ask, plan, adopting, reasons, offered }, left_alone))
     }
 
     /// The same, decided anew from what the store holds now, and no more.
     pub(super) fn again(&self, world: &World, store: &Store) -> Result<Self, Error> {
-        let mut plan = import::plan(world, Some(store), &self.lists, None)?;
-        plan.keep_to(&self.plan.report)?;
-        let mut again =
-            Self { lists: self.lists.clone(), plan, left: self.left.clone(), reasons: BTreeMap::new() };
-        again.reasons = again.plan.leave(&again.left);
-        Ok(again)
+        let mut plan = import::plan(world, Some(store), &self.ask)?;
+        let reasons = plan.hand_over(&self.adopting);
+        plan.keep_to(&self.plan)?;
+        let (ask, adopting, offered) = (self.ask.clone(), self.adopting.clone(), self.offered.clone());
+        Ok(Self { ask, plan, adopting, reasons, offered })
     }
 
-    /// Leaves what setup takes anyway to it.
-    pub(super) fn leave(&mut self, survey: &Survey) -> Result<(), Error> {
-        for original in survey.originals.iter().filter(|original| original.link.is_none()) {
-            self.left.extend(fs::real_path(&original.place)?);
+    /// Hands what would only be added over to setup, which takes it from where it stands; the rest that a list names and that
+    /// cannot be taken is left alone.
+    pub(super) fn hand_over(&mut self, originals: &[Original]) -> Result<Vec<LeftAlone>, Error> {
+        for original in originals.iter().filter(|original| original.link.is_none()) {
+            self.adopting.extend(fs::real_path(&original.place)?);
         }
-        self.reasons = self.plan.leave(&self.left);
-        Ok(())
+        self.reasons = self.plan.hand_over(&self.adopting);
+        let failed = self.plan.report.skills().filter(|(_, skill)| skill.outcome == Outcome::Failed);
+        let left = |(list, skill): (&import::ImportedList, &import::ImportedSkill)| {
+            let error = skill.error.as_ref()?;
+            let reason = if error.kind == "io" { NOT_READABLE } else { "not-importable" };
+            let message = format!("`{}`: {}", skill.skill, error.message);
+            Some(LeftAlone::new(Path::new(&list.path), reason, message, error.hint.clone()))
+        };
+        Ok(failed.filter_map(left).collect())
     }
 
-    /// How a skill that was left came to this machine, where a list says so.
-    pub(super) fn reason(&self, name: &SkillName) -> Option<&str> {
-        self.reasons.get(name).map(String::as_str)
+    /// How the skill in the folder `root` came to this machine, where a list says so.
+    pub(super) fn reason(&self, root: &Path) -> Option<&str> {
+        let real = fs::real_path(root).ok().flatten()?;
+        self.reasons.get(&real).map(String::as_str)
+    }
+
+    /// Lists of the project that the current folder is, which bring skills if they are asked for.
+    pub(super) fn offered(&self) -> &[String] {
+        &self.offered
     }
 
     /// Whether it brings nothing.
@@ -83,9 +111,9 @@ impl Import {
         &self.plan.report
     }
 
-    /// The skills that it brings with their contents, and the folders that they come from.
-    pub(super) fn contents(&self) -> BTreeMap<&SkillName, (ContentHash, &Path)> {
-        self.plan.contents()
+    /// The skills that it brings.
+    pub(super) fn brings(&self) -> BTreeMap<&SkillName, Brought<'_>> {
+        self.plan.brings()
     }
 
     /// The folders of other tools whose content the store will hold.
@@ -100,17 +128,25 @@ impl Import {
         index: &mut Index,
         failed: &mut Vec<Failure>,
     ) -> Result<Imported, Error> {
-        let contents = self.plan.contents();
-        let roots: Vec<_> =
-            contents.into_iter().map(|(name, (_, root))| (name.clone(), root.to_owned())).collect();
+        let brought = self.plan.brings();
+        let roots: Vec<(SkillName, String)> =
+            brought.iter().map(|(name, one)| ((*name).clone(), one.root.display().to_string())).collect();
         let imported = self.plan.apply(writing, index)?;
-        for row in imported.lists.iter().flat_map(|list| &list.skills) {
+        for (_, row) in imported.skills() {
             let coming = roots.iter().find(|(name, _)| name.as_str() == row.skill);
-            if let (Some((skill, root)), Some(error)) = (coming, &row.error) {
-                let (skill, path) = (skill.clone(), root.display().to_string());
-                failed.push(Failure { skill, path, error: error.clone() });
+            if let (Some((skill, path)), Some(error)) = (coming, &row.error) {
+                failed.push(Failure { skill: skill.clone(), path: path.clone(), error: error.clone() });
             }
         }
         Ok(imported)
     }
+}
+
+/// The lists of the project that the current folder is, if they bring anything. A list that does not read brings nothing.
+fn offered(world: &World, store: Option<&Store>, known: &BTreeSet<SkillName>) -> Result<Vec<String>, Error> {
+    let lists = import::found_here(world).into_iter().filter(|path| import::read(path, None).is_ok());
+    let ask = Ask { lists: lists.collect(), known: known.clone(), ..Ask::default() };
+    let plan = import::plan(world, store, &ask)?;
+    let brings = |list: &&import::ImportedList| list.skills.iter().any(|skill| skill.outcome.comes());
+    Ok(plan.report.lists.iter().filter(brings).map(|list| list.path.clone()).collect())
 }

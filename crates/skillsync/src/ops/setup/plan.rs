@@ -2,7 +2,7 @@
 //! and what is left alone. Decided from what was found and what the store holds; changes nothing.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 use skillsync_core::digest::ContentHash;
@@ -13,10 +13,11 @@ use skillsync_store::store::Store;
 use skillsync_store::tools::Tools;
 
 use super::Error;
+use super::held::{Held, held};
 use super::import::Import;
-use super::known::{Known, known, modified_s};
 use super::record::Record;
 use super::seats::{Servers, served, targets};
+use super::skill::{At, Skill, Variant};
 use super::survey::{Folder, LeftAlone, Original, Survey};
 use crate::ops::source::import::Imported;
 use crate::ops::target::{TargetLine, covered, with_places};
@@ -39,6 +40,8 @@ pub struct Plan {
     pub targets: Vec<TargetLine>,
     /// Skills that other tools installed: taken over from where those have them, before the others are.
     pub imported: Imported,
+    /// Lists of the project that the current folder is, which bring skills only if they are asked for.
+    pub offered: Vec<String>,
     /// Skills that will be taken into the store.
     pub adopt: Vec<Adopt>,
     /// Names with several contents: one becomes current, the others earlier versions.
@@ -120,44 +123,6 @@ pub struct Folded {
     pub from: Vec<String>,
 }
 
-/// One skill's part of the work.
-#[derive(Debug)]
-pub(super) struct Skill {
-    pub(super) name: SkillName,
-    /// Whether the store does not have it yet.
-    pub(super) fresh: bool,
-    /// The contents that the store lacks, and its current one when there are any; the preferred one first.
-    pub(super) variants: Vec<Variant>,
-    /// Which of them becomes current.
-    pub(super) chosen: usize,
-    /// Where it stands.
-    pub(super) originals: Vec<Original>,
-}
-
-#[derive(Debug)]
-pub(super) struct Variant {
-    pub(super) hash: ContentHash,
-    /// A place that holds it; none for the store's current version.
-    pub(super) root: Option<PathBuf>,
-    modified_s: i64,
-    /// Where an import brings it from, when it does.
-    import: Option<PathBuf>,
-}
-
-impl Skill {
-    /// The versions to make, in their order: oldest first, so that history reads as it was, and the current last.
-    pub(super) fn versions(&self) -> Vec<&Variant> {
-        let Some(current) = self.variants.get(self.chosen) else { return Vec::new() };
-        let others = self.variants.iter().enumerate().filter(|(n, v)| *n != self.chosen && v.root.is_some());
-        let mut versions: Vec<&Variant> = others.map(|(_, variant)| variant).collect();
-        versions.sort_by_key(|variant| variant.modified_s);
-        if current.root.is_some() || !versions.is_empty() {
-            versions.push(current);
-        }
-        versions
-    }
-}
-
 impl Plan {
     /// Whether everything is as setup would make it.
     pub fn is_done(&self) -> bool {
@@ -184,7 +149,7 @@ pub(super) fn decide(
     tools: &Tools,
     store: Option<&Store>,
     record: Option<&Record>,
-    import: Import,
+    mut import: Import,
     survey: Survey,
 ) -> Result<Plan, Error> {
     let Survey { folders, originals, mut left_alone } = survey;
@@ -193,20 +158,21 @@ pub(super) fn decide(
     let covered = covered(world, &seats, tools)?;
     let servers = Servers { world, seats: &seats, covered: &covered };
     let originals = served(&layout, &servers, &folders, originals, &mut left_alone)?;
+    left_alone.extend(import.hand_over(&originals)?);
     let agents = agents(&servers, &folders, &originals);
     let mut groups: BTreeMap<SkillName, Vec<Original>> = BTreeMap::new();
     for original in originals {
         groups.entry(original.name.clone()).or_default().push(original);
     }
     let mut work = Vec::with_capacity(groups.len());
-    let coming = import.contents();
+    let brought = import.brings();
     for (name, group) in groups {
-        let known = match coming.get(&name) {
-            Some((hash, root)) => Ok(Some(Known::coming(*hash, root)?)),
-            None => store.map_or(Ok(Ok(None)), |store| known(store, &name))?,
+        let known = match brought.get(&name) {
+            Some(brought) => Ok(Held::Brought { content: brought.content, from: brought.root.to_owned() }),
+            None => store.map_or(Ok(Ok(Held::Nothing)), |store| held(store, &name))?,
         };
         match known {
-            Ok(known) => work.push(skill(known, record, name, group)?),
+            Ok(held) => work.push(Skill::decide(held, record, name, group)?),
             Err(why) => {
                 let left = |o: &Original| LeftAlone::new(&o.place, "store-skill", why.clone(), None);
                 left_alone.extend(group.iter().map(left));
@@ -222,6 +188,7 @@ pub(super) fn decide(
         agents,
         targets: lines(&added, &covered),
         imported: import.report().clone(),
+        offered: import.offered().to_vec(),
         adopt: Vec::new(),
         conflicts: Vec::new(),
         folded: Vec::new(),
@@ -232,7 +199,7 @@ pub(super) fn decide(
         folders,
         import,
     };
-    plan.describe(store)?;
+    plan.describe();
     Ok(plan)
 }
 
@@ -266,51 +233,9 @@ fn agents(servers: &Servers<'_>, folders: &[Folder], originals: &[Original]) -> 
     agents
 }
 
-/// One skill's part of the work.
-fn skill(
-    known: Option<Known>,
-    record: Option<&Record>,
-    name: SkillName,
-    originals: Vec<Original>,
-) -> Result<Skill, Error> {
-    let mut variants: Vec<Variant> = Vec::new();
-    for original in &originals {
-        let hash = original.tree.content_hash();
-        let in_history = known.as_ref().is_some_and(|k| k.hashes.contains(&hash));
-        if !in_history && !variants.iter().any(|v| v.hash == hash) {
-            let root = Some(representative(&originals, hash));
-            variants.push(Variant { hash, root, modified_s: 0, import: None });
-        }
-    }
-    let is_contested = variants.len() + usize::from(known.is_some()) > 1 && !variants.is_empty();
-    if is_contested {
-        for variant in &mut variants {
-            variant.modified_s = variant.root.as_deref().map_or(Ok(0), modified_s)?;
-        }
-        // The newest first: it is the one that is taken. What the store has is kept before anything that turned up.
-        variants.sort_by_key(|variant| std::cmp::Reverse(variant.modified_s));
-        if let Some(known) = &known {
-            let import = known.import.clone();
-            variants.insert(0, Variant { hash: known.head, root: None, modified_s: known.at_s, import });
-        }
-    }
-    // A setup that was cut off has been told already.
-    let told = record.filter(|r| r.is_cut_off()).and_then(|r| r.chosen(&name));
-    let chosen = told.and_then(|hash| variants.iter().position(|v| v.hash == hash)).unwrap_or(0);
-    Ok(Skill { fresh: known.is_none(), name, variants, chosen, originals })
-}
-
-/// Of equal copies the one with the most programs: a copy may have lost the executable bits, never gained them.
-fn representative(originals: &[Original], hash: ContentHash) -> PathBuf {
-    let programs = |o: &&Original| o.tree.files().filter(|(_, file)| file.executable).count();
-    let equal = originals.iter().filter(|o| o.tree.content_hash() == hash);
-    // The first of several.
-    equal.rev().max_by_key(programs).map(|o| o.place.clone()).unwrap_or_default()
-}
-
 impl Plan {
     /// Fills in what is shown of the work.
-    fn describe(&mut self, store: Option<&Store>) -> Result<(), Error> {
+    fn describe(&mut self) {
         for skill in &self.skills {
             let from = |hash: Option<ContentHash>| -> Vec<String> {
                 let is_it = |o: &&Original| hash.is_none_or(|hash| o.tree.content_hash() == hash);
@@ -318,7 +243,7 @@ impl Plan {
             };
             let name = skill.name.clone();
             match skill.variants.as_slice() {
-                [] => self.folded.push(Folded { name, from: from(None) }),
+                [] | [Variant { at: At::Store, .. }] => self.folded.push(Folded { name, from: from(None) }),
                 [only] => {
                     let is_other = |o: &&Original| o.place.file_name() != Some(skill.name.as_str().as_ref());
                     let other = skill.originals.iter().find(is_other).and_then(|o| o.place.file_name());
@@ -329,7 +254,11 @@ impl Plan {
                 several => {
                     let places = |v: &Variant| {
                         let mut places = from(Some(v.hash));
-                        places.extend(v.import.as_deref().map(shown).filter(|place| !places.contains(place)));
+                        if let At::Import(root) = &v.at
+                            && !places.contains(&shown(root))
+                        {
+                            places.push(shown(root));
+                        }
                         places
                     };
                     let content = |v: &Variant| Content {
@@ -338,13 +267,12 @@ impl Plan {
                         modified: jiff::Timestamp::from_second(v.modified_s)
                             .map(|t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
                             .unwrap_or_default(),
-                        in_store: store.is_some() && v.root.is_none() && v.import.is_none(),
+                        in_store: matches!(v.at, At::Store),
                     };
                     let contents = several.iter().map(content).collect();
                     self.conflicts.push(Conflict { name, contents, current: skill.chosen });
                 }
             }
         }
-        Ok(())
     }
 }

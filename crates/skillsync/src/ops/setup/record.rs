@@ -1,6 +1,7 @@
 //! `state/setup.json`: what setup set out to do, written before it does it, so that a setup that was cut off can be
 //! gone on with or undone. It says where every original is meant to be; the disk says where it is.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -122,6 +123,11 @@ impl Record {
     /// Which content an earlier setup made current.
     pub(super) fn chosen(&self, name: &SkillName) -> Option<ContentHash> {
         self.adopted.iter().find(|a| a.name == *name)?.contents.last().copied()
+    }
+
+    /// The skills that setups took.
+    pub(super) fn taken(&self) -> BTreeSet<SkillName> {
+        self.adopted.iter().map(|adopted| adopted.name.clone()).collect()
     }
 
     /// Notes that a setup begins.

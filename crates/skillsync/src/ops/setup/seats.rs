@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use skillsync_core::name::TargetId;
+use skillsync_core::name::{self, TargetId};
 use skillsync_store::config::{Target, TargetSource, path_text};
 use skillsync_store::fs;
 use skillsync_store::layout::Layout;
@@ -75,7 +75,7 @@ fn free_id(wanted: &TargetId, taken: &[Target]) -> Result<TargetId, Error> {
     let mut id = wanted.clone();
     let mut number = 2;
     while taken.iter().any(|target| target.id == id) {
-        id = TargetId::parse(&format!("{wanted}-{number}"))?;
+        id = TargetId::parse(&name::numbered(wanted.as_str(), number))?;
         number += 1;
     }
     Ok(id)

@@ -138,7 +138,8 @@ pub fn undo_plan(world: &World) -> Result<UndoPlan, Error> {
         }
     }
     let targets = ours(&store, &record).map(|t| t.id.clone()).collect();
-    let sources = added_sources(&store, &record).cloned().collect();
+    let sources: Vec<SourceName> = added_sources(&store, &record).cloned().collect();
+    keep.extend(orphans(&InstallState::load(store.layout())?, &sources, &remove, &keep));
     let home = world.store.display().to_string();
     Ok(UndoPlan { dry_run: false, home, restore, targets, sources, remove, keep })
 }
@@ -155,6 +156,27 @@ fn added_sources<'s>(store: &'s Store, record: &'s Record) -> impl Iterator<Item
         record.sources.iter().any(|added| added.name == source.name && added.url == source.url)
     };
     store.config().sources().iter().filter(is_ours).map(|source| &source.name)
+}
+
+/// The skills of `sources` that neither leave nor are named yet: nothing updates them any more.
+fn orphans(
+    followed: &InstallState,
+    sources: &[SourceName],
+    leaving: &[SkillName],
+    kept: &[Kept],
+) -> Vec<Kept> {
+    let is_here = |(name, installed): &(&SkillName, &installed::Installed)| {
+        installed.state == installed::Standing::Installed
+            && sources.contains(&installed.source)
+            && !leaving.contains(name)
+            && !kept.iter().any(|kept| kept.name == **name)
+    };
+    let reason = |source: &SourceName| format!("`{source}` is forgotten: nothing updates it any more");
+    let orphan = |(name, installed): (&SkillName, &installed::Installed)| Kept {
+        name: name.clone(),
+        reason: reason(&installed.source),
+    };
+    followed.iter().filter(is_here).map(orphan).collect()
 }
 
 /// An edit made where an agent loads a skill lives there alone, and so does a file that was added: it is settled
@@ -247,10 +269,13 @@ pub fn undo(world: &World) -> Result<Undone, Error> {
         restore(writing, index, &record.moved, &mut undone)?;
         remove_targets(writing, index, &record, &mut undone)?;
         // Before the skills: what is followed would come again.
+        let followed = InstallState::load(store.layout())?;
         for name in added_sources(store, &record) {
             undone.sources.push(source::remove(writing, name)?.name);
         }
         remove_skills(writing, index, &record, &mut undone)?;
+        let orphans = orphans(&followed, &undone.sources, &undone.removed, &undone.kept);
+        undone.kept.extend(orphans);
         forget_removed(store, &record)
     })?;
     // Under a mutex of its own: it works with the settings as they are now.

@@ -3,13 +3,14 @@
 
 mod apply;
 mod lists;
+mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use skillsync_client::lockfile::{self, Noted, Origin, Tool};
+use skillsync_client::lockfile::{Noted, Origin, Tool};
 use skillsync_core::digest::ContentHash;
-use skillsync_core::skill::{self, ArtifactType};
+use skillsync_core::skill::ArtifactType;
 use skillsync_core::tree::{SKILL_MD, Tree};
 use skillsync_store::edit;
 use skillsync_store::meta::Meta;
@@ -18,95 +19,19 @@ use skillsync_store::skills;
 
 use super::*;
 use crate::ops::{builtin, target};
-pub use lists::found;
+pub(in crate::ops) use lists::read;
+pub use lists::{found, found_here};
+pub use report::{Imported, ImportedList, ImportedSkill, NewSource, Outcome, title};
 
-/// What an import did, or would do.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Imported {
-    /// The lists that were read, in their order.
-    pub lists: Vec<ImportedList>,
-    /// Sources that are new.
-    pub sources: Vec<NewSource>,
-    /// Whether this is a plan and nothing was changed.
-    pub dry_run: bool,
-}
-
-/// A list of another tool.
-#[derive(Debug, Clone, Serialize)]
-pub struct ImportedList {
-    /// The file.
-    pub path: String,
-    /// Whose it is.
-    pub tool: Tool,
-    /// Its skills, sorted by name.
-    pub skills: Vec<ImportedSkill>,
-}
-
-/// A source that an import makes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct NewSource {
-    /// Its name.
-    pub name: SourceName,
-    /// Its address.
-    pub url: BaseUrl,
-}
-
-/// One skill of a list.
-#[derive(Debug, Clone, Serialize)]
-pub struct ImportedSkill {
-    /// The skill, as the list calls it.
-    pub skill: String,
-    /// What becomes of it.
-    pub outcome: Outcome,
-    /// Where it came from: a source, an address for `add`, a version; null where the list does not say.
-    pub from: Option<String>,
-    /// Why it is not followed, or what went wrong.
-    pub error: Option<Report>,
-}
-
-skill::words!(
-    /// What becomes of a skill that a list names.
-    Outcome, "outcome", "followed, added, present, missing, failed", {
-        /// It is here, and its index is followed.
-        Followed = "followed",
-        /// It is here, and yours.
-        Added = "added",
-        /// A skill of this name was here.
-        Present = "present",
-        /// Its folder is not there.
-        Missing = "missing",
-        /// It could not be taken.
-        Failed = "failed",
-    }
-);
-
-impl Outcome {
-    /// Whether the skill comes by this import.
-    pub fn comes(self) -> bool {
-        matches!(self, Outcome::Followed | Outcome::Added)
-    }
-}
-
-impl Imported {
-    /// The skills that come, each with the tool whose list names it.
-    pub fn coming(&self) -> impl Iterator<Item = (Tool, &ImportedSkill)> {
-        let of = |list: &'_ ImportedList| list.tool;
-        let skills =
-            self.lists.iter().flat_map(move |list| list.skills.iter().map(move |one| (of(list), one)));
-        skills.filter(|(_, skill)| skill.outcome.comes())
-    }
-
-    /// Whether the machine refused to show a skill: nobody knows what it is.
-    pub fn has_unread(&self) -> bool {
-        let mut skills = self.lists.iter().flat_map(|list| &list.skills);
-        skills.any(|skill| skill.error.as_ref().is_some_and(|error| error.kind == "io"))
-    }
-
-    /// Whether a skill could not be taken.
-    pub fn has_failed(&self) -> bool {
-        let mut skills = self.lists.iter().flat_map(|list| &list.skills);
-        skills.any(|skill| skill.outcome == Outcome::Failed)
-    }
+/// What is to be imported.
+#[derive(Debug, Clone, Default)]
+pub struct Ask {
+    /// The lists, in the order in which they count: the first that names a skill decides.
+    pub lists: Vec<PathBuf>,
+    /// Where the skills of `.ic-managed.json` come from, if not from the site of its script.
+    pub site: Option<BaseUrl>,
+    /// Skills that came this way before: where the store has them no more, they were removed, and stay away.
+    pub known: BTreeSet<SkillName>,
 }
 
 /// Which list, and which skill of it.
@@ -122,10 +47,42 @@ struct Coming {
     payload: Payload,
     /// How its first version came here, for its history.
     reason: String,
-    /// The site that is followed for it, and what that published of it.
-    follow: Option<(BaseUrl, Option<String>)>,
+    /// The site that is followed for it.
+    follow: Option<Follow>,
     /// Whether its version is here: an import was killed before it noted that.
     is_here: bool,
+}
+
+impl Coming {
+    /// Whether it is the same as when it was shown.
+    fn is_as_shown(&self, shown: &Coming) -> bool {
+        let tree = |one: &Coming| one.payload.tree().id();
+        self.name == shown.name && self.follow == shown.follow && tree(self) == tree(shown)
+    }
+}
+
+/// How a skill is followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Follow {
+    site: BaseUrl,
+    /// What the site published of it.
+    published: Option<String>,
+    /// Which of the site's skills are wanted, if it is a new source.
+    skills: Wanted,
+}
+
+/// What an import comes to, and what it needs for that.
+#[derive(Debug)]
+pub struct Plan {
+    /// What it comes to.
+    pub report: Imported,
+    coming: Vec<Coming>,
+    /// The folders that the lists speak of, by what they lead to.
+    stored: BTreeMap<PathBuf, Stored>,
+    /// The rows of skills that were refused, by the folder of the skill, and how each came to this machine.
+    refused: BTreeMap<PathBuf, (Place, String)>,
+    /// The sources that are configured.
+    sources: Vec<SourceConfig>,
 }
 
 /// A folder of another tool whose content the store holds, or will hold after the import.
@@ -137,21 +94,22 @@ pub(in crate::ops) struct Stored {
     pub(in crate::ops) tree: Tree,
 }
 
-/// What an import comes to, and what it needs for that.
+/// A skill that an import brings.
 #[derive(Debug)]
-pub struct Plan {
-    /// What it comes to.
-    pub report: Imported,
-    coming: Vec<Coming>,
-    whole: Vec<BaseUrl>,
-    /// The folders that the lists speak of, by what they lead to.
-    stored: BTreeMap<PathBuf, Stored>,
+pub(in crate::ops) struct Brought<'p> {
+    /// Its content.
+    pub(in crate::ops) content: ContentHash,
+    /// The folder that it comes from.
+    pub(in crate::ops) root: &'p Path,
+    /// Whether the store has it already and only its note is missing.
+    pub(in crate::ops) is_here: bool,
 }
 
 /// What the store holds by now.
-struct Here<'s> {
-    store: Option<&'s Store>,
+struct Here<'a> {
+    store: Option<&'a Store>,
     noted: InstallState,
+    ask: &'a Ask,
 }
 
 impl Here<'_> {
@@ -174,82 +132,55 @@ impl Here<'_> {
     }
 }
 
-/// What importing the lists at `paths` would do. `store` is none where there is none yet, and `site` is where the skills of
-/// `.ic-managed.json` come from, if not from the one of its script. Changes nothing.
-pub fn plan(
-    world: &World,
-    store: Option<&Store>,
-    paths: &[PathBuf],
-    site: Option<&BaseUrl>,
-) -> Result<Plan, Error> {
+/// What the import would do. `store` is none where there is none yet. Changes nothing.
+pub fn plan(world: &World, store: Option<&Store>, ask: &Ask) -> Result<Plan, Error> {
     let agents = target::tools(&world.store)?;
-    let ic_site = site.map_or(lockfile::IC_SITE, BaseUrl::as_str);
     let noted = store.map(|store| InstallState::load(store.layout())).transpose()?.unwrap_or_default();
-    let here = Here { store, noted };
-    let report = Imported { dry_run: true, ..Imported::default() };
-    let mut plan = Plan { report, coming: Vec::new(), whole: Vec::new(), stored: BTreeMap::new() };
-    for path in paths {
-        let list = lists::list(path, ic_site)?;
+    let here = Here { store, noted, ask };
+    let mut plan = Plan {
+        report: Imported { dry_run: true, ..Imported::default() },
+        coming: Vec::new(),
+        stored: BTreeMap::new(),
+        refused: BTreeMap::new(),
+        sources: here.sources().to_vec(),
+    };
+    for path in &ask.lists {
+        let list = lists::read(path, ask.site.as_ref())?;
         let folders = lists::folders(world, &agents, path, list.tool);
-        let mut skills = Vec::new();
+        plan.report.lists.push(ImportedList {
+            path: path.display().to_string(),
+            tool: list.tool,
+            skills: Vec::new(),
+        });
         for noted in &list.skills {
-            let at = (plan.report.lists.len(), skills.len());
-            let (outcome, error) = match plan.take(&here, &folders, list.tool, noted, at) {
-                Ok(outcome) => (outcome, None),
-                Err(error) => (Outcome::Failed, Some(Report::of(&error))),
-            };
-            skills.push(ImportedSkill {
-                skill: noted.name.clone(),
-                outcome,
-                from: from(&noted.origin),
-                error,
-            });
+            plan.row(&here, &folders, list.tool, noted)?;
         }
-        let path = path.display().to_string();
-        plan.report.lists.push(ImportedList { path, tool: list.tool, skills });
     }
-    for (url, _) in plan.coming.iter().filter_map(|coming| coming.follow.as_ref()) {
-        let known = here.sources();
-        if known.iter().any(|one| one.url == *url) || plan.report.sources.iter().any(|one| one.url == *url) {
-            continue;
-        }
-        let new = plan.report.sources.iter().map(|one| &one.name);
-        let taken: BTreeSet<&SourceName> = known.iter().map(|one| &one.name).chain(new).collect();
-        let name = free_name(url, &taken)?;
-        plan.report.sources.push(NewSource { name, url: url.clone() });
-    }
+    plan.name_sources()?;
     Ok(plan)
 }
 
-/// Fails with `skill-list-unknown` where no list is at `path`.
-pub(in crate::ops) fn check(path: &Path) -> Result<(), Error> {
-    lists::list(path, lockfile::IC_SITE).map(drop)
-}
-
-/// Where a skill came from, in words.
-fn from(origin: &Origin) -> Option<String> {
-    match origin {
-        Origin::Index { site, .. } => site.clone(),
-        Origin::Git { address } => Some(address.clone()),
-        Origin::Registry { version } => Some(version.clone()),
-        Origin::Folder => None,
-    }
-}
-
-/// A name for the source at `url` that no other has.
-fn free_name(url: &BaseUrl, taken: &BTreeSet<&SourceName>) -> Result<SourceName, Error> {
-    let first = name_of(url)?;
-    let mut name = first.clone();
-    let mut number = 2;
-    while taken.contains(&name) {
-        name = SourceName::parse(&format!("{first}-{number}"))?;
-        number += 1;
-    }
-    Ok(name)
-}
-
 impl Plan {
-    /// Decides about one skill of a list that speaks of `folders`.
+    /// Decides about one skill of the last list, which speaks of `folders`, and notes what becomes of it.
+    fn row(&mut self, here: &Here<'_>, folders: &[PathBuf], tool: Tool, noted: &Noted) -> Result<(), Error> {
+        let from = from(&noted.origin);
+        let list = self.report.lists.len() - 1;
+        let at = (list, self.report.lists[list].skills.len());
+        let mut edited = None;
+        let (outcome, error) = match self.take(here, folders, tool, noted, at, &mut edited) {
+            Ok(outcome) => (outcome, None),
+            Err(error) => {
+                if let Ok(Some(root)) = lists::place(folders, &noted.name) {
+                    self.refused.insert(root, (at, reason(tool, from.as_deref())));
+                }
+                (Outcome::Failed, Some(Report::of(&error)))
+            }
+        };
+        let row = ImportedSkill { skill: noted.name.clone(), outcome, from, edited, error };
+        self.report.lists[list].skills.push(row);
+        Ok(())
+    }
+
     fn take(
         &mut self,
         here: &Here<'_>,
@@ -257,6 +188,7 @@ impl Plan {
         tool: Tool,
         noted: &Noted,
         at: Place,
+        edited: &mut Option<bool>,
     ) -> Result<Outcome, Error> {
         let name = SkillName::parse(&noted.name)?;
         let there = here.meta(&name)?;
@@ -271,7 +203,7 @@ impl Plan {
         let known = known.map(|meta| meta.versions().iter().map(|version| version.content_hash).collect());
         if let Some(contents) = coming.or(known) {
             // Nobody asks for it: a folder that does not read is as if it were not there.
-            if let Ok(Some(root)) = lists::place(folders, &name)
+            if let Ok(Some(root)) = lists::place(folders, name.as_str())
                 && let Ok(payload) = lists::payload(&root)
                 && contents.contains(&payload.tree().content_hash())
             {
@@ -279,15 +211,23 @@ impl Plan {
             }
             return Ok(Outcome::Present);
         }
-        let Some(root) = lists::place(folders, &name)? else { return Ok(Outcome::Missing) };
+        if there.is_none() && here.ask.known.contains(&name) {
+            return Ok(Outcome::Removed);
+        }
+        let Some(root) = lists::place(folders, name.as_str())? else { return Ok(Outcome::Missing) };
         if builtin::is_reserved(&name) {
             return Err(reserved(&name));
         }
         let payload = lists::payload(&root)?;
         edit::check_main(ArtifactType::Skill, &name, payload.get(SKILL_MD).unwrap_or_default())?;
-        let is_edited = noted.proof.holds(&payload) == Some(false);
+        *edited = noted.proof.holds(&payload).map(|holds| !holds);
         let follow = match &noted.origin {
-            Origin::Index { published, .. } if !is_edited => site.map(|site| (site, published.clone())),
+            Origin::Index { published, .. } if *edited != Some(true) => site.map(|site| Follow {
+                site,
+                published: published.clone(),
+                // That script mirrors everything.
+                skills: if tool == Tool::IcSkills { Wanted::All } else { Wanted::Chosen },
+            }),
             _ => None,
         };
         let is_here = there.is_some();
@@ -296,10 +236,6 @@ impl Plan {
         {
             return Ok(Outcome::Present);
         }
-        if let (Some((url, _)), Tool::IcSkills) = (&follow, tool) {
-            // That script mirrors everything.
-            self.whole.push(url.clone());
-        }
         let outcome = if follow.is_some() { Outcome::Followed } else { Outcome::Added };
         let reason = reason(tool, from(&noted.origin).as_deref());
         self.stored.insert(root.clone(), Stored { name: name.clone(), tree: payload.tree().clone() });
@@ -307,15 +243,56 @@ impl Plan {
         Ok(outcome)
     }
 
+    /// Names the sources that are new.
+    fn name_sources(&mut self) -> Result<(), Error> {
+        self.report.sources.clear();
+        for Follow { site, skills, .. } in self.coming.iter().filter_map(|coming| coming.follow.as_ref()) {
+            if self.sources.iter().any(|known| known.url == *site) {
+                continue;
+            }
+            if let Some(new) = self.report.sources.iter_mut().find(|new| new.url == *site) {
+                // One list that wants all of them is enough.
+                if *skills == Wanted::All {
+                    new.skills = Wanted::All;
+                }
+                continue;
+            }
+            let new = self.report.sources.iter().map(|new| &new.name);
+            let taken: BTreeSet<&SourceName> = self.sources.iter().map(|one| &one.name).chain(new).collect();
+            let name = free_name(site, &taken)?;
+            self.report.sources.push(NewSource { name, url: site.clone(), skills: *skills });
+        }
+        Ok(())
+    }
+
+    /// Keeps to what was shown: what did not come then does not come now. Fails with `plan-outdated` where something else
+    /// would come.
+    pub fn keep_to(&mut self, shown: &Plan) -> Result<(), Error> {
+        let lists = &shown.report.lists;
+        for one in std::mem::take(&mut self.coming) {
+            let list = &mut self.report.lists[one.at.0];
+            let row = &mut list.skills[one.at.1];
+            let before = lists.iter().filter(|before| before.path == list.path);
+            let before = before.flat_map(|list| &list.skills).find(|before| before.skill == row.skill);
+            match before {
+                Some(before) if !before.outcome.comes() => *row = before.clone(),
+                Some(_) if shown.coming.iter().any(|shown| one.is_as_shown(shown)) => self.coming.push(one),
+                _ => return Err(outdated(&list.path)),
+            }
+        }
+        self.name_sources()
+    }
+
     /// Whether no skill comes.
     pub(in crate::ops) fn is_empty(&self) -> bool {
         self.coming.is_empty()
     }
 
-    /// The skills that come with their contents, and the folders that they come from.
-    pub(in crate::ops) fn contents(&self) -> BTreeMap<&SkillName, (ContentHash, &Path)> {
-        let content = |one: &Coming| one.payload.tree().content_hash();
-        self.coming.iter().map(|one| (&one.name, (content(one), one.root.as_path()))).collect()
+    /// The skills that come.
+    pub(in crate::ops) fn brings(&self) -> BTreeMap<&SkillName, Brought<'_>> {
+        let brought = |one: &'_ Coming| one.payload.tree().content_hash();
+        let of = |one| Brought { content: brought(one), root: &one.root, is_here: one.is_here };
+        self.coming.iter().map(|one| (&one.name, of(one))).collect()
     }
 
     /// The folders of other tools whose content the store holds, or will hold, by what they lead to.
@@ -323,41 +300,21 @@ impl Plan {
         &self.stored
     }
 
-    /// Keeps to what was shown: what could not be taken then is not taken now. Fails where a list names what was not shown.
-    pub(in crate::ops) fn keep_to(&mut self, shown: &Imported) -> Result<(), Error> {
-        let mut kept: BTreeSet<Place> = BTreeSet::new();
-        for (at, list) in self.report.lists.iter_mut().enumerate() {
-            let before = shown.lists.iter().filter(|before| before.path == list.path);
-            let before: Vec<&ImportedSkill> = before.flat_map(|list| &list.skills).collect();
-            for (number, row) in list.skills.iter_mut().enumerate().filter(|(_, row)| row.outcome.comes()) {
-                match before.iter().find(|before| before.skill == row.skill) {
-                    Some(before) if before.outcome == row.outcome => drop(kept.insert((at, number))),
-                    Some(before) if !before.outcome.comes() => *row = (*before).clone(),
-                    _ => return Err(outdated(&list.path)),
-                }
-            }
+    /// Hands the skills that would only be added, or were refused, over to who takes them from `folders`, and how each came to
+    /// this machine, by its folder.
+    pub(in crate::ops) fn hand_over(&mut self, folders: &BTreeSet<PathBuf>) -> BTreeMap<PathBuf, String> {
+        let is_theirs = |one: &mut Coming| one.follow.is_none() && folders.contains(&one.root);
+        let coming = self.coming.extract_if(.., is_theirs).map(|one| (one.root, (one.at, one.reason)));
+        let refused =
+            std::mem::take(&mut self.refused).into_iter().filter(|(root, _)| folders.contains(root));
+        let mut handed = BTreeMap::new();
+        for (root, ((list, skill), reason)) in coming.chain(refused) {
+            let row = &mut self.report.lists[list].skills[skill];
+            (row.outcome, row.error) = (Outcome::Adopted, None);
+            handed.insert(root, reason);
         }
-        self.coming.retain(|one| kept.contains(&one.at));
-        Ok(())
+        handed
     }
-
-    /// Leaves the skills that would only be added from `folders` to who takes those, with how they came here.
-    pub(in crate::ops) fn leave(&mut self, folders: &BTreeSet<PathBuf>) -> BTreeMap<SkillName, String> {
-        let is_left = |one: &mut Coming| one.follow.is_none() && folders.contains(&one.root);
-        self.coming.extract_if(.., is_left).map(|one| (one.name, one.reason)).collect()
-    }
-}
-
-fn reserved(name: &SkillName) -> Error {
-    let message = format!("`{name}` is the name of a skill that comes with skillsync");
-    let hint = Some("give it another in its SKILL.md, then `skillsync add` takes it".to_owned());
-    Refusal { kind: Kind::Invalid, code: "name-reserved", message, hint }.into()
-}
-
-fn outdated(list: &str) -> Error {
-    let message = format!("`{list}` has changed since the plan was made");
-    let hint = Some("run skillsync setup again".to_owned());
-    Refusal { kind: Kind::Conflict, code: "plan-outdated", message, hint }.into()
 }
 
 /// Whether `site` can be an open index that is followed: nobody is asked over a line that anybody may change, and what is a
@@ -367,13 +324,25 @@ fn can_be_followed(sources: &[SourceConfig], site: &BaseUrl) -> bool {
     known.map_or(site.is_https() || site.is_loopback(), |source| source.kind == SourceKind::Index)
 }
 
-/// What a tool is called.
-pub fn title(tool: Tool) -> &'static str {
-    match tool {
-        Tool::IcSkills => "the script of ic-skills",
-        Tool::Skills => "npm's skills",
-        Tool::ClawHub => "ClawHub",
-        Tool::OpenSkills => "openskills",
+/// A name for the source at `url` that no other has.
+fn free_name(url: &BaseUrl, taken: &BTreeSet<&SourceName>) -> Result<SourceName, Error> {
+    let first = name_of(url)?;
+    let mut name = first.clone();
+    let mut number = 2;
+    while taken.contains(&name) {
+        name = SourceName::parse(&name::numbered(first.as_str(), number))?;
+        number += 1;
+    }
+    Ok(name)
+}
+
+/// Where a skill came from, in words.
+fn from(origin: &Origin) -> Option<String> {
+    match origin {
+        Origin::Index { site, .. } => site.clone(),
+        Origin::Git { address } => Some(address.clone()),
+        Origin::Registry { version } => Some(version.clone()),
+        Origin::Folder => None,
     }
 }
 
@@ -381,4 +350,16 @@ pub fn title(tool: Tool) -> &'static str {
 fn reason(tool: Tool, from: Option<&str>) -> String {
     let tool = title(tool);
     from.map_or_else(|| format!("installed by {tool}"), |from| format!("installed by {tool}: {from}"))
+}
+
+fn reserved(name: &SkillName) -> Error {
+    let message = format!("`{name}` is the name of a skill that comes with skillsync");
+    let hint = Some("give it another in its SKILL.md, then `skillsync add` takes it".to_owned());
+    Refusal { kind: Kind::Invalid, code: "name-reserved", message, hint }.into()
+}
+
+fn outdated(list: &str) -> Error {
+    let message = format!("what `{list}` names has changed since the plan was made");
+    let hint = Some("the same command again shows what it comes to now".to_owned());
+    Refusal { kind: Kind::Conflict, code: "plan-outdated", message, hint }.into()
 }

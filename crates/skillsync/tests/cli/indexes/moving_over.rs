@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails in a helper fails its test")]
 
 use serde_json::{Value, json};
-use skillsync_testkit::{Machine, Output, SkillBuilder, disk};
+use skillsync_testkit::{Machine, Output, SkillBuilder, disk, oracle};
 
 use super::npm::Npm;
 use super::server::{Server, python};
@@ -132,7 +132,7 @@ fn what_npm_skills_itself_installed_is_followed() {
 }
 
 #[test]
-fn the_lists_of_a_project_come_too_and_no_import_leaves_all_of_them() {
+fn the_lists_of_a_project_come_when_they_are_asked_for() {
     let (_publisher, server, m) = installed();
     let project = m.path("shop");
     m.skill_folder("shop/.agents/skills/team", &SkillBuilder::new("team"));
@@ -143,41 +143,192 @@ fn the_lists_of_a_project_come_too_and_no_import_leaves_all_of_them() {
     let setup = |args: &[&str]| {
         m.command(&[&["setup", "--dry-run", "--json"], args].concat()).cwd(&project).run().ok().json()
     };
-    let plan = setup(&[]);
     let of = |plan: &Value| -> Vec<String> {
         let lists = plan["imported"]["lists"].as_array().unwrap().iter();
         let skills = lists.flat_map(|list| list["skills"].as_array().unwrap());
         skills.map(|one| format!("{} {}", one["skill"], one["outcome"]).replace('"', "")).collect()
     };
-    assert_eq!(of(&plan), ["team followed", "git added", "web followed", "open added"]);
+    let plan = setup(&[]);
+    assert_eq!(of(&plan), ["git added", "web followed", "open adopted"]);
+    assert_eq!(plan["offered"], json!([project.join("skills-lock.json")]), "{plan}");
+    let plan = setup(&["--here"]);
+    assert_eq!(of(&plan), ["git added", "web followed", "open adopted", "team followed"]);
     assert_eq!(plan["imported"]["sources"].as_array().unwrap().len(), 1, "one site is one source: {plan}");
-    let left = plan["left_alone"].as_array().unwrap();
-    assert!(left.iter().any(|one| one["reason"] == "not-a-list"), "{plan}");
+    assert!(reasons(&plan).contains(&"not-a-list".to_owned()), "{plan}");
     let plan = setup(&["--no-import"]);
     assert_eq!(of(&plan), [""; 0]);
-    let left: Vec<&Value> = plan["left_alone"].as_array().unwrap().iter().map(|one| &one["reason"]).collect();
-    assert_eq!(left, ["foreign-link", "foreign-link"], "the links stay what they are: {plan}");
+    assert_eq!(reasons(&plan), ["foreign-link", "foreign-link"], "the links stay what they are: {plan}");
 }
 
-/// What stands in an agent's folder under the name of a skill that comes over, but is another content, is not lost.
+/// Why things were left alone.
+fn reasons(plan: &Value) -> Vec<String> {
+    let left = plan["left_alone"].as_array().unwrap().iter();
+    left.map(|one| one["reason"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The newest content becomes current, as without an import; what the tool installed is what updates are merged with.
 #[test]
-fn another_content_of_the_same_name_is_asked_about_and_kept() {
-    let (_publisher, _server, m) = installed();
+fn another_content_of_the_same_name_is_an_edit_of_what_was_installed() {
+    let (publisher, _server, m) = installed();
     disk::remove(&m.path(".claude/skills/web"));
-    m.skill_folder(".claude/skills/web", &SkillBuilder::new("web").file("references/a.md", "mine\n"));
+    m.skill_folder(
+        ".claude/skills/web",
+        &SkillBuilder::new("web").file("references/a.md", "a\n").file("mine.md", "mine\n"),
+    );
+    disk::age(&m.path(".agents/skills/web"), 1_600_000_000);
     let plan = m.run(&["setup", "--dry-run", "--json"]).ok().json();
     let contents = plan["conflicts"][0]["contents"].as_array().unwrap();
-    assert_eq!(contents[0]["from"], json!([m.path(".agents/skills/web")]), "{plan}");
-    assert_eq!((contents[0]["in_store"].clone(), contents.len()), (json!(false), 2), "{plan}");
+    assert_eq!(contents[0]["from"], json!([m.path(".claude/skills/web")]), "{plan}");
+    assert_eq!(contents[1]["from"], json!([m.path(".agents/skills/web")]), "{plan}");
+    assert_eq!((&contents[1]["in_store"], contents.len()), (&json!(false), 2), "{plan}");
     m.run(&["setup", "--yes"]).ok();
-    assert_eq!(
-        m.read(".claude/skills/web/references/a.md"),
-        "a\n",
-        "what the tool installed is kept before it"
-    );
+    assert_eq!(m.read(".claude/skills/web/mine.md"), "mine\n");
     let history = m.run(&["history", "web", "--json"]).ok().json();
-    assert_eq!(history["versions"].as_array().unwrap().len(), 3, "{history}");
+    assert_eq!(history["versions"].as_array().unwrap().len(), 2, "{history}");
+    disk::write(&publisher.path("src/web/references/a.md"), "b\n");
+    publisher.run(&["add", "src/web", "--force"]).ok();
+    publisher.run(&["export", "--site", "web"]).ok();
+    m.run(&["sync"]).ok();
+    let now = |path: &str| m.read(&format!(".claude/skills/web/{path}"));
+    assert_eq!((now("mine.md").as_str(), now("references/a.md").as_str()), ("mine\n", "b\n"), "merged");
+}
+
+/// A list says what a skill was when it came: one that was edited since is the user's, and an update does not touch it.
+#[test]
+fn an_edited_skill_is_not_followed() {
+    let (_publisher, server, m) = installed();
+    m.skill_folder(".agents/skills/one", &SkillBuilder::new("one"));
+    let digest = oracle::sha256(m.read(".agents/skills/one/SKILL.md").as_bytes());
+    let url = format!("{}/.well-known/agent-skills/one/SKILL.md", server.origin);
+    let one = json!({"source": "site", "sourceType": "well-known", "sourceUrl": url,
+        "sourceBaseUrl": server.origin, "wellKnownDigest": format!("sha256:{digest}")});
+    m.write(LOCK, json!({"version": 3, "skills": {"one": one}}).to_string());
+    let row = |m: &Machine| {
+        let plan = m.run(&["setup", "--dry-run", "--json"]).ok().json();
+        let row = &plan["imported"]["lists"][0]["skills"][0];
+        (row["outcome"].clone(), row["edited"].clone())
+    };
+    assert_eq!(row(&m), (json!("followed"), json!(false)));
+    let text = m.read(".agents/skills/one/SKILL.md") + "My own line.\n";
+    m.write(".agents/skills/one/SKILL.md", text);
+    assert_eq!(row(&m), (json!("added"), json!(true)));
+}
+
+#[test]
+fn what_was_removed_does_not_come_again() {
+    let (_publisher, _server, m) = installed();
+    m.run(&["setup", "--yes"]).ok();
+    m.run(&["rm", "git", "--yes"]).ok();
+    m.run(&["rm", "web", "--yes"]).ok();
+    m.run(&["sync", "--offline"]).ok();
+    let plan = m.run(&["setup", "--json"]).ok().json();
+    let skills = plan["imported"]["lists"][0]["skills"].as_array().unwrap();
+    assert!(skills.iter().all(|one| one["outcome"] == "removed"), "{plan}");
+    assert!(!m.store("skills/git").exists() && !m.store("skills/web").exists());
+    m.run(&["source", "import", LOCK, "--yes"]).ok();
+    assert!(m.store("skills/git").exists() && m.store("skills/web").exists(), "it was asked for by name");
+}
+
+/// What a list says is told, and what cannot be taken is left alone like anything else that cannot.
+#[test]
+fn a_plan_says_what_comes_and_what_cannot() {
+    let m = Machine::new(env!("CARGO_BIN_EXE_skillsync"));
+    m.agent("claude-code");
+    m.skill_folder(".claude/skills/csv", &SkillBuilder::new("csv"));
+    m.skill_folder(".claude/skills/skillsync", &SkillBuilder::new("skillsync"));
+    m.write(".claude/skills/.ic-managed.json", r#"["csv", "skillsync", "../up"]"#);
+    let plan = m.run(&["setup", "--dry-run"]).ok();
+    for text in [
+        "https://skills.internetcomputer.org is followed, with all its skills",
+        "csv  the script of ic-skills: https://skills.internetcomputer.org, followed",
+        "an update replaces an edit",
+        "`skillsync`: `skillsync` is the name of a skill that comes with skillsync",
+        "`../up`: skill name",
+    ] {
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words(&plan.stdout).contains(&words(text)), "{text}: {plan}");
+    }
+    let done = m.run(&["setup", "--yes"]).ok();
+    assert!(
+        done.stdout.contains("1 skill was taken into ~/.skillsync, 1 of them from other tools."),
+        "{done}"
+    );
+    assert!(done.stderr.contains("skillsync hook install"), "{done}");
+    let again = m.run(&["setup"]).ok();
+    assert!(again.stdout.contains("Everything is set up already"), "{again}");
+}
+
+/// Nobody says of a skill that it was taken when something is in the way of its link.
+#[test]
+fn a_skill_whose_link_cannot_be_is_taken_by_the_import() {
+    let (_publisher, _server, m) = installed();
+    disk::remove(&m.path(".claude/skills/git"));
+    m.agent("opencode");
+    m.skill_folder(".config/opencode/skills/git", &SkillBuilder::new("git"));
+    disk::link("/nowhere", &m.path(".claude/skills/git"));
+    let done = m.run(&["setup", "--yes", "--json"]).either().json();
+    let rows: Vec<_> = done["imported"]["lists"][0]["skills"].as_array().unwrap().iter().collect();
+    assert_eq!(rows[0]["skill"], "git");
+    assert_eq!(
+        m.store("skills/git").exists(),
+        matches!(rows[0]["outcome"].as_str(), Some("added")),
+        "{done}"
+    );
+}
+
+#[test]
+fn an_undo_says_what_nothing_updates_any_more() {
+    let (publisher, _server, m) = installed();
+    m.run(&["setup", "--yes"]).ok();
+    publisher.skill_folder("src/late", &SkillBuilder::new("late"));
+    publisher.run(&["add", "src/late"]).ok();
+    publisher.run(&["export", "--site", "web"]).ok();
+    m.run(&["install", "late"]).ok();
+    let plan = m.run(&["setup", "--undo", "--dry-run"]).ok();
+    let undone = m.run(&["setup", "--undo", "--yes"]).ok();
+    for output in [plan, undone] {
+        assert!(
+            output.stdout.contains("late  `127-0-0-1` is forgotten: nothing updates it any more"),
+            "{output}"
+        );
+    }
+    assert!(m.store("skills/late").exists() && !m.store("skills/web").exists());
+}
+
+/// A skill that was here before setup is not setup's to take back, whoever was killed before it was noted.
+#[test]
+fn an_undo_leaves_what_was_here_before() {
+    let (_publisher, server, m) = installed();
+    m.run(&["init"]).ok();
+    m.run(&["source", "add", &server.origin, "--kind", "index", "--chosen", "--yes"]).ok();
+    m.run(&["install", "web"]).ok();
+    const META: &str = ".skillsync/_meta.json";
+    let mut meta: Value = serde_json::from_str(&m.read(META)).unwrap();
+    meta["skills"]["web"]["state"] = "pending".into();
+    m.write(META, meta.to_string());
+    m.run(&["setup", "--yes"]).ok();
     m.run(&["setup", "--undo", "--yes"]).ok();
-    assert_eq!(m.read(".claude/skills/web/references/a.md"), "mine\n");
-    assert!(!m.store("skills/web").exists());
+    assert!(m.store("skills/web").exists(), "it was installed before");
+    assert_eq!(sources(&m), 1);
+}
+
+/// What was agreed to is what is done: a list that changes while the question stands brings nothing else.
+#[test]
+fn a_list_that_changes_after_it_was_shown_brings_nothing_else() {
+    for (args, question) in [("setup", "Set this up?"), ("source import", "Follow ")] {
+        let (_publisher, server, m) = installed();
+        m.run(&["init"]).ok();
+        let other = m.read(LOCK).replace(&server.origin, "https://elsewhere.example");
+        m.write("other.json", other);
+        let line = format!(
+            "( for i in $(seq 600); do grep -q '{question}' said 2>/dev/null && break; sleep 0.05; done; \
+               cp other.json {LOCK}; echo y; sleep 0.2 ) | script -qefc '{} {args}' said",
+            m.binary().display()
+        );
+        let run = m.command_of("sh".as_ref(), &["-c", &line]).env("TERM", "xterm").env("SHELL", "/bin/sh");
+        let output = run.run().fails(5);
+        assert!(output.stdout.contains("has changed since the plan was made"), "{args}: {output}");
+        assert_eq!(sources(&m), 0, "{args}: {output}");
+        assert!(!m.store("skills/web").exists() && !m.store("skills/git").exists(), "{args}: {output}");
+    }
 }

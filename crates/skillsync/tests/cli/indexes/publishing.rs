@@ -156,7 +156,8 @@ fn p1_p2_a_site_is_read_back_from_a_real_web_server() {
         let (got, head) = (curl(&[&url]), curl(&["--head", &url]));
         assert_eq!((got.status, &*got.headers["content-type"]), (200, expected), "{path}");
         assert_eq!(got.headers["access-control-allow-origin"], "*");
-        assert_eq!(got.headers["cache-control"], "public, max-age=300");
+        assert_eq!(got.headers["access-control-expose-headers"], "etag");
+        assert_eq!(got.headers["cache-control"], "public, no-cache");
         assert_eq!(got.headers["x-content-type-options"], "nosniff");
         assert_eq!((head.status, &head.headers["content-length"]), (200, &got.body.len().to_string()));
         let again = curl(&["--header", &format!("If-None-Match: {}", got.headers["etag"]), &url]);

@@ -74,7 +74,7 @@ fn skills_without_room_in_either_index_are_left_out() {
             offers.sort_by_key(|offer| offer.name.as_str() != first);
             let room = Room { skills, bytes, bytes_of_one: usize::MAX };
             let fitted = Site::fitting(offers, None, &room).unwrap();
-            assert_eq!((fitted.left_out, fitted.too_large.len()), (left_out, 0), "{skills} {bytes}");
+            assert_eq!((fitted.no_room.len(), fitted.too_large.len()), (left_out, 0), "{skills} {bytes}");
             let site = fitted.site;
             assert_eq!(site.offers().len(), 2 - left_out);
             assert!(Version::ALL.iter().all(|version| site.index(*version).len() <= bytes.max(100)));
@@ -88,7 +88,7 @@ fn skills_without_room_in_either_index_are_left_out() {
     let bytes_of_one = length(&offers[..1]) - length(&[]);
     let room = Room { skills: 1, bytes: most, bytes_of_one };
     let fitted = Site::fitting(offers, None, &room).unwrap();
-    assert_eq!((fitted.left_out, fitted.too_large.len()), (0, 1));
+    assert_eq!((fitted.no_room.len(), fitted.too_large.len()), (0, 1));
     assert!(fitted.too_large[0].as_str() == "pdf" && fitted.site.offers()[0].name.as_str() == "csv");
 }
 
@@ -140,11 +140,8 @@ fn every_path_is_found_and_no_other() {
     assert!(last.iter().all(|path| path.ends_with("/index.json")), "the indexes come last: {last:?}");
     for (path, resource) in site.paths() {
         let found = site.find(&path).unwrap_or_else(|| panic!("{path}"));
-        let index = match resource {
-            Resource::Index(version) => site.index(version),
-            _ => Vec::new(),
-        };
-        assert_eq!(Head::of(&found, &index), Head::of(&resource, &index), "{path}");
+        let index = |version| FileDigest::of(&site.index(version));
+        assert_eq!(Head::of(&found, index), Head::of(&resource, index), "{path}");
     }
     for path in [
         "",

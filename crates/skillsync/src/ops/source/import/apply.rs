@@ -4,15 +4,15 @@ use skillsync_client::mirror;
 use skillsync_core::limits;
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::{Origin as Act, Source as From};
-use skillsync_store::config::{Config, SourceConfig, SourceKind, Wanted};
+use skillsync_store::config::{Config, SourceConfig, SourceKind};
 use skillsync_store::index::Index;
 use skillsync_store::installed::{InstallState, Installed, Release};
 use skillsync_store::objects::Batch;
 use skillsync_store::skills::{self, Change};
 
 use super::{
-    BaseUrl, Coming, Error, Imported, NewSource, Outcome, Place, Plan, Report, SourceName, Writing, clear,
-    make_folder,
+    BaseUrl, Coming, Error, Follow, Imported, NewSource, Outcome, Place, Plan, Report, SourceName, Writing,
+    clear, make_folder,
 };
 
 impl Plan {
@@ -22,12 +22,11 @@ impl Plan {
         let layout = store.layout();
         self.report.dry_run = false;
         let mut file = Config::load(&layout.config())?;
-        for NewSource { name, url } in &self.report.sources {
-            let skills = if self.whole.contains(url) { Wanted::All } else { Wanted::Chosen };
+        for NewSource { name, url, skills } in &self.report.sources {
             let default = SourceConfig::new(name.clone(), url.clone());
             clear(store, name)?;
             make_folder(layout, name)?;
-            file.add_source(&SourceConfig { kind: SourceKind::Index, skills, ..default })?;
+            file.add_source(&SourceConfig { kind: SourceKind::Index, skills: *skills, ..default })?;
         }
         file.save()?;
         let mut failed = Vec::new();
@@ -52,8 +51,8 @@ fn import(
     let store = writing.store();
     let source_of = |url: &BaseUrl| config.sources().iter().find(|source| source.url == *url);
     let editions = coming.iter().filter_map(|one| {
-        let (url, published) = one.follow.as_ref()?;
-        Some((one, source_of(url)?.name.clone(), mirror::edition_of(published.as_deref(), &one.payload)))
+        let Follow { site, published, .. } = one.follow.as_ref()?;
+        Some((one, source_of(site)?.name.clone(), mirror::edition_of(published.as_deref(), &one.payload)))
     });
     let editions: Vec<(&Coming, SourceName, Release)> = editions.collect();
     // Before the versions: a kill before they are there leaves a record that says so, and the next import goes on from it.

@@ -1,16 +1,15 @@
 //! Where other tools keep their lists, and where the skills lie that a list names.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use skillsync_client::lockfile::{self, List, Tool};
 use skillsync_core::fault::{Fault as _, with_causes};
-use skillsync_core::name::SkillName;
 use skillsync_core::tree::SKILL_MD;
 use skillsync_store::payload::{Payload, PayloadFile};
 use skillsync_store::tools::Tools as Agents;
 use skillsync_store::{fs, scan};
 
-use super::{Error, Refusal, World};
+use super::{BaseUrl, Error, Refusal, World};
 use crate::ops::target::with_places;
 
 /// Where a tool puts its list, below a project or the home folder.
@@ -23,32 +22,39 @@ const OPENSKILLS_NOTE: &str = ".openskills.json";
 /// The list of what npm's `skills` installed for all projects.
 const GLOBAL_LOCK: &str = ".skill-lock.json";
 
-/// The lists that are found without being named: below the current folder and the home folder, and that of npm's `skills`
-/// where `XDG_STATE_HOME` moves it.
-pub fn found(world: &World) -> Result<Vec<PathBuf>, Error> {
-    let mut roots = vec![world.cwd.clone(), world.home.clone()];
-    roots.dedup();
-    let mut candidates = Vec::new();
-    for root in &roots {
-        candidates.extend(LISTS.map(|place| root.join(place)));
-        for folder in OPENSKILLS {
-            let folder = root.join(folder);
-            // A folder that cannot be read is another command's to tell of.
-            let names = fs::entries(&folder).ok().flatten().unwrap_or_default();
-            candidates.extend(names.iter().map(|name| folder.join(name).join(OPENSKILLS_NOTE)));
-        }
+/// The lists of the user's own, below the home folder, and that of npm's `skills` where `XDG_STATE_HOME` moves it.
+pub fn found(world: &World) -> Vec<PathBuf> {
+    let state = world.var("XDG_STATE_HOME").map(|dir| Path::new(dir).join("skills").join(GLOBAL_LOCK));
+    let mut lists = below(&world.home);
+    lists.extend(state.filter(|path| is_file(path)));
+    lists
+}
+
+/// The lists of the project that the current folder is; none where that is the home folder.
+pub fn found_here(world: &World) -> Vec<PathBuf> {
+    if world.cwd == world.home { Vec::new() } else { below(&world.cwd) }
+}
+
+fn below(root: &Path) -> Vec<PathBuf> {
+    let mut candidates: Vec<PathBuf> = LISTS.iter().map(|place| root.join(place)).collect();
+    for folder in OPENSKILLS {
+        let folder = root.join(folder);
+        // A folder that cannot be read is another command's to tell of.
+        let names = fs::entries(&folder).ok().flatten().unwrap_or_default();
+        candidates.extend(names.iter().map(|name| folder.join(name).join(OPENSKILLS_NOTE)));
     }
-    candidates.extend(world.var("XDG_STATE_HOME").map(|dir| Path::new(dir).join("skills").join(GLOBAL_LOCK)));
-    let is_file = |path: &PathBuf| fs::stat(path).ok().flatten().is_some_and(|metadata| metadata.is_file());
-    Ok(candidates.into_iter().filter(is_file).collect())
+    candidates.retain(|path| is_file(path));
+    candidates
+}
+
+fn is_file(path: &Path) -> bool {
+    fs::stat(path).ok().flatten().is_some_and(|metadata| metadata.is_file())
 }
 
 /// Reads the list at `path`. Fails with `skill-list-unknown` where it is none.
-pub(super) fn list(path: &Path, ic_site: &str) -> Result<List, Error> {
-    let folder = path.parent().unwrap_or(path);
+pub(in crate::ops) fn read(path: &Path, ic_site: Option<&BaseUrl>) -> Result<List, Error> {
     let bytes = fs::read(path, lockfile::LIST_BYTES)?;
-    let folder_name = folder.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    lockfile::parse(&bytes, &folder_name, ic_site).map_err(|e| {
+    lockfile::parse(&bytes, path, ic_site.map_or(lockfile::IC_SITE, BaseUrl::as_str)).map_err(|e| {
         Refusal {
             kind: e.kind(),
             code: e.code(),
@@ -85,9 +91,13 @@ pub(super) fn folders(world: &World, agents: &Agents, path: &Path, tool: Tool) -
 }
 
 /// The folder of a skill in one of `folders`, what it leads to; none where none is there.
-pub(super) fn place(folders: &[PathBuf], name: &SkillName) -> Result<Option<PathBuf>, Error> {
+pub(super) fn place(folders: &[PathBuf], name: &str) -> Result<Option<PathBuf>, Error> {
+    let mut parts = Path::new(name).components();
+    if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
+        return Ok(None);
+    }
     for folder in folders {
-        let place = folder.join(name.as_str());
+        let place = folder.join(name);
         if fs::stat(&place.join(SKILL_MD))?.is_some() {
             return Ok(Some(fs::resolved(&place)?));
         }

@@ -1,0 +1,80 @@
+//! What the store holds of a name that was found, or what an import brings of it.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use skillsync_core::digest::ContentHash;
+use skillsync_core::name::SkillName;
+use skillsync_core::skill::{ArtifactType, State};
+use skillsync_store::index::Index;
+use skillsync_store::skills::{self, Standing};
+use skillsync_store::store::Store;
+
+use super::Error;
+
+/// What there is of one name beside the originals.
+#[derive(Debug)]
+pub(super) enum Held {
+    /// Nothing.
+    Nothing,
+    /// A skill in the store.
+    Stored {
+        /// The content of its current version.
+        head: ContentHash,
+        /// When that came, in seconds since 1970.
+        at_s: i64,
+        /// The contents of all its versions.
+        versions: BTreeSet<ContentHash>,
+    },
+    /// A skill that an import brings.
+    Brought {
+        /// Its content.
+        content: ContentHash,
+        /// The folder that it comes from.
+        from: PathBuf,
+    },
+}
+
+impl Held {
+    /// Whether it has a version with this content.
+    pub(super) fn has(&self, hash: ContentHash) -> bool {
+        match self {
+            Held::Nothing => false,
+            Held::Stored { versions, .. } => versions.contains(&hash),
+            Held::Brought { content, .. } => *content == hash,
+        }
+    }
+}
+
+/// What the store holds of `name`, or why that cannot be worked with.
+pub(super) fn held(store: &Store, name: &SkillName) -> Result<Result<Held, String>, Error> {
+    let meta = match skills::find(store, name) {
+        Ok(Some(meta)) => meta,
+        Ok(None) => return Ok(Ok(Held::Nothing)),
+        Err(e) => return Ok(Err(e.to_string())),
+    };
+    if meta.artifact_type != ArtifactType::Skill {
+        let what = meta.artifact_type.phrase();
+        return Ok(Err(format!(
+            "`{name}` is {what} in the store; skillsync add --name takes the skill under another"
+        )));
+    }
+    if meta.state == State::PendingRemove {
+        return Ok(Err(format!("`{name}` is marked for removal in the store; skillsync sync removes it")));
+    }
+    if meta.state == State::Quarantined {
+        return Ok(Err(format!(
+            "`{name}` is in quarantine in the store; skillsync rollback {name} settles it"
+        )));
+    }
+    match skills::standing(store, &Index::default(), name, &meta)? {
+        Standing::Pristine => Ok(Ok(Held::Stored {
+            head: meta.head().content_hash,
+            at_s: meta.head().at.parse::<jiff::Timestamp>().map_or(0, |t| t.as_second()),
+            versions: meta.versions().iter().map(|v| v.content_hash).collect(),
+        })),
+        Standing::Edited(_) | Standing::Broken(_) => {
+            Ok(Err(format!("`{name}` was edited by hand in the store; skillsync adopt {name} settles it")))
+        }
+    }
+}
