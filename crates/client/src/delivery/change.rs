@@ -13,7 +13,7 @@ use skillsync_store::objects::Batch;
 use skillsync_store::payload::Payload;
 use skillsync_store::skills::{self, Change, Staged};
 use skillsync_store::store::{Store, Transaction};
-use skillsync_store::{edit, lease, scan};
+use skillsync_store::{edit, lease};
 use skillsync_wire::release::Release as Statement;
 
 use super::{Done, Error};
@@ -148,8 +148,7 @@ pub(crate) fn stage(
 ) -> Result<Staged, Error> {
     let payload = merged.unwrap_or(release);
     let staged = skills::stage_payload(transaction, batch, slug, payload)?;
-    let (found, _) = scan::read(&staged.dir).map_err(skills::Error::from)?;
-    if found.id() != payload.tree().id() {
+    if !payload.stands_at(&staged.dir).map_err(skills::Error::from)? {
         return Err(Error::Written { slug: slug.clone() });
     }
     if merged.is_some() {

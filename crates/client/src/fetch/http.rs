@@ -183,10 +183,13 @@ impl Http {
         if is_success && body.content_length().is_some_and(|length| length > limit_bytes) {
             return Err(too_large());
         }
+        // A small file needs no more than its own size, and a byte that shows that nothing follows.
+        let expected = body.content_length().and_then(|length| usize::try_from(length).ok());
+        let buffer_bytes = expected.map_or(CHUNK_BYTES, |length| length.saturating_add(1).min(CHUNK_BYTES));
         let mut reader = body.into_with_config().limit(u64::MAX).reader();
         let began = Instant::now();
         let mut pace = Pace::new(self.limits.pace_window, self.limits.pace_bytes_per_s, began);
-        let mut buffer = vec![0; CHUNK_BYTES];
+        let mut buffer = vec![0; buffer_bytes];
         let read_bytes = Cell::new(0);
         loop {
             let count = match reader.read(&mut buffer) {
