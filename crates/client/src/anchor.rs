@@ -273,6 +273,11 @@ impl Anchored {
         (seq < floor).then(|| format!("it is release {seq}, and {floor} is the lowest that may be used"))
     }
 
+    /// Why `release` of `slug` must not be used, if it must not.
+    pub fn bars_release(&self, slug: &SkillName, release: &Release) -> Option<String> {
+        self.barred_by(slug, release.seq, release.release)
+    }
+
     /// Why the version `number` of `slug` must not be used, if it is known to be made of a release of the source `name` that
     /// must not be used any more: `kept` is what came of it, `recorded` the release that the record says it is made of.
     pub fn bars(

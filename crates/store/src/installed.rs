@@ -299,6 +299,11 @@ impl InstallState {
         self.skills.get_mut(name)
     }
 
+    /// Whether it says that `name` is in quarantine.
+    pub fn is_quarantined(&self, name: &SkillName) -> bool {
+        self.get(name).is_some_and(|installed| installed.state == Standing::Quarantined)
+    }
+
     /// Notes `installed` of `name`.
     pub fn set(&mut self, name: SkillName, installed: Installed) {
         self.skills.insert(name, installed);
@@ -329,106 +334,4 @@ impl InstallState {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn release(seq: u64) -> Release {
-        Release {
-            version: Semver::new(1, seq, 0),
-            seq,
-            release: EnvelopeDigest::of(&seq.to_be_bytes()),
-            content_hash: ContentHash::of(&seq.to_be_bytes()),
-            tree: TreeId::of(&seq.to_be_bytes()),
-            tarball: ArchiveDigest::of(&seq.to_be_bytes()),
-        }
-    }
-
-    fn source() -> SourceName {
-        SourceName::parse("team").unwrap()
-    }
-
-    fn at() -> String {
-        "2026-11-20T09:30:00Z".to_owned()
-    }
-
-    /// A version of the content `content`, merged with the release `merged` if one is named.
-    fn version(number: u32, origin: Origin, content: u64, merged: Option<u64>) -> Version {
-        let hash = |content: u64| ContentHash::of(&content.to_be_bytes());
-        Version {
-            number,
-            content_hash: hash(content),
-            tree: TreeId::of(&content.to_be_bytes()),
-            reason: None,
-            origin,
-            parents: merged.map(|merged| vec![hash(1), hash(merged)]).unwrap_or_default(),
-            at: at(),
-        }
-    }
-
-    #[test]
-    fn what_a_version_is_made_of_follows_from_what_came() {
-        let mut installed = Installed::new(source(), release(1), at());
-        installed.learn(&release(2));
-        installed.learn(&release(3));
-        let versions = [
-            version(1, Origin::Install, 1, None),
-            version(2, Origin::Commit, 77, None),
-            version(3, Origin::Update, 78, Some(2)),
-            version(4, Origin::Rollback, 1, None),
-            version(5, Origin::Pull, 79, None),
-            version(6, Origin::Update, 3, None),
-            version(7, Origin::Rollback, 78, None),
-        ];
-        for (number, seq) in [(1, 1), (2, 1), (3, 2), (4, 1), (5, 1), (6, 3), (7, 2)] {
-            let basis = installed.basis(&versions, number).map(|release| release.seq);
-            assert_eq!(basis, Some(seq), "version {number}");
-            // The same where the records of the releases are lost.
-            let content = came_last(&versions, number).map(release_content);
-            assert_eq!(content, Some(release(seq).content_hash), "version {number}");
-        }
-        assert_eq!(came_last(&versions, 8), None);
-        assert_eq!(installed.basis(&versions, 8), None);
-        assert_eq!(installed.basis(&[version(1, Origin::New, 9, None)], 1), None, "not from a source");
-        // Of what came and is not known, nothing is inherited from what came before it.
-        installed.releases.retain(|known| known.seq != 2);
-        for (number, seq) in [(1, Some(1)), (3, None), (4, Some(1)), (6, Some(3)), (7, None)] {
-            let basis = installed.basis(&versions, number).map(|release| release.seq);
-            assert_eq!(basis, seq, "version {number}");
-        }
-    }
-
-    #[test]
-    fn it_reads_as_it_is_written_and_nothing_else_does() {
-        let folder = tempfile::tempdir().unwrap();
-        let layout = Layout::new(folder.path().to_owned());
-        assert_eq!(InstallState::load(&layout).unwrap(), InstallState::default());
-        let name = SkillName::parse("pdf").unwrap();
-        let installed = InstallState::amend(&layout, |state| {
-            let mut installed = Installed::new(source(), release(1), at());
-            installed.held = Some(Hold::Version);
-            state.set(name.clone(), installed.clone());
-            installed
-        });
-        assert_eq!(InstallState::load(&layout).unwrap().get(&name), Some(&installed.unwrap()));
-        let text = String::from_utf8(fs::read(&layout.install_state(), BYTES).unwrap()).unwrap();
-        for (from, to, code) in [
-            ("\"format\": 1", "\"format\": 2", "store-newer"),
-            ("\"pending\"", "\"lost\"", "installed-damaged"),
-            ("{", "", "installed-damaged"),
-            (&*text, "", "installed-damaged"),
-        ] {
-            assert!(text.contains(from), "{text}");
-            let bytes = text.replacen(from, to, 1);
-            fs::replace(&layout.install_state(), bytes.as_bytes(), fs::Mode::Private).unwrap();
-            assert_eq!(InstallState::load(&layout).unwrap_err().code(), code, "{from}");
-        }
-    }
-
-    #[test]
-    fn the_release_in_use_is_never_forgotten() {
-        let mut installed = Installed::new(source(), release(1), at());
-        (2..=200).for_each(|seq| installed.learn(&release(seq)));
-        assert_eq!(installed.releases.len(), RELEASES);
-        assert!(installed.releases.contains(&release(1)) && installed.releases.contains(&release(200)));
-    }
-}
+mod tests;

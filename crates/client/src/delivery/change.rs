@@ -11,7 +11,7 @@ use skillsync_store::installed::{self, Installed, Release};
 use skillsync_store::meta::Meta;
 use skillsync_store::objects::Batch;
 use skillsync_store::payload::Payload;
-use skillsync_store::skills::{self, Change, Staged};
+use skillsync_store::skills::{self, Change, Quarantine, Staged};
 use skillsync_store::store::{Store, Transaction};
 use skillsync_store::{edit, lease, scan};
 use skillsync_wire::release::Release as Statement;
@@ -162,5 +162,7 @@ pub(crate) fn stage(
 pub(super) fn change(staged: Staged, statement: &Statement, done: Done, parents: Vec<ContentHash>) -> Change {
     let origin = if done == Done::Added { Origin::Install } else { Origin::Update };
     let reason = Some(format!("release {} of {}", statement.version, statement.owner));
-    Change { reason, parents, ..Change::new(staged, origin, Source::Hub) }
+    // What is believed now is not revoked, and the cure of what was.
+    let quarantine = Quarantine::Ends;
+    Change { reason, parents, quarantine, ..Change::new(staged, origin, Source::Hub) }
 }

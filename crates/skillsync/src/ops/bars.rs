@@ -2,6 +2,7 @@
 //! `_meta.json` knows of it.
 
 use skillsync_client::anchor::{Anchored, Came};
+use skillsync_core::fault::Kind;
 use skillsync_core::name::{SkillName, SourceName};
 use skillsync_core::skill::{Source, State, Version};
 use skillsync_store::config::SourceKind;
@@ -9,7 +10,7 @@ use skillsync_store::installed::{self, InstallState, Installed, Release, Standin
 use skillsync_store::meta::Meta;
 use skillsync_store::store::Store;
 
-use crate::ops::Error;
+use super::{Error, Refusal};
 
 /// Why a version must not be used.
 pub(super) enum Bar {
@@ -34,8 +35,12 @@ struct Hub {
 }
 
 impl Bars {
-    pub(super) fn of(store: &Store, name: &SkillName) -> Result<Self, Error> {
+    /// What is known of `name`, whose record is `meta`. Of what never came from a hub nothing was revoked.
+    pub(super) fn of(store: &Store, name: &SkillName, meta: &Meta) -> Result<Self, Error> {
         let installed = InstallState::load(store.layout())?.get(name).cloned();
+        if meta.source != Source::Hub {
+            return Ok(Self { installed, hubs: Vec::new() });
+        }
         let hubs = store.config().sources().iter().filter(|source| source.kind == SourceKind::Hub);
         let hub = |source: &SourceName| Hub {
             name: source.clone(),
@@ -90,6 +95,30 @@ impl Bars {
         (is_from_hub && !is_known).then_some(Bar::Unknown)
     }
 
+    /// Says whether nothing tells what a version is made of, or fails where it must not be used.
+    pub(super) fn require(&self, name: &SkillName, meta: &Meta, number: u32) -> Result<bool, Error> {
+        match self.bar(name, meta, number) {
+            None => Ok(false),
+            // Where no hub is left to ask, it is the user's own.
+            Some(Bar::Unknown) if !self.has_hub() => Ok(true),
+            Some(bar) => Err(barred(name, number, bar).into()),
+        }
+    }
+
+    /// Fails where a release that is to be taken in must not be used.
+    pub(super) fn require_release(&self, name: &SkillName, release: &Release) -> Result<(), Error> {
+        let its = self.installed.as_ref().and_then(|i| self.hubs.iter().find(|hub| hub.name == i.source));
+        let barred = its.and_then(|hub| hub.anchored.as_ref()?.bars_release(name, release));
+        let Some(why) = barred else { return Ok(()) };
+        Err(Refusal {
+            kind: Kind::Untrusted,
+            code: "version-revoked",
+            message: format!("release {} of `{name}` must not be used: {why}", release.version),
+            hint: Some(format!("`skillsync abort {name}` puts the working copy into trash, for 24 hours")),
+        }
+        .into())
+    }
+
     /// Whether a version is made of what is in quarantine, which is what the head is made of.
     fn is_suspect(&self, meta: &Meta, number: u32) -> bool {
         let is_noted = self.installed.as_ref().is_some_and(|i| i.state == Standing::Quarantined);
@@ -127,4 +156,23 @@ fn is_of_newest(meta: &Meta, number: u32) -> bool {
     };
     let target = versions.iter().find(|version| version.number == number);
     target.is_some_and(|target| versions.iter().filter(is_suspect).any(|version| version.tree == target.tree))
+}
+
+fn barred(name: &SkillName, number: u32, bar: Bar) -> Refusal {
+    match bar {
+        Bar::Revoked(why) => Refusal {
+            kind: Kind::Untrusted,
+            code: "version-revoked",
+            message: format!("version {number} of `{name}` must not be used: {why}"),
+            hint: Some(format!("`skillsync history {name}` shows its versions; name another with `--to`")),
+        },
+        Bar::Unknown => Refusal {
+            kind: Kind::Untrusted,
+            code: "version-unknown",
+            message: format!("nothing here tells which release version {number} of `{name}` is made of"),
+            hint: Some(format!(
+                "it may have been revoked; `skillsync install {name}@VERSION` brings a release that may be used"
+            )),
+        },
+    }
 }

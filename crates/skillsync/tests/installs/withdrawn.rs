@@ -1,0 +1,135 @@
+//! What is in quarantine comes back into use by its cure or by `rollback`, and by no other command (threat 23).
+
+use serde_json::Value;
+use skillsync_testkit::Machine;
+
+use crate::home::{edit, hub, installed, loaded, meta, outcome, publish, report, rewrite};
+use crate::hub::LyingHub;
+
+/// Revokes release `seq` of `pdf`, and polls.
+fn revoke(hub: &LyingHub, machine: &Machine, seq: u64) {
+    hub.change(|house| {
+        house.revoke("pdf", seq, "malware");
+        house.removed.insert(crate::house::slug("pdf"), "revoked".to_owned());
+    });
+    report(machine, &["poll"], 6);
+    out_of_use(machine);
+}
+
+/// It is in quarantine, and a sync brings it to nobody.
+#[track_caller]
+fn out_of_use(machine: &Machine) {
+    machine.run(&["sync", "--offline"]).either();
+    assert!(!machine.path(".claude/skills/pdf").exists());
+    assert_eq!(machine.run(&["info", "pdf", "--json"]).ok().json()["state"], "quarantined");
+}
+
+#[track_caller]
+fn refused(machine: &Machine, args: &[&str], code: &str) -> Value {
+    let refused = machine.run(&[args, &["--json"]].concat()).either().json();
+    assert_eq!(refused["error"]["code"], code, "{args:?}: {refused}");
+    refused
+}
+
+#[test]
+fn t23_no_new_version_ends_a_quarantine_by_itself() {
+    let hub = hub();
+    let machine = installed(&hub);
+    machine.run(&["edit", "pdf"]).ok();
+    rewrite(&machine, ".skillsync/editing/pdf/SKILL.md", "three", "three, and mine");
+    revoke(&hub, &machine, 1);
+    let committed = machine.run(&["commit", "pdf", "--reason", "mine", "--json"]).ok();
+    assert_eq!(committed.json()["quarantined"], true);
+    assert!(committed.stderr.contains("stays in quarantine"), "{}", committed.stderr);
+    out_of_use(&machine);
+    rewrite(&machine, ".skillsync/skills/pdf/SKILL.md", "one", "by hand");
+    assert_eq!(report(&machine, &["adopt", "pdf"], 0)["quarantined"], true);
+    out_of_use(&machine);
+    machine.skill_folder("other/pdf", &skillsync_testkit::SkillBuilder::new("pdf"));
+    let added = machine.run(&["add", "other/pdf", "--force", "--json"]).either().json();
+    assert_eq!(added["failed"][0]["error"]["code"], "skill-quarantined", "{added}");
+    out_of_use(&machine);
+    // Nor does the mark of `rm`, which takes the place of that of the quarantine.
+    rewrite(&machine, ".skillsync/skills/pdf/SKILL.md", "by hand", "again");
+    rewrite(&machine, ".skillsync/skills/pdf/.meta.toml", "\"quarantined\"", "\"pending_remove\"");
+    assert_eq!(report(&machine, &["adopt", "pdf"], 0)["revived"], false);
+    out_of_use(&machine);
+    // Nothing is lost, and a cure is one still.
+    assert!(machine.read(".skillsync/skills/pdf/SKILL.md").contains("three, and mine"));
+    hub.change(|house| house.removed.clear());
+    publish(&hub, "TWO");
+    assert_eq!(outcome(&report(&machine, &["poll"], 0), "pdf")["outcome"], "merged");
+    assert!(loaded(&machine, "pdf").unwrap().contains("three, and mine"));
+}
+
+#[test]
+fn t23_a_release_that_was_handed_out_and_revoked_since_is_not_taken_in() {
+    let hub = hub();
+    let machine = installed(&hub);
+    edit(&machine, "two", "mine");
+    publish(&hub, "TWO");
+    report(&machine, &["poll"], 5);
+    hub.change(|house| house.revoke("pdf", 2, "malware"));
+    report(&machine, &["poll"], 0);
+    decide(&machine);
+    let before = meta(&machine);
+    refused(&machine, &["commit", "pdf", "--reason", "both"], "version-revoked");
+    assert_eq!(meta(&machine), before);
+    assert!(!machine.read(".skillsync/skills/pdf/SKILL.md").contains("TWO"));
+    machine.run(&["abort", "pdf"]).ok();
+    // One that was not is the cure of what it was merged with.
+    publish(&hub, "2");
+    report(&machine, &["poll"], 5);
+    decide(&machine);
+    revoke(&hub, &machine, 1);
+    assert_eq!(report(&machine, &["commit", "pdf", "--reason", "both"], 0)["quarantined"], false);
+    machine.run(&["sync", "--offline"]).ok();
+    assert!(loaded(&machine, "pdf").unwrap().contains("mine"));
+    report(&machine, &["poll"], 0);
+}
+
+/// Keeps both sides of the conflict that was handed out.
+fn decide(machine: &Machine) {
+    let copy = machine.read(".skillsync/editing/pdf/SKILL.md");
+    let is_mark =
+        |line: &&str| ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().any(|m| line.starts_with(m));
+    let decided: String =
+        copy.lines().filter(|line| !is_mark(line)).map(|line| format!("{line}\n")).collect();
+    machine.write(".skillsync/editing/pdf/SKILL.md", decided);
+}
+
+#[test]
+fn t23_nothing_that_was_pulled_or_undone_brings_a_revoked_release_back() {
+    let hub = hub();
+    let machine = installed(&hub);
+    publish(&hub, "malicious");
+    machine.run(&["poll"]).ok();
+    machine.write("app/.claude/skills/.keep", "");
+    machine.run(&["deploy", "pdf", "app"]).ok();
+    rewrite(&machine, "app/.claude/skills/pdf/SKILL.md", "three", "of the project");
+    machine.run(&["sync", "pull", "app", "--yes"]).ok();
+    revoke(&hub, &machine, 2);
+    // Version 3 is what was pulled, version 2 the release.
+    for options in [&["--dry-run"][..], &["--yes"]] {
+        let undone =
+            machine.run(&[&["sync", "pull", "app", "--rollback", "--json"], options].concat()).either();
+        let line = &undone.json()["artifacts"][0];
+        assert_eq!(
+            (&line["outcome"], &line["error"]["code"]),
+            (&"kept".into(), &"version-revoked".into()),
+            "{undone}"
+        );
+    }
+    out_of_use(&machine);
+    rewrite(&machine, "app/.claude/skills/pdf/SKILL.md", "one", "once more");
+    for strategy in ["merge", "overwrite", "fork"] {
+        let pulled =
+            machine.run(&["sync", "pull", "app", "--strategy", strategy, "--yes", "--json"]).either();
+        assert!(pulled.stdout.contains("\"skill-quarantined\""), "{strategy}: {pulled}");
+        out_of_use(&machine);
+        assert!(!machine.store("skills/pdf-fork").exists());
+    }
+    assert_eq!(report(&machine, &["rollback", "pdf"], 0)["back_to"], 1);
+    machine.run(&["sync"]).ok();
+    assert!(loaded(&machine, "pdf").unwrap().contains("two"));
+}
