@@ -10,7 +10,7 @@ use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::{SkillName, SourceName};
 use skillsync_core::skill::Version;
 use skillsync_store::fs;
-use skillsync_store::installed::{Installed, Release};
+use skillsync_store::installed::Installed;
 use skillsync_store::layout::Layout;
 use skillsync_wire::advisories::Advisories;
 use skillsync_wire::api::path;
@@ -25,8 +25,10 @@ use crate::api;
 use crate::fetch::{self, Fetch, Request};
 use crate::source::Source;
 
+mod barring;
 mod came;
 
+pub use barring::{Barred, Barring};
 pub use came::Came;
 pub(crate) use came::Kept;
 
@@ -260,39 +262,6 @@ impl Anchored {
     /// Until when the newest advisories hold, if they are here.
     pub fn advisories_expire(&self) -> Option<Time> {
         self.advisories.as_ref().map(|advisories| advisories.expires)
-    }
-
-    /// Why a release that came here must not be used any more, if it must not: by the newest advisories that are here,
-    /// however old they are.
-    fn barred_by(&self, slug: &SkillName, seq: u64, release: EnvelopeDigest) -> Option<String> {
-        let advisories = self.advisories.as_ref()?;
-        if let Some(revoked) = advisories.revocation(release) {
-            return Some(format!("it was revoked: {}", revoked.reason));
-        }
-        let floor = advisories.floor(slug);
-        (seq < floor).then(|| format!("it is release {seq}, and {floor} is the lowest that may be used"))
-    }
-
-    /// Why `release` of `slug` must not be used, if it must not.
-    pub fn bars_release(&self, slug: &SkillName, release: &Release) -> Option<String> {
-        self.barred_by(slug, release.seq, release.release)
-    }
-
-    /// Why the version `number` of `slug` must not be used, if it is known to be made of a release of the source `name` that
-    /// must not be used any more: `kept` is what came of it, `recorded` the release that the record says it is made of.
-    pub fn bars(
-        &self,
-        slug: &SkillName,
-        kept: &[Came],
-        recorded: Option<&Release>,
-        versions: &[Version],
-        number: u32,
-    ) -> Option<String> {
-        let made_of = Came::of_version(kept, versions, number).map(|came| (came.seq, came.release));
-        let recorded = recorded.map(|release| (release.seq, release.release));
-        // What was published twice is judged by the later one.
-        let (seq, release) = made_of.max(recorded)?;
-        self.barred_by(slug, seq, release)
     }
 
     /// Why the head of `slug` is made of a revoked release of the source `name`, which this is of, if it is.

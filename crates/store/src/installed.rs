@@ -10,10 +10,14 @@ use serde::{Deserialize, Serialize};
 use skillsync_core::digest::{ArchiveDigest, ContentHash, EnvelopeDigest, TreeId};
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::{SkillName, SourceName};
-use skillsync_core::skill::{Origin, Version, words};
+use skillsync_core::skill::words;
 
 use crate::fs;
 use crate::layout::Layout;
+
+mod made_of;
+
+pub use made_of::{came_last, made_of, release_content};
 
 /// The format of the record that this program writes.
 const FORMAT: u32 = 1;
@@ -179,57 +183,6 @@ impl Installed {
         self.current = release.clone();
         (self.state, self.reason, self.conflict) = (Standing::Installed, None, None);
     }
-
-    /// The release that the version `number` of the skill's record is made of: what came from the source last before it,
-    /// edited or not. None where nothing came, and where what came is not among the releases that are known: which of them
-    /// it would be made of then is nobody's to guess.
-    pub fn basis(&self, versions: &[Version], number: u32) -> Option<&Release> {
-        let known = |hash: &ContentHash| self.releases.iter().rev().find(|known| known.content_hash == *hash);
-        let mut bases: Vec<Option<&Release>> = Vec::with_capacity(versions.len());
-        for (at, version) in versions.iter().enumerate() {
-            let before = at.checked_sub(1).and_then(|before| bases[before]);
-            let basis = match version.origin {
-                Origin::Install | Origin::Update => known(&release_content(version)),
-                Origin::Rollback => {
-                    let same = versions[..at].iter().rposition(|earlier| earlier.tree == version.tree);
-                    same.map_or(before, |earlier| bases[earlier])
-                }
-                _ => before,
-            };
-            bases.push(basis);
-            if version.number == number {
-                return basis;
-            }
-        }
-        None
-    }
-}
-
-/// The version that the version `number` is made of: the one that came from a source last before it, or itself, edited since
-/// or not. None where nothing came from one.
-pub fn came_last(versions: &[Version], number: u32) -> Option<&Version> {
-    let mut came: Vec<Option<&Version>> = Vec::with_capacity(versions.len());
-    for (at, version) in versions.iter().enumerate() {
-        let before = at.checked_sub(1).and_then(|before| came[before]);
-        came.push(match version.origin {
-            Origin::Install | Origin::Update => Some(version),
-            Origin::Rollback => {
-                let same = versions[..at].iter().rposition(|earlier| earlier.tree == version.tree);
-                same.map_or(before, |earlier| came[earlier])
-            }
-            _ => before,
-        });
-        if version.number == number {
-            return came[at];
-        }
-    }
-    None
-}
-
-/// The content of the release that a version which came from a source is, or was merged with.
-pub fn release_content(came: &Version) -> ContentHash {
-    // Of a merge, what came is the last parent.
-    came.parents.last().copied().unwrap_or(came.content_hash)
 }
 
 /// All of it.

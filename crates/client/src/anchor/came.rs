@@ -50,10 +50,58 @@ impl Came {
         (statement.slug == *slug).then_some(came)
     }
 
-    /// The newest of `kept` with the content that the version `number` is made of.
-    pub fn of_version<'k>(kept: &'k [Self], versions: &[Version], number: u32) -> Option<&'k Self> {
-        let content = installed::release_content(installed::came_last(versions, number)?);
+    /// A release that `_meta.json` remembers.
+    fn remembered(release: &Release) -> Self {
+        let Release { version, seq, release, content_hash, tarball, .. } = release.clone();
+        Self { seq, release, content_hash, version, tarball }
+    }
+
+    /// Every release of `slug` that came here from `source`, by its statement or by `installed`, which is what is recorded
+    /// of it where that is from there.
+    pub fn known(
+        layout: &Layout,
+        source: &SourceName,
+        slug: &SkillName,
+        installed: Option<&Installed>,
+    ) -> Vec<Self> {
+        Self::beside(Self::all(layout, source, slug), source, installed)
+    }
+
+    fn beside(mut kept: Vec<Self>, source: &SourceName, installed: Option<&Installed>) -> Vec<Self> {
+        let its = installed.filter(|installed| installed.source == *source);
+        let recorded =
+            its.into_iter().flat_map(|installed| installed.releases.iter().chain([&installed.current]));
+        for release in recorded {
+            if !kept.iter().any(|came| came.release == release.release) {
+                kept.push(Self::remembered(release));
+            }
+        }
+        kept
+    }
+
+    /// Of those with these files the one that was published last: what was published twice is judged by that.
+    fn newest(kept: &[Self], content: ContentHash) -> Option<&Self> {
         kept.iter().filter(|came| came.content_hash == content).max_by_key(|came| (came.seq, came.release))
+    }
+
+    /// The release of `kept` that each of `versions` is made of, as [`Installed::bases`] says it.
+    pub fn bases<'k>(kept: &'k [Self], versions: &[Version]) -> Vec<Option<&'k Self>> {
+        let came = |version: &Version| Self::newest(kept, installed::release_content(version));
+        installed::made_of(versions, came, |version, of| {
+            let same = Self::newest(kept, version.content_hash)
+                .filter(|same| of.is_some_and(|of| same.seq > of.seq));
+            same.or(of)
+        })
+    }
+
+    /// The releases of `kept` that each of `versions` is judged by: the one that it is made of, and the one that has its
+    /// very files. None where none is known.
+    pub fn judges<'k>(kept: &'k [Self], versions: &[Version]) -> Vec<Vec<&'k Self>> {
+        let of = |(version, basis): (&Version, Option<&'k Self>)| {
+            let same = Self::newest(kept, version.content_hash).filter(|same| basis != Some(*same));
+            basis.into_iter().chain(same).collect()
+        };
+        versions.iter().zip(Self::bases(kept, versions)).map(of).collect()
     }
 
     /// As `_meta.json` keeps it, if one of `versions` has its files and nothing else.
@@ -97,6 +145,12 @@ impl Kept<'_> {
         came.collect()
     }
 
+    fn may_be_revoked(&self, slug: &SkillName, versions: &[Version]) -> bool {
+        let revoked = self.revoked(slug);
+        let is_of = |content: ContentHash| revoked.iter().any(|came| came.content_hash == content);
+        versions.iter().any(|v| is_of(v.content_hash) || is_of(installed::release_content(v)))
+    }
+
     /// Whether the newest of `versions` is made of a revoked release. The content that was signed says so first, then
     /// `installed`, which is what the record knows; where there is no record, `mark`, the release that was believed last.
     pub(crate) fn revoked_head(
@@ -106,31 +160,33 @@ impl Kept<'_> {
         installed: Option<&Installed>,
         versions: &[Version],
     ) -> Option<RevokedHead> {
-        let number = versions.last()?.number;
-        let content = installed::came_last(versions, number).map(installed::release_content);
         let reason = |release| self.advisories.revocation(release).map(|one| one.reason.as_str().to_owned());
-        let basis = installed.and_then(|installed| installed.basis(versions, number));
-        let revoked = self.revoked(slug);
-        if let Some(came) = Came::of_version(&revoked, versions, number)
-            // What was published once more, and not revoked, is judged by that.
-            && basis.is_none_or(|basis| basis.seq <= came.seq)
-        {
-            return Some(RevokedHead { reason: reason(came.release)?, basis: came.noted(versions) });
+        let kept = match installed {
+            // What was published once more, and not revoked, is recorded.
+            Some(_) => Came::beside(self.revoked(slug), self.source, installed),
+            // Most of what was ever revoked is none of what this was ever made of.
+            None if mark.and_then(reason).is_none() && !self.may_be_revoked(slug, versions) => return None,
+            None => Came::all(self.layout, self.source, slug),
+        };
+        let judges = Came::judges(&kept, versions).pop()?;
+        let found = judges.iter().find_map(|came| Some((reason(came.release)?, *came)));
+        if let Some((reason, came)) = found {
+            let recorded =
+                installed.and_then(|i| i.releases.iter().find(|known| known.release == came.release));
+            return Some(RevokedHead { reason, basis: recorded.cloned().or_else(|| came.noted(versions)) });
         }
+        if !judges.is_empty() {
+            return None;
+        }
+        // What is here is the one that is noted, or was believed last, unless its content says otherwise.
+        let content = installed::came_last(versions).pop()?.map(installed::release_content);
         let Some(installed) = installed else {
-            let mark = mark?;
-            let reason = reason(mark)?;
             // It may have been another one by now: a rollback that no record knows.
-            let is_other = || {
-                let kept = Came::all(self.layout, self.source, slug);
-                kept.iter().any(|came| came.release != mark && Some(came.content_hash) == content)
-            };
-            return (!is_other()).then_some(RevokedHead { reason, basis: None });
+            return Some(RevokedHead { reason: reason(mark?)?, basis: None });
         };
         let current = &installed.current;
-        // What is here is the one that is noted, unless its content says otherwise.
-        let is_current = || content.is_none_or(|content| content == current.content_hash);
-        let basis = basis.or_else(|| is_current().then_some(current))?;
-        Some(RevokedHead { reason: reason(basis.release)?, basis: Some(basis.clone()) })
+        let is_current = content.is_none_or(|content| content == current.content_hash);
+        let reason = is_current.then(|| reason(current.release))??;
+        Some(RevokedHead { reason, basis: Some(current.clone()) })
     }
 }

@@ -61,7 +61,7 @@ pub(crate) fn prepare(
         return Ok(Prepared::Version { merged: None, done: Done::Added, parents: Vec::new() });
     };
     let head = meta.head();
-    let Some(basis) = installed.and_then(|installed| installed.basis(meta.versions(), head.number)) else {
+    let Some(basis) = installed.and_then(|installed| installed.basis(meta.versions())) else {
         // Its record was lost, or an install was killed before it was written: it is this skill if it was this release.
         if matches!(meta.source, Source::Hub | Source::Index)
             && let Some(unrecorded) = unrecorded(&meta, release, theirs)
@@ -95,7 +95,7 @@ fn unrecorded(meta: &Meta, release: &Release, theirs: &Payload) -> Option<Prepar
     let is_this = |version: &Version| {
         version.tree == theirs.tree().id() || version.parents.last() == Some(&release.content_hash)
     };
-    let newest = installed::came_last(meta.versions(), head.number);
+    let newest = installed::came_last(meta.versions()).last().copied().flatten();
     if head.tree == theirs.tree().id() || newest.is_some_and(is_this) {
         return Some(Prepared::Here);
     }

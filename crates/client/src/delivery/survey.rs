@@ -45,7 +45,7 @@ impl Survey {
             let Some(meta) = skills::find(store, name)? else { return Ok((Local::Absent, None)) };
             let local = Local::Present { source: meta.source, state: meta.state };
             let known = known.filter(|known| known.state != Standing::Removed && meta.source == Source::Hub);
-            let basis = known.and_then(|known| known.basis(meta.versions(), meta.head().number));
+            let basis = known.and_then(|known| known.basis(meta.versions()));
             let moved =
                 basis.filter(|basis| known.is_some_and(|known| known.current.release != basis.release));
             Ok((local, moved.cloned()))

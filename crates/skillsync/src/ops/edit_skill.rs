@@ -10,6 +10,7 @@ use skillsync_core::name::SkillName;
 use skillsync_core::path::SkillPath;
 use skillsync_core::skill::{ArtifactType, State};
 use skillsync_store::edit::{self, Takeover, Working};
+use skillsync_store::installed::InstallState;
 use skillsync_store::lease::{self, Claim, Holder};
 use skillsync_store::skills::{self, Quarantine};
 use skillsync_store::store::Store;
@@ -217,8 +218,9 @@ fn quarantine(store: &Store, name: &SkillName) -> Result<Quarantine, Error> {
     let lease = lease::get(store.layout(), name).ok().flatten();
     let Some(release) = lease.and_then(|lease| lease.updated) else { return Ok(Quarantine::Stays) };
     let meta = skills::load(store, name)?;
-    Bars::of(store, name, &meta)?.require_release(name, &release)?;
-    Ok(Quarantine::Ends)
+    let state = InstallState::load(store.layout())?;
+    let source = state.get(name).map(|installed| &installed.source);
+    Bars::of(store, name, &meta)?.taking_in(source, &release)
 }
 
 /// A working copy that was discarded.

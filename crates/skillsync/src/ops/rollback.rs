@@ -184,7 +184,7 @@ fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Re
     let bars = Bars::of(store, name, &meta)?;
     let number = match to {
         Some(number) => number,
-        None if meta.state == State::Quarantined => match bars.newest_usable(name, &meta) {
+        None if meta.state == State::Quarantined => match bars.newest_usable() {
             Some(number) => number,
             None => {
                 return Err(nothing(
@@ -205,9 +205,13 @@ fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Re
         ));
     }
     let target = skills::version(name, &meta, number)?.clone();
-    let is_unknown = bars.require(name, &meta, number)?;
-    let basis = bars.basis(&meta, number);
-    let is_noted = bars.is_noted(&meta, number);
+    let is_mark_only = target.tree == head.tree && meta.state == State::PendingRemove;
+    let is_unknown = match is_mark_only {
+        // It is what was in use when the mark was made.
+        true => bars.require_not_revoked(number).map(|()| false)?,
+        false => bars.require(number)?,
+    };
+    let (basis, is_noted) = (bars.basis(number), bars.is_noted(number));
     if target.tree != head.tree {
         skills::require_pristine(store, index, name, &meta)?;
         return Ok(Decision { meta, content: Some(target), is_noted, basis, is_unknown });

@@ -1,7 +1,7 @@
 //! What is in quarantine comes back into use by its cure or by `rollback`, and by no other command (threat 23).
 
 use serde_json::Value;
-use skillsync_testkit::Machine;
+use skillsync_testkit::{Machine, disk};
 
 use crate::home::{edit, hub, installed, loaded, meta, outcome, publish, report, rewrite};
 use crate::hub::LyingHub;
@@ -132,4 +132,113 @@ fn t23_nothing_that_was_pulled_or_undone_brings_a_revoked_release_back() {
     assert_eq!(report(&machine, &["rollback", "pdf"], 0)["back_to"], 1);
     machine.run(&["sync"]).ok();
     assert!(loaded(&machine, "pdf").unwrap().contains("two"));
+}
+
+#[test]
+fn t23_a_release_of_the_very_files_of_an_edit_is_revoked_with_it() {
+    for (is_edited, has_record) in [(false, true), (false, false), (true, true), (true, false)] {
+        let hub = hub();
+        let machine = installed(&hub);
+        // What is published is what was committed here.
+        edit(&machine, "two", "TWO");
+        publish(&hub, "TWO");
+        assert_eq!(outcome(&report(&machine, &["poll"], 0), "pdf")["outcome"], "updated");
+        if is_edited {
+            edit(&machine, "three", "three, and mine");
+        }
+        if !has_record {
+            disk::remove(&machine.store("_meta.json"));
+        }
+        revoke(&hub, &machine, 2);
+        report(&machine, &["poll"], 6);
+        refused(&machine, &["rollback", "pdf", "--to", "2"], "version-revoked");
+        assert_eq!(report(&machine, &["rollback", "pdf"], 0)["back_to"], 1, "{is_edited} {has_record}");
+        refused(&machine, &["rollback", "pdf", "--to", "2"], "version-revoked");
+        report(&machine, &["poll"], 0);
+        assert!(loaded(&machine, "pdf").unwrap().contains("two"));
+    }
+}
+
+#[test]
+fn t23_an_edit_that_puts_a_revoked_release_back_is_revoked_with_it() {
+    let hub = hub();
+    let machine = installed(&hub);
+    publish(&hub, "TWO");
+    machine.run(&["poll"]).ok();
+    edit(&machine, "TWO", "two");
+    // That is an edit of the second release, and no update overwrites it.
+    assert_eq!(outcome(&report(&machine, &["poll"], 0), "pdf")["outcome"], "current");
+    assert!(loaded(&machine, "pdf").unwrap().contains("two"));
+    hub.change(|house| house.revoke("pdf", 1, "malware"));
+    report(&machine, &["poll"], 6);
+    out_of_use(&machine);
+    assert_eq!(report(&machine, &["rollback", "pdf"], 0)["back_to"], 2);
+}
+
+#[test]
+fn t23_nothing_is_gone_back_to_where_what_was_revoked_does_not_read() {
+    let hub = hub();
+    let machine = installed(&hub);
+    for text in ["second", "third"] {
+        publish(&hub, text);
+        machine.run(&["poll"]).ok();
+    }
+    hub.change(|house| house.revoke("pdf", 2, "malware"));
+    report(&machine, &["poll"], 0);
+    let (trust, advisories) =
+        (".skillsync/sources/team/trust.json", ".skillsync/sources/team/advisories.json");
+    let known = [machine.read(trust), machine.read(advisories)];
+    machine.write(trust, "damaged");
+    // What was signed is believed where it bars.
+    refused(&machine, &["rollback", "pdf", "--to", "2"], "version-revoked");
+    refused(&machine, &["rollback", "pdf", "--to", "1"], "version-unchecked");
+    disk::remove(&machine.path(trust));
+    refused(&machine, &["rollback", "pdf", "--to", "1"], "version-unchecked");
+    machine.write(trust, &known[0]);
+    disk::remove(&machine.path(advisories));
+    for number in ["1", "2"] {
+        refused(&machine, &["rollback", "pdf", "--to", number], "version-unchecked");
+    }
+    // The next poll brings them again.
+    report(&machine, &["poll"], 0);
+    assert_eq!(machine.read(advisories), known[1]);
+    refused(&machine, &["rollback", "pdf", "--to", "2"], "version-revoked");
+    report(&machine, &["rollback", "pdf", "--to", "1"], 0);
+}
+
+#[test]
+fn t23_the_mark_of_rm_is_taken_back_unless_what_it_is_was_revoked() {
+    let hub = hub();
+    let machine = installed(&hub);
+    hub.change(|house| {
+        house.advisories.floors.insert(crate::house::slug("pdf"), 2);
+        house.advisories.version += 1;
+        house.touch();
+    });
+    machine.run(&["poll"]).either();
+    let back = |expected: i32| {
+        machine.run(&["rm", "pdf"]).ok();
+        report(&machine, &["rollback", "pdf"], expected);
+    };
+    // Below the lowest that may be used, without a record, and with nothing that tells which release it is.
+    back(0);
+    let record = machine.read(".skillsync/_meta.json");
+    disk::remove(&machine.store("_meta.json"));
+    back(0);
+    let releases = machine.path("releases");
+    disk::copy(&machine.store("sources/team/releases"), &releases);
+    disk::remove(&machine.store("sources/team/releases"));
+    back(0);
+    assert!(loaded(&machine, "pdf").is_some());
+    disk::restore(&releases, &machine.store("sources/team/releases"));
+    machine.write(".skillsync/_meta.json", record);
+    revoke(&hub, &machine, 1);
+    back(6);
+    out_of_use_marked(&machine);
+}
+
+/// It is marked for removal, and nobody gets it.
+fn out_of_use_marked(machine: &Machine) {
+    assert_eq!(machine.run(&["info", "pdf", "--json"]).ok().json()["state"], "pending_remove");
+    assert!(!machine.path(".claude/skills/pdf").exists());
 }

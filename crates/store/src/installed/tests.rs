@@ -1,5 +1,7 @@
 //! What is known of installed skills, as values and as it is written.
 
+use skillsync_core::skill::{Origin, Version};
+
 use super::*;
 
 fn release(seq: u64) -> Release {
@@ -49,22 +51,38 @@ fn what_a_version_is_made_of_follows_from_what_came() {
         version(6, Origin::Update, 3, None),
         version(7, Origin::Rollback, 78, None),
     ];
+    let basis = |installed: &Installed, number: usize| installed.bases(&versions)[number - 1].map(|r| r.seq);
     for (number, seq) in [(1, 1), (2, 1), (3, 2), (4, 1), (5, 1), (6, 3), (7, 2)] {
-        let basis = installed.basis(&versions, number).map(|release| release.seq);
-        assert_eq!(basis, Some(seq), "version {number}");
+        assert_eq!(basis(&installed, number), Some(seq), "version {number}");
         // The same where the records of the releases are lost.
-        let content = came_last(&versions, number).map(release_content);
+        let content = came_last(&versions)[number - 1].map(release_content);
         assert_eq!(content, Some(release(seq).content_hash), "version {number}");
     }
-    assert_eq!(came_last(&versions, 8), None);
-    assert_eq!(installed.basis(&versions, 8), None);
-    assert_eq!(installed.basis(&[version(1, Origin::New, 9, None)], 1), None, "not from a source");
+    assert_eq!(installed.basis(&[version(1, Origin::New, 9, None)]), None, "not from a source");
+    assert_eq!(installed.basis(&[]), None);
     // Of what came and is not known, nothing is inherited from what came before it.
     installed.releases.retain(|known| known.seq != 2);
     for (number, seq) in [(1, Some(1)), (3, None), (4, Some(1)), (6, Some(3)), (7, None)] {
-        let basis = installed.basis(&versions, number).map(|release| release.seq);
-        assert_eq!(basis, seq, "version {number}");
+        assert_eq!(basis(&installed, number), seq, "version {number}");
     }
+}
+
+#[test]
+fn a_later_release_of_the_very_files_is_what_a_version_is_made_of() {
+    let mut installed = Installed::new(source(), release(1), at());
+    (2..=4).for_each(|seq| installed.learn(&release(seq)));
+    let versions = [
+        version(1, Origin::Install, 2, None),
+        // Published after it was committed.
+        version(2, Origin::Commit, 3, None),
+        version(3, Origin::Commit, 77, None),
+        // Put back by hand to what came before: that is an edit of what is here.
+        version(4, Origin::Commit, 1, None),
+        version(5, Origin::Update, 4, Some(3)),
+        version(6, Origin::Rollback, 77, None),
+    ];
+    let bases = installed.bases(&versions).into_iter().map(|basis| basis.map(|release| release.seq));
+    assert_eq!(bases.collect::<Vec<_>>(), [2, 3, 3, 3, 4, 3].map(Some));
 }
 
 #[test]

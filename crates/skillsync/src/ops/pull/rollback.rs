@@ -291,7 +291,7 @@ fn version_standing(
     let now = restored.unwrap_or(head.tree);
     if now == tree && (is_back || is_pulled) {
         if let Some(before) = before {
-            Bars::of(store, name, &meta)?.require(name, &meta, before)?;
+            Bars::of(store, name, &meta)?.require(before)?;
         }
         return Ok(Standing::AsPulled(outcome));
     }
