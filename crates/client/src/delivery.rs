@@ -29,6 +29,7 @@ mod unpack;
 
 pub(crate) use change::{Prepared, prepare, stage};
 use revoked::Record;
+use revoked::cured;
 pub(crate) use revoked::{quarantined, revoked};
 pub use row::{Done, Error, Row};
 pub use survey::Survey;
@@ -209,11 +210,16 @@ impl<'a, 'w> Work<'a, 'w> {
     }
 
     /// Takes what is made of a revoked release out of use, whatever else is known of it (threat 23). Its versions stay.
-    /// One that cannot be looked at does not keep the others in use. One whose record does not read is noted to be in
-    /// quarantine, and that is enough for `sync` to take its links away.
+    /// One that cannot be looked at does not keep the others in use. Each is noted to be in quarantine, also where its record
+    /// does not read or cannot be written: that is enough for `sync` to take its links away.
     fn quarantine(&mut self) -> Result<(), Error> {
         let (store, name) = (self.writing.store(), self.source.name());
         let (mut failed, mut unnoted) = (Vec::new(), Vec::new());
+        for slug in cured(store, name, &self.state, &self.advised) {
+            if let Some(installed) = self.state.get_mut(&slug) {
+                (installed.state, installed.reason) = (Standing::Installed, None);
+            }
+        }
         for (slug, revoked) in revoked(store, name, &self.state, &self.advised) {
             let revoked = match revoked {
                 Ok(revoked) => revoked,
@@ -222,16 +228,12 @@ impl<'a, 'w> Work<'a, 'w> {
                     continue;
                 }
             };
-            let record = revoked.record;
             // One that did not read is tried all the same: the disk may think better of it.
-            let is_to_mark = record != Record::OutOfUse;
+            let is_to_mark = revoked.record != Record::OutOfUse;
             let marked = is_to_mark.then(|| skills::set_state(store, &slug, State::Quarantined));
             let error = marked.and_then(Result::err);
-            let is_out = error.is_none() || record == Record::Unread;
             failed.extend(error.map(|error| (slug.clone(), error.into())));
-            if is_out {
-                unnoted.extend(revoked.note(&mut self.state, name, &slug, store.now_text()));
-            }
+            unnoted.extend(revoked.note(&mut self.state, name, &slug, store.now_text()));
         }
         let rows = quarantined(name, &self.state);
         rows.into_iter().chain(unnoted).for_each(|row| self.put(row));

@@ -2,7 +2,7 @@
 //! (checklist H8, H9, L4). What a skill's versions are made of follows from it and from their record, so that a kill
 //! between the two is no doubt; what may be installed is decided elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use semver::Version as Semver;
@@ -214,6 +214,17 @@ impl InstallState {
         }
         let record: Record = serde_json::from_slice(&bytes).map_err(damaged)?;
         Ok(Self { skills: record.skills })
+    }
+
+    /// The skills that `_meta.json` says are in quarantine. It is only looked at closely where it has that word: a sync asks.
+    pub fn quarantined(layout: &Layout) -> Result<BTreeSet<SkillName>, Error> {
+        let bytes = fs::optional(fs::read(&layout.install_state(), BYTES))?.unwrap_or_default();
+        if std::str::from_utf8(&bytes).is_ok_and(|text| !text.contains(Standing::Quarantined.as_str())) {
+            return Ok(BTreeSet::new());
+        }
+        let state = Self::load(layout)?;
+        let is_it = |(_, installed): &(&SkillName, &Installed)| installed.state == Standing::Quarantined;
+        Ok(state.iter().filter(is_it).map(|(name, _)| name.clone()).collect())
     }
 
     /// Writes it as one step. The caller holds the store's mutex.

@@ -189,6 +189,9 @@ pub fn find(store: &Store, name: &SkillName) -> Result<Option<Meta>, Error> {
 pub fn load_active(store: &Store, name: &SkillName) -> Result<Meta, Error> {
     let meta = load(store, name)?;
     match meta.state {
+        State::Active if quarantine::is_quarantined(store, name, &meta) => {
+            Err(Error::Quarantined { name: name.clone() })
+        }
         State::Active => Ok(meta),
         State::PendingRemove => Err(Error::PendingRemove { name: name.clone() }),
         State::Quarantined => Err(Error::Quarantined { name: name.clone() }),

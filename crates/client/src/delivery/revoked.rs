@@ -86,6 +86,27 @@ pub(crate) fn revoked(
     recorded.chain(lost).collect()
 }
 
+/// The skills from `source` that are noted to be in quarantine and are in use, made of another release, which is known and
+/// not revoked: their cure came, and the run was killed before it noted that.
+pub(crate) fn cured(
+    store: &Store,
+    source: &SourceName,
+    state: &InstallState,
+    advised: &Advised,
+) -> Vec<SkillName> {
+    let is_noted =
+        |installed: &Installed| installed.source == *source && installed.state == Standing::Quarantined;
+    let is_cured = |(slug, installed): &(&SkillName, &Installed)| {
+        let Ok(Some(meta)) = skills::find(store, slug) else { return false };
+        let basis = installed.basis(meta.versions());
+        let is_another = basis.is_some_and(|basis| basis.release != installed.current.release);
+        let head = || kept(store, source, advised).revoked_head(slug, None, Some(installed), meta.versions());
+        meta.source == Origin::Hub && meta.state == State::Active && is_another && head().is_none()
+    };
+    let noted = state.iter().filter(|(_, installed)| is_noted(installed));
+    noted.filter(is_cured).map(|(slug, _)| slug.clone()).collect()
+}
+
 fn kept<'a>(store: &'a Store, source: &'a SourceName, advised: &'a Advised) -> Kept<'a> {
     Kept { layout: store.layout(), source, advisories: advised.advisories() }
 }

@@ -216,7 +216,6 @@ impl<'a> Bars<'a> {
 
     fn barred(&self, number: u32, bar: &Bar) -> Refusal {
         let name = self.name;
-        let another = || format!("`skillsync history {name}` shows its versions; name another with `--to`");
         let revoked = |why: &dyn Display| Refusal {
             kind: Kind::Untrusted,
             code: "version-revoked",

@@ -129,11 +129,15 @@ pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledB
             skills::set_state(store, name, State::Active)?;
             return Ok(done(head.number, head));
         };
+        let before = InstallState::load(store.layout())?;
         let back = Back { name, meta: &meta, target: &target, quarantine: Quarantine::Ends };
-        // Once all that is staged: what can fail did not.
-        let number =
-            back.advance(writing, index, format!("back to version {}", target.number), || Ok(note(true)?))?;
-        Ok(done(number, &target))
+        let reason = format!("back to version {}", target.number);
+        let advanced = back.advance(writing, index, reason, || Ok(note(true)?));
+        if advanced.is_err() && skills::load(store, name).is_ok_and(|now| now.head().number == head.number) {
+            // It came to nothing, so nothing is noted of it. Where that fails, too, it is as after a kill.
+            let _ = before.save_if_changed(store.layout());
+        }
+        Ok(done(advanced?, &target))
     })
 }
 

@@ -242,3 +242,92 @@ fn out_of_use_marked(machine: &Machine) {
     assert_eq!(machine.run(&["info", "pdf", "--json"]).ok().json()["state"], "pending_remove");
     assert!(!machine.path(".claude/skills/pdf").exists());
 }
+
+#[test]
+fn t23_a_quarantine_that_cannot_be_written_to_the_record_is_one_all_the_same() {
+    let hub = hub();
+    let machine = installed(&hub);
+    // Left of a killed process, and a folder: the record cannot be written as long as it stands there.
+    let in_the_way = ".skillsync/skills/pdf/.skillsync-2147483646-0123456789abcdef-0.tmp";
+    machine.write(&format!("{in_the_way}/x"), "");
+    hub.change(|house| house.revoke("pdf", 1, "malware"));
+    for _ in 0..2 {
+        let polled = report(&machine, &["poll"], 6);
+        let pdf = outcome(&polled, "pdf");
+        assert_eq!(pdf["outcome"], "quarantined");
+        assert!(pdf["error"]["code"].is_string(), "{polled}");
+        assert!(!machine.path(".claude/skills/pdf").exists());
+    }
+    assert_eq!(meta(&machine)["skills"]["pdf"]["state"], "quarantined");
+    assert!(machine.read(".skillsync/skills/pdf/.meta.toml").contains("\"active\""));
+    disk::remove(&machine.path(in_the_way));
+    noted_alone(&machine);
+    // The next poll writes it.
+    report(&machine, &["poll"], 6);
+    out_of_use(&machine);
+}
+
+/// It is in quarantine by `_meta.json` alone, and nobody gets it.
+#[track_caller]
+fn noted_alone(machine: &Machine) {
+    machine.run(&["sync", "--offline"]).ok();
+    assert!(!machine.path(".claude/skills/pdf").exists());
+    refused(machine, &["edit", "pdf"], "skill-quarantined");
+    machine.write("app/.claude/skills/.keep", "");
+    refused(machine, &["deploy", "pdf", "app"], "skill-quarantined");
+    machine.run(&["deploy", "--all", "app"]).either();
+    assert!(!machine.path("app/.claude/skills/pdf").exists());
+}
+
+#[test]
+fn t23_a_record_that_was_put_back_ends_no_quarantine() {
+    let hub = hub();
+    let machine = installed(&hub);
+    let record = machine.read(".skillsync/skills/pdf/.meta.toml");
+    revoke(&hub, &machine, 1);
+    machine.write(".skillsync/skills/pdf/.meta.toml", record);
+    noted_alone(&machine);
+    // What the user makes in its place is theirs.
+    machine.run(&["rm", "pdf"]).ok();
+    machine.run(&["sync", "--offline"]).ok();
+    assert!(!machine.store("skills/pdf").exists());
+    machine.run(&["new", "pdf"]).ok();
+    machine.run(&["sync", "--offline"]).ok();
+    assert!(machine.path(".claude/skills/pdf").exists());
+}
+
+#[test]
+fn t23_a_cure_that_was_not_noted_is_one() {
+    let hub = hub();
+    let machine = installed(&hub);
+    revoke(&hub, &machine, 1);
+    let noted = machine.read(".skillsync/_meta.json");
+    hub.change(|house| house.removed.clear());
+    publish(&hub, "cured");
+    report(&machine, &["poll"], 0);
+    // Killed between the swap and the note: only that the release came is written.
+    let mut before: Value = serde_json::from_str(&noted).unwrap();
+    before["skills"]["pdf"]["releases"] = meta(&machine)["skills"]["pdf"]["releases"].clone();
+    machine.write(".skillsync/_meta.json", before.to_string());
+    report(&machine, &["poll"], 0);
+    assert_eq!(meta(&machine)["skills"]["pdf"]["state"], "installed");
+    assert_eq!(meta(&machine)["skills"]["pdf"]["version"], "1.2.0");
+    assert!(loaded(&machine, "pdf").unwrap().contains("cured"));
+}
+
+#[test]
+fn t23_a_rollback_that_fails_at_its_swap_notes_nothing() {
+    let (hub, machine) = crate::rollback::quarantined();
+    let before = meta(&machine);
+    // What is replaced cannot be kept, so it is not replaced.
+    disk::remove(&machine.store("trash"));
+    machine.write(".skillsync/trash", "in the way");
+    let failed = machine.run(&["rollback", "pdf", "--json"]).either().json();
+    assert!(failed["error"]["code"].is_string(), "{failed}");
+    assert_eq!(meta(&machine), before);
+    disk::remove(&machine.store("trash"));
+    report(&machine, &["rollback", "pdf"], 0);
+    report(&machine, &["poll"], 0);
+    assert!(loaded(&machine, "pdf").is_some());
+    drop(hub);
+}

@@ -26,14 +26,13 @@ impl Quarantine {
     }
 }
 
-/// Whether a skill is in quarantine. In its record the mark of `rm` takes the place of that, and then `_meta.json` still
-/// says so; where that does not read, it may be.
-fn is_quarantined(store: &Store, name: &SkillName, meta: &Meta) -> bool {
-    match meta.state {
-        State::Quarantined => true,
-        State::PendingRemove if meta.source == Source::Hub => {
-            InstallState::load(store.layout()).map_or(true, |state| state.is_quarantined(name))
-        }
-        State::PendingRemove | State::Active => false,
-    }
+/// Whether a skill is in quarantine: by its record, or by `_meta.json` where its record could not be written when it was
+/// taken out of use, was put back since, or has the mark of `rm` in its place.
+pub(super) fn is_quarantined(store: &Store, name: &SkillName, meta: &Meta) -> bool {
+    let is_noted = || match InstallState::quarantined(store.layout()) {
+        Ok(noted) => noted.contains(name),
+        // Where that does not read, what is on its way out may be.
+        Err(_) => meta.state == State::PendingRemove,
+    };
+    meta.state == State::Quarantined || meta.source == Source::Hub && is_noted()
 }
