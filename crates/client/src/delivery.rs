@@ -75,6 +75,25 @@ pub fn deliver(store: &Store, delivery: Delivery<'_>) -> Result<Delivered, Error
     done
 }
 
+/// Takes what was revoked out of use and stores what says so, before anything is downloaded: that may take long, and be
+/// ended anywhere. None where nothing is to be done. [`deliver`] does the same again, and finds it done.
+pub fn withdraw(store: &Store, delivery: &Delivery<'_>) -> Result<Option<Delivered>, Error> {
+    let Delivery { source, believed, .. } = *delivery;
+    let state = InstallState::load(store.layout())?;
+    if revoked(store, source.name(), &state, believed.advised()).is_empty() {
+        return Ok(None);
+    }
+    let writing = store.write()?;
+    let mut index = Index::load(writing.store().layout());
+    let mut work = Work::new(&writing, &mut index, delivery)?;
+    let layout = writing.store().layout();
+    let error = match work.quarantine() {
+        Ok(()) => believed.store(layout, work.advised.state()).err().map(Error::from),
+        Err(error) => Some(error),
+    };
+    Ok(Some(Delivered { rows: work.rows.into_values().collect(), error }))
+}
+
 struct Work<'a, 'w> {
     writing: &'a Writing<'w>,
     index: &'a mut Index,

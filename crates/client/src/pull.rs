@@ -70,6 +70,8 @@ pub struct Wish<'a> {
     pub chance: u64,
     /// Told of progress.
     pub watch: Watch<'a>,
+    /// Brings it to the agents that something was taken out of use, before anything is downloaded.
+    pub withdrawn: &'a (dyn Fn() + Sync),
 }
 
 words!(
@@ -196,6 +198,17 @@ impl Pull<'_> {
 
     fn follow(&self, believed: &Believed, ticket: Option<&InstallReply>) -> Result<Delivered, Error> {
         let advised = believed.advised();
+        let Wish { ask, holder, .. } = self.wish;
+        let mut delivery =
+            Delivery { source: self.desk.source, ask, holder, believed, ready: BTreeMap::new() };
+        if !self.wish.is_look()
+            && let Some(withdrawn) = delivery::withdraw(self.store, &delivery)?
+        {
+            (self.wish.withdrawn)();
+            if withdrawn.error.is_some() {
+                return Ok(withdrawn);
+            }
+        }
         let index = Index::load(self.store.layout());
         let mut survey = Survey::of(self.store, &index, advised)?;
         let config = self.desk.source.config();
@@ -206,10 +219,8 @@ impl Pull<'_> {
         }
         // What could not be looked at is not fetched; a second look that succeeds must not call it news of no concern.
         steps.retain(|slug, _| !unread.contains_key(slug));
-        let mut ready = self.gather(advised, &steps, ticket);
-        ready.extend(unread.into_iter().map(|(slug, error)| (slug, Err(error))));
-        let Wish { ask, holder, .. } = self.wish;
-        let delivery = Delivery { source: self.desk.source, ask, holder, believed, ready };
+        delivery.ready = self.gather(advised, &steps, ticket);
+        delivery.ready.extend(unread.into_iter().map(|(slug, error)| (slug, Err(error))));
         delivery::deliver(self.store, delivery)
     }
 

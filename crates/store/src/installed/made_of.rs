@@ -52,7 +52,10 @@ impl Installed {
         made_of(versions, came, |version, of| {
             let same = with(version.content_hash).max_by_key(|release| release.seq);
             match (of, same) {
-                (Some(of), Some(same)) if same.seq > of.seq => Some(same),
+                // Of two with the same files the one that was taken last is meant.
+                (Some(of), Some(same)) if same.seq > of.seq && of.content_hash != same.content_hash => {
+                    Some(same)
+                }
                 _ => of,
             }
         })
