@@ -344,6 +344,10 @@ fn ask(world: &World, store: &Store, fetch: &dyn Fetch, request: &Request<'_>) -
     };
     let mut sources = Vec::new();
     for config in chosen(store, request)? {
+        // Those that are left are due at the next occasion.
+        if request.bounds.is_over() {
+            break;
+        }
         let outcome = match network::source(world, store, config) {
             Ok(source) if config.kind == SourceKind::Index => {
                 let wish = wish(world, config, request, &withdrawn);
