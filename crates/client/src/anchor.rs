@@ -3,6 +3,7 @@
 
 use std::ops::Deref as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 use skillsync_core::digest::EnvelopeDigest;
@@ -30,7 +31,7 @@ mod came;
 
 pub use barring::{Barred, Barring};
 pub use came::Came;
-pub(crate) use came::Kept;
+pub(crate) use came::{Kept, Revoked};
 
 /// A source cannot be trusted, or what is believed of it cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -203,6 +204,7 @@ pub struct Anchored {
     pub state: State,
     root: Signed<Root>,
     advisories: Option<Advisories>,
+    revoked: OnceLock<Revoked>,
 }
 
 /// One role of a root.
@@ -246,7 +248,7 @@ impl Anchored {
             signed.or_else(|| envelope::named(&bytes, named?).ok())
         };
         let advisories = advisories.and_then(read);
-        Ok(Self { state, root, advisories })
+        Ok(Self { state, root, advisories, revoked: OnceLock::new() })
     }
 
     /// The identity of the hub.
@@ -273,7 +275,9 @@ impl Anchored {
         installed: Option<&Installed>,
         versions: &[Version],
     ) -> Option<String> {
-        let from = Kept { layout, source: name, advisories: self.advisories.as_ref()? };
+        let advisories = self.advisories.as_ref()?;
+        let from =
+            Kept { layout, source: name, revoked: self.revoked.get_or_init(|| Revoked::of(advisories)) };
         let mark = self.state.skills.get(slug).map(|mark| mark.release);
         from.revoked_head(slug, mark, installed, versions).map(|revoked| revoked.reason)
     }

@@ -28,9 +28,8 @@ mod survey;
 mod unpack;
 
 pub(crate) use change::{Prepared, prepare, stage};
-use revoked::Record;
 use revoked::cured;
-pub(crate) use revoked::{quarantined, revoked};
+pub(crate) use revoked::{Record, quarantined, revoked};
 pub use row::{Done, Error, Row};
 pub use survey::Survey;
 

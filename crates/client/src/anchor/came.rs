@@ -1,6 +1,7 @@
 //! What came here of a skill, by the signed statements that are kept, and what of it was revoked: it is known where
 //! `_meta.json` is lost, was made anew, or forgot.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -11,7 +12,7 @@ use skillsync_core::skill::Version;
 use skillsync_store::fs;
 use skillsync_store::installed::{self, Installed, Release};
 use skillsync_store::layout::Layout;
-use skillsync_wire::advisories::Advisories;
+use skillsync_wire::advisories::{Advisories, Revocation};
 use skillsync_wire::release::Release as Statement;
 use skillsync_wire::{envelope, limits};
 
@@ -122,11 +123,44 @@ fn read(path: &Path) -> Option<Vec<u8>> {
     fs::read(path, limits::RELEASE_BYTES as u64).ok()
 }
 
-/// Where the statements of a source are, and its advisories.
+/// What advisories revoke, to be looked up: there may be ten thousand of it, and as many skills to ask about.
+#[derive(Debug, Clone)]
+pub(crate) struct Revoked {
+    reasons: BTreeMap<EnvelopeDigest, String>,
+    by_slug: BTreeMap<SkillName, Vec<EnvelopeDigest>>,
+}
+
+impl Revoked {
+    pub(crate) fn of(advisories: &Advisories) -> Self {
+        let mut by_slug: BTreeMap<SkillName, Vec<EnvelopeDigest>> = BTreeMap::new();
+        for one in &advisories.revoked {
+            by_slug.entry(one.slug.clone()).or_default().push(one.release);
+        }
+        let reason = |one: &Revocation| (one.release, one.reason.as_str().to_owned());
+        Self { reasons: advisories.revoked.iter().map(reason).collect(), by_slug }
+    }
+
+    /// The skills that a release was revoked of.
+    pub(crate) fn slugs(&self) -> impl Iterator<Item = &SkillName> {
+        self.by_slug.keys()
+    }
+
+    /// Whether a release was revoked.
+    pub(crate) fn is_revoked(&self, release: EnvelopeDigest) -> bool {
+        self.reasons.contains_key(&release)
+    }
+
+    /// Why a release was revoked, if it was.
+    pub(crate) fn reason(&self, release: EnvelopeDigest) -> Option<String> {
+        self.reasons.get(&release).cloned()
+    }
+}
+
+/// Where the statements of a source are, and what of it was revoked.
 pub(crate) struct Kept<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) source: &'a SourceName,
-    pub(crate) advisories: &'a Advisories,
+    pub(crate) revoked: &'a Revoked,
 }
 
 /// A head that is made of a revoked release.
@@ -140,9 +174,8 @@ pub(crate) struct RevokedHead {
 impl Kept<'_> {
     /// Each release of `slug` that came here and was revoked.
     pub(crate) fn revoked(&self, slug: &SkillName) -> Vec<Came> {
-        let revoked = self.advisories.revoked.iter().filter(|revoked| revoked.slug == *slug);
-        let came = revoked.filter_map(|one| Came::read(self.layout, self.source, slug, one.release));
-        came.collect()
+        let revoked = self.revoked.by_slug.get(slug).into_iter().flatten();
+        revoked.filter_map(|release| Came::read(self.layout, self.source, slug, *release)).collect()
     }
 
     fn may_be_revoked(&self, slug: &SkillName, versions: &[Version]) -> bool {
@@ -160,7 +193,7 @@ impl Kept<'_> {
         installed: Option<&Installed>,
         versions: &[Version],
     ) -> Option<RevokedHead> {
-        let reason = |release| self.advisories.revocation(release).map(|one| one.reason.as_str().to_owned());
+        let reason = |release| self.revoked.reason(release);
         let kept = match installed {
             // What was published once more, and not revoked, is recorded.
             Some(_) => Came::beside(self.revoked(slug), self.source, installed),

@@ -61,13 +61,25 @@ pub struct Row {
     pub error: Option<Error>,
     /// The working copy with both sides of a conflict.
     pub working_copy: Option<PathBuf>,
+    /// Whether it is to be taken out of use and is in use still: this was a look.
+    pub in_use: bool,
 }
 
 impl Row {
     /// A row without anything beside.
     pub fn new(slug: &SkillName, done: Done) -> Self {
         let slug = slug.clone();
-        Self { slug, done, from: None, to: None, number: None, why: None, error: None, working_copy: None }
+        Self {
+            slug,
+            done,
+            from: None,
+            to: None,
+            number: None,
+            why: None,
+            error: None,
+            working_copy: None,
+            in_use: false,
+        }
     }
 
     /// The row of an error: refused where trust does not hold or a rule forbids it, else failed.

@@ -1,6 +1,6 @@
 //! What a source would bring, without bringing it: the rows of `outdated` and of a plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use skillsync_core::name::SkillName;
 use skillsync_store::installed::Standing;
@@ -34,10 +34,13 @@ impl Pull<'_> {
     /// Says of what would be taken out of use that it would, where the plan has no cure.
     fn warn_of_revoked(&self, advised: &Advised, survey: &Survey, rows: &mut BTreeMap<SkillName, Row>) {
         let (name, mut state) = (self.desk.source.name(), survey.state().clone());
-        let mut unnoted = Vec::new();
+        let (mut unnoted, mut in_use) = (Vec::new(), BTreeSet::new());
         for (slug, revoked) in delivery::revoked(self.store, name, survey.state(), advised) {
             match revoked {
                 Ok(revoked) => {
+                    if revoked.record != delivery::Record::OutOfUse {
+                        in_use.insert(slug.clone());
+                    }
                     unnoted.extend(revoked.note(&mut state, name, &slug, self.store.now_text()));
                 }
                 Err(error) => {
@@ -52,7 +55,10 @@ impl Pull<'_> {
             let is_cure = |planned: &Row| matches!(planned.done, Done::Added | Done::Updated | Done::Removed);
             let row = match planned {
                 Some(cure) if is_cure(&cure) => cure,
-                planned => Row { error: planned.and_then(|planned| planned.error), ..row },
+                planned => {
+                    let in_use = in_use.contains(&row.slug);
+                    Row { error: planned.and_then(|planned| planned.error), in_use, ..row }
+                }
             };
             rows.insert(row.slug.clone(), row);
         }

@@ -115,6 +115,9 @@ pub struct SkillOutcome {
     pub working_copy: Option<std::path::PathBuf>,
     /// What went wrong.
     pub error: Option<Report>,
+    /// Whether it is to be taken out of use and is in use still: for a person.
+    #[serde(skip)]
+    pub in_use: bool,
 }
 
 /// A place that did not give what it should.
@@ -130,9 +133,9 @@ pub struct PlaceWarning {
 
 impl SkillOutcome {
     fn of(row: Row) -> Self {
-        let Row { slug, done, from, to, number, why, error, working_copy } = row;
+        let Row { slug, done, from, to, number, why, error, working_copy, in_use } = row;
         let error = error.as_ref().map(|error| Report::of(error));
-        Self { skill: slug, outcome: done, from, to, version: number, why, working_copy, error }
+        Self { skill: slug, outcome: done, from, to, version: number, why, working_copy, error, in_use }
     }
 
     /// Whether something else is installed now, or would be.
