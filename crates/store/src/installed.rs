@@ -3,7 +3,7 @@
 //! between the two is no doubt; what may be installed is decided elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use semver::Version as Semver;
 use serde::{Deserialize, Serialize};
@@ -21,9 +21,9 @@ pub use made_of::{came_last, made_of, release_content};
 
 /// The format of the record that this program writes.
 const FORMAT: u32 = 1;
-/// Room for the most skills of a manifest with some releases each.
+/// Room for the most skills of a manifest with some releases each: what is more is forgotten.
 const BYTES: u64 = 64 * 1024 * 1024;
-/// Most releases that are remembered of one skill: a rollback goes back to one of them.
+/// Most releases that are remembered of one skill, where there is room: a rollback goes back to one of them.
 const RELEASES: usize = 100;
 
 /// `_meta.json` cannot be used.
@@ -40,6 +40,12 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// It would be too large to be read again.
+    #[error("`{}` would have more than {} MiB", .path.display(), BYTES / 1024 / 1024)]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
     /// A newer program wrote it.
     #[error("`{}` has format {found}; this skillsync knows format {FORMAT} only", .path.display())]
     Newer {
@@ -55,12 +61,14 @@ impl Fault for Error {
         match self {
             Error::Fs(e) => e.kind(),
             Error::Damaged { .. } | Error::Newer { .. } => Kind::Invalid,
+            Error::TooLarge { .. } => Kind::Limit,
         }
     }
     fn code(&self) -> &'static str {
         match self {
             Error::Fs(e) => e.code(),
             Error::Damaged { .. } => "installed-damaged",
+            Error::TooLarge { .. } => "installed-too-large",
             Error::Newer { .. } => "store-newer",
         }
     }
@@ -71,6 +79,7 @@ impl Fault for Error {
                 "move it away; then `skillsync install NAME` takes up again what was installed, skill by skill"
                     .to_owned(),
             ),
+            Error::TooLarge { .. } => Some("fewer skills from sources take less room; nothing was written".to_owned()),
             Error::Newer { .. } => Some("install the newest skillsync".to_owned()),
         }
     }
@@ -159,11 +168,18 @@ impl Installed {
     pub fn learn(&mut self, release: &Release) {
         self.releases.retain(|known| known.release != release.release);
         self.releases.push(release.clone());
-        // The one in use is kept, however old it is.
-        while self.releases.len() > RELEASES {
-            let oldest = self.releases.iter().position(|known| known.release != self.current.release);
-            self.releases.remove(oldest.unwrap_or(0));
-        }
+        self.forget(RELEASES);
+    }
+
+    /// Keeps `most` releases, the newest ones and the one in use, however old that is.
+    fn forget(&mut self, most: usize) {
+        let mut too_many = self.releases.len().saturating_sub(most);
+        let current = self.current.release;
+        self.releases.retain(|known| {
+            let is_kept = too_many == 0 || known.release == current;
+            too_many -= usize::from(!is_kept);
+            is_kept
+        });
     }
 
     /// Notes that what is here is made of `release`, which may have come before anything else that is known.
@@ -230,11 +246,27 @@ impl InstallState {
     /// Writes it as one step. The caller holds the store's mutex.
     pub fn save(&self, layout: &Layout) -> Result<(), Error> {
         let path = layout.install_state();
-        let record = Record { format: FORMAT, skills: self.skills.clone() };
-        let mut text =
-            serde_json::to_string_pretty(&record).map_err(|e| fs::Error::new("write", &path, e.into()))?;
-        text.push('\n');
+        let text = self.text(&path, BYTES)?;
         Ok(fs::replace(&path, text.as_bytes(), fs::Mode::Private)?)
+    }
+
+    /// Its text, within `most_bytes`: where it would have more, the oldest releases that are not in use are left out.
+    fn text(&self, path: &Path, most_bytes: u64) -> Result<String, Error> {
+        let mut record = Record { format: FORMAT, skills: self.skills.clone() };
+        let mut most = RELEASES;
+        loop {
+            let text = serde_json::to_string_pretty(&record);
+            let mut text = text.map_err(|e| fs::Error::new("write", path, e.into()))?;
+            text.push('\n');
+            if text.len() as u64 <= most_bytes {
+                return Ok(text);
+            }
+            most /= 2;
+            if most == 0 {
+                return Err(Error::TooLarge { path: path.to_owned() });
+            }
+            record.skills.values_mut().for_each(|installed| installed.forget(most));
+        }
     }
 
     /// Writes it where it is not what is written. The caller holds the store's mutex.

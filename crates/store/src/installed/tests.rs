@@ -119,3 +119,29 @@ fn the_release_in_use_is_never_forgotten() {
     assert_eq!(installed.releases.len(), RELEASES);
     assert!(installed.releases.contains(&release(1)) && installed.releases.contains(&release(200)));
 }
+
+#[test]
+fn what_is_written_can_be_read_again_however_much_is_known() {
+    let mut state = InstallState::default();
+    for number in 0..20 {
+        let mut installed = Installed::new(source(), release(1), at());
+        (2..=100).for_each(|seq| installed.learn(&release(seq)));
+        installed.current = release(7);
+        state.set(SkillName::parse(&format!("skill-{number}")).unwrap(), installed);
+    }
+    let path = Path::new("_meta.json");
+    let whole = state.text(path, BYTES).unwrap().len() as u64;
+    let kept = |most_bytes: u64| {
+        let text = state.text(path, most_bytes).unwrap();
+        assert!(text.len() as u64 <= most_bytes);
+        let record: Record = serde_json::from_str(&text).unwrap();
+        let of = |installed: &Installed| installed.releases.iter().map(|r| r.seq).collect::<Vec<_>>();
+        let all: Vec<Vec<u64>> = record.skills.values().map(of).collect();
+        assert!(all.len() == 20 && all.windows(2).all(|two| two[0] == two[1]));
+        all[0].clone()
+    };
+    assert_eq!(kept(whole).len(), 100);
+    assert_eq!(kept(whole - 1), [vec![7], (52..=100).collect()].concat(), "the newest, and the one in use");
+    assert_eq!(kept(whole / 12), [7, 96, 97, 98, 99, 100]);
+    assert_eq!(state.text(path, 1_000).unwrap_err().code(), "installed-too-large");
+}
