@@ -16,7 +16,7 @@ use skillsync_wire::limits as bounds;
 use skillsync_wire::trust::{Accepted, Advised, Refusal};
 
 use crate::limits;
-use crate::plan::{self, Ask, Held, Step};
+use crate::plan::{Ask, Held, Step};
 use crate::source::{self, Source};
 use crate::trust::Believed;
 
@@ -122,15 +122,13 @@ impl<'a, 'w> Work<'a, 'w> {
         self.quarantine()?;
         let mut survey = Survey::of(store, self.index, &self.advised)?;
         let config = source::named(store.config(), self.source.name())?.clone();
-        let steps = plan::plan(&config, self.ask, self.advised.manifest(), &survey.here());
-        let mut unread = survey.take_unread();
+        let (steps, unread) = survey.steps(&config, self.ask, self.advised.manifest());
         self.note_moved(&survey);
         let mut due = Vec::new();
+        for (slug, error) in unread {
+            self.fail(&slug, error);
+        }
         for (slug, step) in steps {
-            if let Some(error) = unread.remove(&slug) {
-                self.fail(&slug, error);
-                continue;
-            }
             if step == Step::Update {
                 self.remember(&slug);
             }
@@ -206,9 +204,10 @@ impl<'a, 'w> Work<'a, 'w> {
     /// Notes what became of a skill. That it is in quarantine, or that something about it failed, is more than that nothing
     /// came of a cure.
     fn put(&mut self, row: Row) {
-        let is_cure = matches!(row.done, Done::Added | Done::Updated | Done::Merged | Done::Removed);
         match self.rows.get_mut(&row.slug) {
-            Some(known) if !is_cure && (known.done == Done::Quarantined || known.error.is_some()) => {
+            Some(known)
+                if !row.done.is_cure() && (known.done == Done::Quarantined || known.error.is_some()) =>
+            {
                 known.error = known.error.take().or(row.error);
             }
             _ => drop(self.rows.insert(row.slug.clone(), row)),

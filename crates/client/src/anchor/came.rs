@@ -16,7 +16,7 @@ use skillsync_wire::advisories::{Advisories, Revocation};
 use skillsync_wire::release::Release as Statement;
 use skillsync_wire::{envelope, limits};
 
-/// A release that came here, as its statement says. The statement was verified when it came and is named by its digest
+/// A release that came here, as its statement says; it may have been held back after that. The statement was verified when it came and is named by its digest
 /// since, so that it holds whoever may sign one today.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Came {

@@ -42,6 +42,13 @@ words!(
     }
 );
 
+impl Done {
+    /// Whether it ends what was wrong with a skill before: that it was in quarantine, or that something about it failed.
+    pub(crate) fn is_cure(self) -> bool {
+        matches!(self, Done::Added | Done::Updated | Done::Merged | Done::Removed)
+    }
+}
+
 /// One skill, and what became of it.
 #[derive(Debug)]
 pub struct Row {

@@ -17,16 +17,11 @@ impl Pull<'_> {
         advised: &Advised,
         survey: &Survey,
         steps: &BTreeMap<SkillName, Step>,
-        mut unread: BTreeMap<SkillName, Error>,
+        unread: BTreeMap<SkillName, Error>,
     ) -> Delivered {
-        let row = |(slug, step): (&SkillName, &Step)| {
-            let row = match unread.remove(slug) {
-                Some(error) => Row::failed(slug, error),
-                None => self.planned(advised, survey, slug, step),
-            };
-            (slug.clone(), row)
-        };
-        let mut rows = steps.iter().map(row).collect();
+        let row = |(slug, step)| (SkillName::clone(slug), self.planned(advised, survey, slug, step));
+        let mut rows: BTreeMap<SkillName, Row> = steps.iter().map(row).collect();
+        rows.extend(unread.into_iter().map(|(slug, error)| (slug.clone(), Row::failed(&slug, error))));
         self.warn_of_revoked(advised, survey, &mut rows);
         Delivered { rows: rows.into_values().collect(), error: None }
     }
@@ -52,9 +47,8 @@ impl Pull<'_> {
         }
         for row in delivery::quarantined(name, &state).into_iter().chain(unnoted) {
             let planned = rows.remove(&row.slug);
-            let is_cure = |planned: &Row| matches!(planned.done, Done::Added | Done::Updated | Done::Removed);
             let row = match planned {
-                Some(cure) if is_cure(&cure) => cure,
+                Some(cure) if cure.done.is_cure() => cure,
                 planned => {
                     let in_use = in_use.contains(&row.slug);
                     Row { error: planned.and_then(|planned| planned.error), in_use, ..row }
