@@ -42,6 +42,7 @@ pub(super) struct Bars<'a> {
     name: &'a SkillName,
     meta: &'a Meta,
     has_record: bool,
+    is_quarantined: bool,
     hubs: Vec<Hub>,
     versions: Vec<Known>,
 }
@@ -76,13 +77,15 @@ impl<'a> Bars<'a> {
         };
         let hubs = sources.map(|source| hub(&source.name)).collect();
         let has_record = installed.is_some();
-        let bars = Self { name, meta, has_record, hubs, versions: Vec::new() };
-        let versions = bars.known(installed, state.is_quarantined(name));
+        let is_noted = meta.source == Source::Hub && state.is_quarantined(name);
+        let is_quarantined = is_noted || meta.state == State::Quarantined;
+        let bars = Self { name, meta, has_record, is_quarantined, hubs, versions: Vec::new() };
+        let versions = bars.known(installed);
         Ok(Self { versions, ..bars })
     }
 
     /// Everything about every version, each thing looked up once.
-    fn known(&self, installed: Option<&Installed>, is_noted: bool) -> Vec<Known> {
+    fn known(&self, installed: Option<&Installed>) -> Vec<Known> {
         let versions = self.meta.versions();
         let came = installed::came_last(versions);
         let recorded = installed.map(|installed| installed.bases(versions)).unwrap_or_default();
@@ -114,7 +117,7 @@ impl<'a> Bars<'a> {
             };
             known.push(Known { is_from_source: came[at].is_some(), basis, bar });
         }
-        if is_noted || self.meta.state == State::Quarantined {
+        if self.is_quarantined {
             self.suspect(&mut known, &came);
         }
         known
@@ -150,6 +153,11 @@ impl<'a> Bars<'a> {
     /// Whether there is a hub that can say something.
     fn has_hub(&self) -> bool {
         !self.hubs.is_empty()
+    }
+
+    /// Whether the skill is in quarantine, by its record or by `_meta.json`.
+    pub(super) fn is_quarantined(&self) -> bool {
+        self.is_quarantined
     }
 
     /// Whether a record says what the skill is made of, and that version came from its source.

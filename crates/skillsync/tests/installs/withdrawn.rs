@@ -267,6 +267,40 @@ fn t23_a_quarantine_that_cannot_be_written_to_the_record_is_one_all_the_same() {
     out_of_use(&machine);
 }
 
+#[test]
+fn t23_what_is_in_quarantine_by_a_note_alone_goes_back_to_what_may_be_used() {
+    let hub = hub();
+    let machine = installed(&hub);
+    for text in ["second", "third"] {
+        publish(&hub, text);
+        machine.run(&["poll"]).ok();
+    }
+    let record = machine.read(".skillsync/skills/pdf/.meta.toml");
+    hub.change(|house| house.revoke("pdf", 2, "malware"));
+    revoke(&hub, &machine, 3);
+    machine.write(".skillsync/skills/pdf/.meta.toml", record);
+    assert_eq!(report(&machine, &["rollback", "pdf"], 0)["back_to"], 1);
+    machine.run(&["sync", "--offline"]).ok();
+    assert!(loaded(&machine, "pdf").unwrap().contains("two"));
+}
+
+#[test]
+fn t23_a_cure_that_nobody_could_look_at_is_one_once_somebody_can() {
+    let hub = hub();
+    let machine = installed(&hub);
+    edit(&machine, "two", "mine");
+    publish(&hub, "TWO");
+    report(&machine, &["poll"], 5);
+    decide(&machine);
+    hub.change(|house| house.revoke("pdf", 1, "malware"));
+    report(&machine, &["poll"], 6);
+    disk::remove(&machine.store("sources/team/advisories.json"));
+    assert_eq!(report(&machine, &["commit", "pdf", "--reason", "both"], 0)["quarantined"], true);
+    out_of_use(&machine);
+    report(&machine, &["poll"], 0);
+    assert!(loaded(&machine, "pdf").unwrap().contains("mine"));
+}
+
 /// It is in quarantine by `_meta.json` alone, and nobody gets it.
 #[track_caller]
 fn noted_alone(machine: &Machine) {
