@@ -25,7 +25,7 @@ mod restore;
 mod stage;
 
 pub use look::{Head, Look, head, look};
-pub use quarantine::Quarantine;
+pub use quarantine::{Quarantine, is_quarantined};
 pub use restore::restore;
 pub use stage::{
     Staged, batch_payload, make_folders, stage_bytes, stage_folder, stage_folder_but, stage_payload,
@@ -189,9 +189,7 @@ pub fn find(store: &Store, name: &SkillName) -> Result<Option<Meta>, Error> {
 pub fn load_active(store: &Store, name: &SkillName) -> Result<Meta, Error> {
     let meta = load(store, name)?;
     match meta.state {
-        State::Active if quarantine::is_quarantined(store, name, &meta) => {
-            Err(Error::Quarantined { name: name.clone() })
-        }
+        State::Active if is_quarantined(store, name, &meta) => Err(Error::Quarantined { name: name.clone() }),
         State::Active => Ok(meta),
         State::PendingRemove => Err(Error::PendingRemove { name: name.clone() }),
         State::Quarantined => Err(Error::Quarantined { name: name.clone() }),

@@ -318,7 +318,7 @@ fn standing(
         .into());
     }
     // What is made of what was revoked is settled first.
-    if meta.state == State::Quarantined {
+    if skills::is_quarantined(store, name, &meta) {
         return Err(skills::Error::Quarantined { name: name.clone() }.into());
     }
     skills::require_pristine(store, index, name, &meta)?;

@@ -102,6 +102,14 @@ fn t23_a_revoked_release_is_known_after_its_key_was_replaced_and_so_is_a_floor()
     machine.run(&["poll"]).either();
     assert!(machine.read(".skillsync/sources/team/trust.json").contains("\"root_version\":4"));
     refused(&machine, "1", "version-revoked");
+    // Nor where all that the keys before it counted is forgotten.
+    hub.change(|house| {
+        replace_release_key(house, 7, 8);
+        house.rotate(&ROOT[..2], |root| root.roles.release.epoch += 1);
+    });
+    machine.run(&["poll"]).either();
+    assert!(!machine.read(".skillsync/sources/team/trust.json").contains("\"advisories\""));
+    refused(&machine, "1", "version-revoked");
 }
 
 /// The next root names the key of `to` for releases, in the place of that of `from`.

@@ -54,6 +54,10 @@ fn t23_no_new_version_ends_a_quarantine_by_itself() {
     rewrite(&machine, ".skillsync/skills/pdf/.meta.toml", "\"quarantined\"", "\"pending_remove\"");
     assert_eq!(report(&machine, &["adopt", "pdf"], 0)["revived"], false);
     out_of_use(&machine);
+    rewrite(&machine, ".skillsync/skills/pdf/.meta.toml", "\"quarantined\"", "\"pending_remove\"");
+    let added = machine.run(&["add", "other/pdf", "--json"]).either().json();
+    assert_eq!(added["failed"][0]["error"]["code"], "skill-quarantined", "{added}");
+    rewrite(&machine, ".skillsync/skills/pdf/.meta.toml", "\"pending_remove\"", "\"quarantined\"");
     // Nothing is lost, and a cure is one still.
     assert!(machine.read(".skillsync/skills/pdf/SKILL.md").contains("three, and mine"));
     hub.change(|house| house.removed.clear());

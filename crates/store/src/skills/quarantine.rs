@@ -28,7 +28,7 @@ impl Quarantine {
 
 /// Whether a skill is in quarantine: by its record, or by `_meta.json` where its record could not be written when it was
 /// taken out of use, was put back since, or has the mark of `rm` in its place.
-pub(super) fn is_quarantined(store: &Store, name: &SkillName, meta: &Meta) -> bool {
+pub fn is_quarantined(store: &Store, name: &SkillName, meta: &Meta) -> bool {
     let is_noted = || match InstallState::quarantined(store.layout()) {
         Ok(noted) => noted.contains(name),
         // Where that does not read, what is on its way out may be.

@@ -175,7 +175,8 @@ impl Sides<'_> {
         }
         // Nothing comes of it that could be used, and nothing of it goes out.
         if !matches!(action, Action::Skip | Action::Drop)
-            && skills::find(self.store, name)?.is_some_and(|meta| meta.state == State::Quarantined)
+            && skills::find(self.store, name)?
+                .is_some_and(|meta| skills::is_quarantined(self.store, name, &meta))
         {
             return Err(skills::Error::Quarantined { name: name.clone() }.into());
         }
