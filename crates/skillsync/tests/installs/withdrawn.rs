@@ -18,7 +18,7 @@ fn revoke(hub: &LyingHub, machine: &Machine, seq: u64) {
 
 /// It is in quarantine, and a sync brings it to nobody.
 #[track_caller]
-fn out_of_use(machine: &Machine) {
+pub(crate) fn out_of_use(machine: &Machine) {
     machine.run(&["sync", "--offline"]).either();
     assert!(!machine.path(".claude/skills/pdf").exists());
     assert_eq!(machine.run(&["info", "pdf", "--json"]).ok().json()["state"], "quarantined");
@@ -368,44 +368,4 @@ fn t23_a_rollback_that_fails_at_its_swap_notes_nothing() {
     report(&machine, &["poll"], 0);
     assert!(loaded(&machine, "pdf").is_some());
     drop(hub);
-}
-
-#[test]
-fn t23_what_was_revoked_is_out_of_use_before_anything_is_downloaded() {
-    let hub = hub();
-    let machine = installed(&hub);
-    hub.change(|house| {
-        house.publish("docx", &crate::house::files("docx", "# docx\n\ntwo\n", &[]));
-        house.revoke("pdf", 1, "malware");
-    });
-    let advisories = hub.change(|house| house.signed_advisories());
-    let (asked, is_asked) = std::sync::mpsc::channel();
-    hub.lie(move |request, answer| {
-        if request.path.contains("/cdn/") {
-            asked.send(()).ok();
-            std::thread::sleep(std::time::Duration::from_secs(3));
-        }
-        answer
-    });
-    let is_in_force = || {
-        assert!(!machine.path(".claude/skills/pdf").exists());
-        assert_eq!(meta(&machine)["skills"]["pdf"]["state"], "quarantined");
-        assert_eq!(machine.read(".skillsync/sources/team/advisories.json").into_bytes(), advisories);
-        assert_eq!(machine.run(&["info", "pdf", "--json"]).ok().json()["state"], "quarantined");
-    };
-    let mut install = machine.command(&["install", "docx"]).start();
-    is_asked.recv_timeout(std::time::Duration::from_secs(30)).expect("docx is asked for");
-    is_in_force();
-    install.kill().unwrap();
-    install.wait().unwrap();
-    is_in_force();
-    out_of_use(&machine);
-    // The run that does go on says what it took away.
-    hub.repent();
-    publish(&hub, "cured");
-    let polled = report(&machine, &["poll"], 0);
-    assert_eq!(outcome(&polled, "pdf")["outcome"], "updated");
-    hub.change(|house| house.revoke("pdf", 2, "malware"));
-    let polled = report(&machine, &["poll"], 6);
-    assert_eq!(polled["sync"]["targets"][0]["pruned"], serde_json::json!(["pdf"]), "{polled}");
 }
