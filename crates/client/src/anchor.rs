@@ -3,6 +3,7 @@
 
 use std::ops::Deref as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 use skillsync_core::digest::EnvelopeDigest;
@@ -10,7 +11,7 @@ use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::{SkillName, SourceName};
 use skillsync_core::skill::Version;
 use skillsync_store::fs;
-use skillsync_store::installed::{Installed, Release};
+use skillsync_store::installed::Installed;
 use skillsync_store::layout::Layout;
 use skillsync_wire::advisories::Advisories;
 use skillsync_wire::api::path;
@@ -25,10 +26,12 @@ use crate::api;
 use crate::fetch::{self, Fetch, Request};
 use crate::source::Source;
 
+mod barring;
 mod came;
 
+pub use barring::{Barred, Barring};
 pub use came::Came;
-pub(crate) use came::Kept;
+pub(crate) use came::{Kept, Revoked};
 
 /// A source cannot be trusted, or what is believed of it cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -201,6 +204,7 @@ pub struct Anchored {
     pub state: State,
     root: Signed<Root>,
     advisories: Option<Advisories>,
+    revoked: OnceLock<Revoked>,
 }
 
 /// One role of a root.
@@ -244,7 +248,7 @@ impl Anchored {
             signed.or_else(|| envelope::named(&bytes, named?).ok())
         };
         let advisories = advisories.and_then(read);
-        Ok(Self { state, root, advisories })
+        Ok(Self { state, root, advisories, revoked: OnceLock::new() })
     }
 
     /// The identity of the hub.
@@ -262,34 +266,6 @@ impl Anchored {
         self.advisories.as_ref().map(|advisories| advisories.expires)
     }
 
-    /// Why a release that came here must not be used any more, if it must not: by the newest advisories that are here,
-    /// however old they are.
-    fn barred_by(&self, slug: &SkillName, seq: u64, release: EnvelopeDigest) -> Option<String> {
-        let advisories = self.advisories.as_ref()?;
-        if let Some(revoked) = advisories.revocation(release) {
-            return Some(format!("it was revoked: {}", revoked.reason));
-        }
-        let floor = advisories.floor(slug);
-        (seq < floor).then(|| format!("it is release {seq}, and {floor} is the lowest that may be used"))
-    }
-
-    /// Why the version `number` of `slug` must not be used, if it is known to be made of a release of the source `name` that
-    /// must not be used any more: `kept` is what came of it, `recorded` the release that the record says it is made of.
-    pub fn bars(
-        &self,
-        slug: &SkillName,
-        kept: &[Came],
-        recorded: Option<&Release>,
-        versions: &[Version],
-        number: u32,
-    ) -> Option<String> {
-        let made_of = Came::of_version(kept, versions, number).map(|came| (came.seq, came.release));
-        let recorded = recorded.map(|release| (release.seq, release.release));
-        // What was published twice is judged by the later one.
-        let (seq, release) = made_of.max(recorded)?;
-        self.barred_by(slug, seq, release)
-    }
-
     /// Why the head of `slug` is made of a revoked release of the source `name`, which this is of, if it is.
     pub fn revoked_head(
         &self,
@@ -299,7 +275,9 @@ impl Anchored {
         installed: Option<&Installed>,
         versions: &[Version],
     ) -> Option<String> {
-        let from = Kept { layout, source: name, advisories: self.advisories.as_ref()? };
+        let advisories = self.advisories.as_ref()?;
+        let from =
+            Kept { layout, source: name, revoked: self.revoked.get_or_init(|| Revoked::of(advisories)) };
         let mark = self.state.skills.get(slug).map(|mark| mark.release);
         from.revoked_head(slug, mark, installed, versions).map(|revoked| revoked.reason)
     }

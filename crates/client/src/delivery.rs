@@ -16,7 +16,7 @@ use skillsync_wire::limits as bounds;
 use skillsync_wire::trust::{Accepted, Advised, Refusal};
 
 use crate::limits;
-use crate::plan::{self, Ask, Held, Step};
+use crate::plan::{Ask, Held, Step};
 use crate::source::{self, Source};
 use crate::trust::Believed;
 
@@ -28,8 +28,8 @@ mod survey;
 mod unpack;
 
 pub(crate) use change::{Prepared, prepare, stage};
-use revoked::Record;
-pub(crate) use revoked::{quarantined, revoked};
+use revoked::cured;
+pub(crate) use revoked::{Record, quarantined, revoked};
 pub use row::{Done, Error, Row};
 pub use survey::Survey;
 
@@ -74,6 +74,25 @@ pub fn deliver(store: &Store, delivery: Delivery<'_>) -> Result<Delivered, Error
     done
 }
 
+/// Takes what was revoked out of use and stores what says so, before anything is downloaded: that may take long, and be
+/// ended anywhere. None where nothing is to be done. [`deliver`] does the same again, and finds it done.
+pub fn withdraw(store: &Store, delivery: &Delivery<'_>) -> Result<Option<Delivered>, Error> {
+    let Delivery { source, believed, .. } = *delivery;
+    let state = InstallState::load(store.layout())?;
+    if revoked(store, source.name(), &state, believed.advised()).is_empty() {
+        return Ok(None);
+    }
+    let writing = store.write()?;
+    let mut index = Index::load(writing.store().layout());
+    let mut work = Work::new(&writing, &mut index, delivery)?;
+    let layout = writing.store().layout();
+    let error = match work.quarantine() {
+        Ok(()) => believed.store(layout, work.advised.state()).err().map(Error::from),
+        Err(error) => Some(error),
+    };
+    Ok(Some(Delivered { rows: work.rows.into_values().collect(), error }))
+}
+
 struct Work<'a, 'w> {
     writing: &'a Writing<'w>,
     index: &'a mut Index,
@@ -103,15 +122,13 @@ impl<'a, 'w> Work<'a, 'w> {
         self.quarantine()?;
         let mut survey = Survey::of(store, self.index, &self.advised)?;
         let config = source::named(store.config(), self.source.name())?.clone();
-        let steps = plan::plan(&config, self.ask, self.advised.manifest(), &survey.here());
-        let mut unread = survey.take_unread();
+        let (steps, unread) = survey.steps(&config, self.ask, self.advised.manifest());
         self.note_moved(&survey);
         let mut due = Vec::new();
+        for (slug, error) in unread {
+            self.fail(&slug, error);
+        }
         for (slug, step) in steps {
-            if let Some(error) = unread.remove(&slug) {
-                self.fail(&slug, error);
-                continue;
-            }
             if step == Step::Update {
                 self.remember(&slug);
             }
@@ -187,9 +204,10 @@ impl<'a, 'w> Work<'a, 'w> {
     /// Notes what became of a skill. That it is in quarantine, or that something about it failed, is more than that nothing
     /// came of a cure.
     fn put(&mut self, row: Row) {
-        let is_cure = matches!(row.done, Done::Added | Done::Updated | Done::Merged | Done::Removed);
         match self.rows.get_mut(&row.slug) {
-            Some(known) if !is_cure && (known.done == Done::Quarantined || known.error.is_some()) => {
+            Some(known)
+                if !row.done.is_cure() && (known.done == Done::Quarantined || known.error.is_some()) =>
+            {
                 known.error = known.error.take().or(row.error);
             }
             _ => drop(self.rows.insert(row.slug.clone(), row)),
@@ -209,11 +227,16 @@ impl<'a, 'w> Work<'a, 'w> {
     }
 
     /// Takes what is made of a revoked release out of use, whatever else is known of it (threat 23). Its versions stay.
-    /// One that cannot be looked at does not keep the others in use. One whose record does not read is noted to be in
-    /// quarantine, and that is enough for `sync` to take its links away.
+    /// One that cannot be looked at does not keep the others in use. Each is noted to be in quarantine, also where its record
+    /// does not read or cannot be written: that is enough for `sync` to take its links away.
     fn quarantine(&mut self) -> Result<(), Error> {
         let (store, name) = (self.writing.store(), self.source.name());
         let (mut failed, mut unnoted) = (Vec::new(), Vec::new());
+        for slug in cured(store, name, &self.state, &self.advised) {
+            if let Some(installed) = self.state.get_mut(&slug) {
+                (installed.state, installed.reason) = (Standing::Installed, None);
+            }
+        }
         for (slug, revoked) in revoked(store, name, &self.state, &self.advised) {
             let revoked = match revoked {
                 Ok(revoked) => revoked,
@@ -222,16 +245,12 @@ impl<'a, 'w> Work<'a, 'w> {
                     continue;
                 }
             };
-            let record = revoked.record;
             // One that did not read is tried all the same: the disk may think better of it.
-            let is_to_mark = record != Record::OutOfUse;
+            let is_to_mark = revoked.record != Record::OutOfUse;
             let marked = is_to_mark.then(|| skills::set_state(store, &slug, State::Quarantined));
             let error = marked.and_then(Result::err);
-            let is_out = error.is_none() || record == Record::Unread;
             failed.extend(error.map(|error| (slug.clone(), error.into())));
-            if is_out {
-                unnoted.extend(revoked.note(&mut self.state, name, &slug, store.now_text()));
-            }
+            unnoted.extend(revoked.note(&mut self.state, name, &slug, store.now_text()));
         }
         let rows = quarantined(name, &self.state);
         rows.into_iter().chain(unnoted).for_each(|row| self.put(row));

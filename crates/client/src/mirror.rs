@@ -49,6 +49,13 @@ pub struct Bounds {
     pub until: Option<Instant>,
 }
 
+impl Bounds {
+    /// Whether nothing more is to be begun.
+    pub fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
+}
+
 /// Asks `source`, an open index, and does what is wished.
 pub fn follow(store: &Store, fetch: &dyn Fetch, source: &Source, wish: &Wish<'_>, bounds: Bounds) -> Pulled {
     let follow = Follow { store, fetch, source, wish, bounds, patience: Patience::new(bounds.until) };
@@ -181,7 +188,7 @@ impl Follow<'_> {
         found.keep(layout, self.source).map_err(discovery::Error::from)?;
         (self.wish.watch)(Progress::Expected { files: due.len(), bytes: expected_bytes(&found, &due) });
         let mut error = None;
-        while error.is_none() && !due.is_empty() && !self.is_over() {
+        while error.is_none() && !due.is_empty() && !self.bounds.is_over() {
             let ready = self.gather(&found, &mut due);
             let settled = self.settle(&found, ready);
             rows.extend(settled.rows);
@@ -219,10 +226,6 @@ impl Follow<'_> {
             Ask::Update(_) => self.concerns(name),
             Ask::Install(..) => false,
         }
-    }
-
-    fn is_over(&self) -> bool {
-        self.bounds.until.is_some_and(|until| Instant::now() >= until)
     }
 
     fn plan(&self, found: &Found, here: &Here) -> Plan {
@@ -351,7 +354,7 @@ impl Follow<'_> {
         let workers = (limits::PARALLEL / batch.len().min(limits::PARALLEL)).max(1);
         let held_bytes = AtomicU64::new(0);
         let fetched = discovery::spread(&batch, limits::PARALLEL, |(name, _)| {
-            if held_bytes.load(Ordering::Relaxed) >= limits::BATCH_BYTES || self.is_over() {
+            if held_bytes.load(Ordering::Relaxed) >= limits::BATCH_BYTES || self.bounds.is_over() {
                 return None;
             }
             let entry = found.index.entry(name)?;

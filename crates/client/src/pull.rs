@@ -25,7 +25,7 @@ use crate::delivery::{self, Delivered, Delivery, Done, Error, Row, Statement, Su
 use crate::download::{Places, Progress, Warning, Watch, in_parallel};
 use crate::fetch::Fetch;
 use crate::limits;
-use crate::plan::{self, Ask, Step};
+use crate::plan::{Ask, Step};
 use crate::probe::Host;
 use crate::schedule::Polls;
 use crate::source::Source;
@@ -70,6 +70,8 @@ pub struct Wish<'a> {
     pub chance: u64,
     /// Told of progress.
     pub watch: Watch<'a>,
+    /// Brings it to the agents that something was taken out of use, before anything is downloaded.
+    pub withdrawn: &'a (dyn Fn() + Sync),
 }
 
 words!(
@@ -163,10 +165,7 @@ impl Pull<'_> {
             match self.follow(&believed, ticket.as_ref()) {
                 // Another program was ahead: what it knows is looked at first.
                 Err(Error::Trust(trust::Error::Refused(refusal)))
-                    if matches!(
-                        *refusal,
-                        Refusal::Rollback { .. } | Refusal::Fork { .. } | Refusal::Epoch { .. }
-                    ) =>
+                    if is_ahead(&refusal) || self.has_newer_root(&believed) =>
                 {
                     last = Some((Some(advised), Err(refusal_error(refusal))));
                 }
@@ -174,6 +173,12 @@ impl Pull<'_> {
             }
         }
         last.unwrap_or((None, Ok(Delivered { rows: Vec::new(), error: None })))
+    }
+
+    /// Whether another program went to a newer root since: the keys that signed what is believed may be replaced.
+    fn has_newer_root(&self, believed: &Believed) -> bool {
+        let now = trust::resume(self.store.layout(), self.desk.source.name());
+        now.is_ok_and(|walk| walk.state().root_version != believed.advised().state().root_version)
     }
 
     /// Asks for the one skill that is to be installed, which counts as an install. Nothing in the answer is believed.
@@ -196,20 +201,27 @@ impl Pull<'_> {
 
     fn follow(&self, believed: &Believed, ticket: Option<&InstallReply>) -> Result<Delivered, Error> {
         let advised = believed.advised();
+        let Wish { ask, holder, .. } = self.wish;
+        let mut delivery =
+            Delivery { source: self.desk.source, ask, holder, believed, ready: BTreeMap::new() };
+        if !self.wish.is_look()
+            && let Some(withdrawn) = delivery::withdraw(self.store, &delivery)?
+        {
+            (self.wish.withdrawn)();
+            if withdrawn.error.is_some() {
+                return Ok(withdrawn);
+            }
+        }
         let index = Index::load(self.store.layout());
         let mut survey = Survey::of(self.store, &index, advised)?;
         let config = self.desk.source.config();
-        let mut steps = plan::plan(config, &self.wish.ask, advised.manifest(), &survey.here());
-        let unread = survey.take_unread();
+        let (steps, unread) = survey.steps(config, &self.wish.ask, advised.manifest());
         if self.wish.is_look() {
             return Ok(self.look(advised, &survey, &steps, unread));
         }
         // What could not be looked at is not fetched; a second look that succeeds must not call it news of no concern.
-        steps.retain(|slug, _| !unread.contains_key(slug));
-        let mut ready = self.gather(advised, &steps, ticket);
-        ready.extend(unread.into_iter().map(|(slug, error)| (slug, Err(error))));
-        let Wish { ask, holder, .. } = self.wish;
-        let delivery = Delivery { source: self.desk.source, ask, holder, believed, ready };
+        delivery.ready = self.gather(advised, &steps, ticket);
+        delivery.ready.extend(unread.into_iter().map(|(slug, error)| (slug, Err(error))));
         delivery::deliver(self.store, delivery)
     }
 
@@ -309,6 +321,11 @@ impl Pull<'_> {
         self.desk.source.api(self.desk.fetch).post::<IgnoredAny>(path::STATE, &report)?;
         Ok(())
     }
+}
+
+/// Whether a refusal says that newer documents are believed.
+fn is_ahead(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Rollback { .. } | Refusal::Fork { .. } | Refusal::Epoch { .. })
 }
 
 fn refusal_error(refusal: Box<Refusal>) -> Error {

@@ -281,7 +281,8 @@ impl Desk<'_> {
         Ok(false)
     }
 
-    /// The root of this version: the hub is asked, since a mirror may be behind; mirrors where the hub does not answer.
+    /// The root of this version: the hub is asked, since a mirror may be behind; mirrors where the hub does not answer. That
+    /// there is none is for the hub alone to say.
     fn root(&self, version: u64) -> Result<Option<Vec<u8>>, Error> {
         let mut failed = None;
         let base = self.source.base();
@@ -291,7 +292,8 @@ impl Desk<'_> {
             let request = Request::get(&address, bounds::ROOT_BYTES as u64);
             let error = match self.fetch.fetch(&request, &mut bytes) {
                 Ok(reply) if reply.is_success() => return Ok(Some(bytes)),
-                Ok(reply) if reply.status == 404 => return Ok(None),
+                Ok(reply) if reply.status == 404 && place == base => return Ok(None),
+                Ok(reply) if reply.status == 404 => continue,
                 Ok(reply) => api::Error::refused(place.host(), &reply),
                 Err(error) => error.into(),
             };

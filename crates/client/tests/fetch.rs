@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use skillsync_client::fetch::{Address, Base, Error, Fetch as _, Http, Limits, Plain, Reply, Request, Send};
 use skillsync_core::fault::Fault as _;
@@ -125,6 +125,18 @@ fn t15_a_server_that_sends_next_to_nothing_is_left() {
     let steady = Manner::Slow(4096, Duration::from_millis(100));
     let web = Web::serve(move |_| Answer::ok(vec![0; 1 << 20]).given(steady));
     assert_eq!(get(&web, MIB).0.unwrap_err().code(), "hub-slow");
+}
+
+#[test]
+fn what_must_be_done_by_a_moment_is_done_by_it_however_often_is_asked() {
+    let web = Web::serve(|_| Answer::ok(*b"late").given(Manner::Silent(Duration::from_secs(60))));
+    let longer = Limits { head: Duration::from_secs(60), total: Duration::from_secs(60), ..short() };
+    let http = Http::new("test/1", longer).until(Instant::now() + Duration::from_secs(1));
+    let at = address(&web, "/");
+    for _ in 0..3 {
+        assert_eq!(http.fetch(&Request::get(&at, 9), &mut Vec::new()).unwrap_err().code(), "hub-slow");
+    }
+    assert_eq!(web.asked().len(), 1, "the others were not begun");
 }
 
 #[test]

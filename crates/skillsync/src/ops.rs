@@ -22,6 +22,7 @@ pub mod new;
 pub mod network;
 pub mod git;
 pub mod add;
+mod bars;
 pub mod rm;
 pub mod ls;
 pub mod info;

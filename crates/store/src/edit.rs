@@ -23,7 +23,7 @@ use crate::meta::Meta;
 use crate::objects::{self, Batch};
 use crate::payload::Payload;
 use crate::scan;
-use crate::skills::{self, Advanced, Change};
+use crate::skills::{self, Advanced, Change, Quarantine};
 use crate::store::{Store, Writing};
 
 /// A working copy cannot be made or committed.
@@ -302,7 +302,8 @@ pub struct Committed {
     pub merged_with: Option<u32>,
 }
 
-/// Makes a version of the working copy of `name` and ends the lease (checklist D10).
+/// Makes a version of the working copy of `name` and ends the lease (checklist D10). `quarantine` ends where a release was
+/// handed out that may be used.
 pub fn commit(
     writing: &Writing<'_>,
     index: &mut Index,
@@ -310,6 +311,7 @@ pub fn commit(
     reason: &str,
     claim: Claim<'_>,
     stats: Option<Stats>,
+    quarantine: Quarantine,
 ) -> Result<Committed, Error> {
     let store = writing.store();
     let layout = store.layout();
@@ -327,7 +329,7 @@ pub fn commit(
             // A commit that was killed after its swap: what is left is to end the lease.
             let version = head.clone();
             end(store, name, &lease)?;
-            let advanced = Advanced { name: name.clone(), version, replaced: None };
+            let advanced = Advanced { name: name.clone(), version, state: meta.state, replaced: None };
             return Ok(Committed { advanced, artifact_type: meta.artifact_type, merged_with: None });
         }
         // What was taken in may be decided for the store's side altogether: then a version of the same content has both as
@@ -366,6 +368,7 @@ pub fn commit(
         reason: Some(reason.to_owned()),
         parents,
         stats,
+        quarantine,
         ..Change::new(staged, origin, meta.source)
     };
     let advanced = one(skills::advance(writing, &transaction, batch, index, vec![change])?)?;

@@ -2,24 +2,28 @@
 //! (checklist H8, H9, L4). What a skill's versions are made of follows from it and from their record, so that a kill
 //! between the two is no doubt; what may be installed is decided elsewhere.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use semver::Version as Semver;
 use serde::{Deserialize, Serialize};
 use skillsync_core::digest::{ArchiveDigest, ContentHash, EnvelopeDigest, TreeId};
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::{SkillName, SourceName};
-use skillsync_core::skill::{Origin, Version, words};
+use skillsync_core::skill::words;
 
 use crate::fs;
 use crate::layout::Layout;
 
+mod made_of;
+
+pub use made_of::{came_last, made_of, release_content};
+
 /// The format of the record that this program writes.
 const FORMAT: u32 = 1;
-/// Room for the most skills of a manifest with some releases each.
+/// Room for the most skills of a manifest with some releases each: what is more is forgotten.
 const BYTES: u64 = 64 * 1024 * 1024;
-/// Most releases that are remembered of one skill: a rollback goes back to one of them.
+/// Most releases that are remembered of one skill, where there is room: a rollback goes back to one of them.
 const RELEASES: usize = 100;
 
 /// `_meta.json` cannot be used.
@@ -36,6 +40,12 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// It would be too large to be read again.
+    #[error("`{}` would have more than {} MiB", .path.display(), BYTES / 1024 / 1024)]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
     /// A newer program wrote it.
     #[error("`{}` has format {found}; this skillsync knows format {FORMAT} only", .path.display())]
     Newer {
@@ -51,12 +61,14 @@ impl Fault for Error {
         match self {
             Error::Fs(e) => e.kind(),
             Error::Damaged { .. } | Error::Newer { .. } => Kind::Invalid,
+            Error::TooLarge { .. } => Kind::Limit,
         }
     }
     fn code(&self) -> &'static str {
         match self {
             Error::Fs(e) => e.code(),
             Error::Damaged { .. } => "installed-damaged",
+            Error::TooLarge { .. } => "installed-too-large",
             Error::Newer { .. } => "store-newer",
         }
     }
@@ -67,6 +79,7 @@ impl Fault for Error {
                 "move it away; then `skillsync install NAME` takes up again what was installed, skill by skill"
                     .to_owned(),
             ),
+            Error::TooLarge { .. } => Some("fewer skills from sources take less room; nothing was written".to_owned()),
             Error::Newer { .. } => Some("install the newest skillsync".to_owned()),
         }
     }
@@ -155,11 +168,18 @@ impl Installed {
     pub fn learn(&mut self, release: &Release) {
         self.releases.retain(|known| known.release != release.release);
         self.releases.push(release.clone());
-        // The one in use is kept, however old it is.
-        while self.releases.len() > RELEASES {
-            let oldest = self.releases.iter().position(|known| known.release != self.current.release);
-            self.releases.remove(oldest.unwrap_or(0));
-        }
+        self.forget(RELEASES);
+    }
+
+    /// Keeps `most` releases, the newest ones and the one in use, however old that is.
+    fn forget(&mut self, most: usize) {
+        let mut too_many = self.releases.len().saturating_sub(most);
+        let current = self.current.release;
+        self.releases.retain(|known| {
+            let is_kept = too_many == 0 || known.release == current;
+            too_many -= usize::from(!is_kept);
+            is_kept
+        });
     }
 
     /// Notes that what is here is made of `release`, which may have come before anything else that is known.
@@ -179,57 +199,6 @@ impl Installed {
         self.current = release.clone();
         (self.state, self.reason, self.conflict) = (Standing::Installed, None, None);
     }
-
-    /// The release that the version `number` of the skill's record is made of: what came from the source last before it,
-    /// edited or not. None where nothing came, and where what came is not among the releases that are known: which of them
-    /// it would be made of then is nobody's to guess.
-    pub fn basis(&self, versions: &[Version], number: u32) -> Option<&Release> {
-        let known = |hash: &ContentHash| self.releases.iter().rev().find(|known| known.content_hash == *hash);
-        let mut bases: Vec<Option<&Release>> = Vec::with_capacity(versions.len());
-        for (at, version) in versions.iter().enumerate() {
-            let before = at.checked_sub(1).and_then(|before| bases[before]);
-            let basis = match version.origin {
-                Origin::Install | Origin::Update => known(&release_content(version)),
-                Origin::Rollback => {
-                    let same = versions[..at].iter().rposition(|earlier| earlier.tree == version.tree);
-                    same.map_or(before, |earlier| bases[earlier])
-                }
-                _ => before,
-            };
-            bases.push(basis);
-            if version.number == number {
-                return basis;
-            }
-        }
-        None
-    }
-}
-
-/// The version that the version `number` is made of: the one that came from a source last before it, or itself, edited since
-/// or not. None where nothing came from one.
-pub fn came_last(versions: &[Version], number: u32) -> Option<&Version> {
-    let mut came: Vec<Option<&Version>> = Vec::with_capacity(versions.len());
-    for (at, version) in versions.iter().enumerate() {
-        let before = at.checked_sub(1).and_then(|before| came[before]);
-        came.push(match version.origin {
-            Origin::Install | Origin::Update => Some(version),
-            Origin::Rollback => {
-                let same = versions[..at].iter().rposition(|earlier| earlier.tree == version.tree);
-                same.map_or(before, |earlier| came[earlier])
-            }
-            _ => before,
-        });
-        if version.number == number {
-            return came[at];
-        }
-    }
-    None
-}
-
-/// The content of the release that a version which came from a source is, or was merged with.
-pub fn release_content(came: &Version) -> ContentHash {
-    // Of a merge, what came is the last parent.
-    came.parents.last().copied().unwrap_or(came.content_hash)
 }
 
 /// All of it.
@@ -263,14 +232,41 @@ impl InstallState {
         Ok(Self { skills: record.skills })
     }
 
+    /// The skills that `_meta.json` says are in quarantine. It is only looked at closely where it has that word: a sync asks.
+    pub fn quarantined(layout: &Layout) -> Result<BTreeSet<SkillName>, Error> {
+        let bytes = fs::optional(fs::read(&layout.install_state(), BYTES))?.unwrap_or_default();
+        if std::str::from_utf8(&bytes).is_ok_and(|text| !text.contains(Standing::Quarantined.as_str())) {
+            return Ok(BTreeSet::new());
+        }
+        let state = Self::load(layout)?;
+        let is_it = |(_, installed): &(&SkillName, &Installed)| installed.state == Standing::Quarantined;
+        Ok(state.iter().filter(is_it).map(|(name, _)| name.clone()).collect())
+    }
+
     /// Writes it as one step. The caller holds the store's mutex.
     pub fn save(&self, layout: &Layout) -> Result<(), Error> {
         let path = layout.install_state();
-        let record = Record { format: FORMAT, skills: self.skills.clone() };
-        let mut text =
-            serde_json::to_string_pretty(&record).map_err(|e| fs::Error::new("write", &path, e.into()))?;
-        text.push('\n');
+        let text = self.text(&path, BYTES)?;
         Ok(fs::replace(&path, text.as_bytes(), fs::Mode::Private)?)
+    }
+
+    /// Its text, within `most_bytes`: where it would have more, the oldest releases that are not in use are left out.
+    fn text(&self, path: &Path, most_bytes: u64) -> Result<String, Error> {
+        let mut record = Record { format: FORMAT, skills: self.skills.clone() };
+        let mut most = RELEASES;
+        loop {
+            let text = serde_json::to_string_pretty(&record);
+            let mut text = text.map_err(|e| fs::Error::new("write", path, e.into()))?;
+            text.push('\n');
+            if text.len() as u64 <= most_bytes {
+                return Ok(text);
+            }
+            most /= 2;
+            if most == 0 {
+                return Err(Error::TooLarge { path: path.to_owned() });
+            }
+            record.skills.values_mut().for_each(|installed| installed.forget(most));
+        }
     }
 
     /// Writes it where it is not what is written. The caller holds the store's mutex.
@@ -297,6 +293,11 @@ impl InstallState {
     /// What is known of `name`, to be changed.
     pub fn get_mut(&mut self, name: &SkillName) -> Option<&mut Installed> {
         self.skills.get_mut(name)
+    }
+
+    /// Whether it says that `name` is in quarantine.
+    pub fn is_quarantined(&self, name: &SkillName) -> bool {
+        self.get(name).is_some_and(|installed| installed.state == Standing::Quarantined)
     }
 
     /// Notes `installed` of `name`.
@@ -329,106 +330,4 @@ impl InstallState {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn release(seq: u64) -> Release {
-        Release {
-            version: Semver::new(1, seq, 0),
-            seq,
-            release: EnvelopeDigest::of(&seq.to_be_bytes()),
-            content_hash: ContentHash::of(&seq.to_be_bytes()),
-            tree: TreeId::of(&seq.to_be_bytes()),
-            tarball: ArchiveDigest::of(&seq.to_be_bytes()),
-        }
-    }
-
-    fn source() -> SourceName {
-        SourceName::parse("team").unwrap()
-    }
-
-    fn at() -> String {
-        "2026-11-20T09:30:00Z".to_owned()
-    }
-
-    /// A version of the content `content`, merged with the release `merged` if one is named.
-    fn version(number: u32, origin: Origin, content: u64, merged: Option<u64>) -> Version {
-        let hash = |content: u64| ContentHash::of(&content.to_be_bytes());
-        Version {
-            number,
-            content_hash: hash(content),
-            tree: TreeId::of(&content.to_be_bytes()),
-            reason: None,
-            origin,
-            parents: merged.map(|merged| vec![hash(1), hash(merged)]).unwrap_or_default(),
-            at: at(),
-        }
-    }
-
-    #[test]
-    fn what_a_version_is_made_of_follows_from_what_came() {
-        let mut installed = Installed::new(source(), release(1), at());
-        installed.learn(&release(2));
-        installed.learn(&release(3));
-        let versions = [
-            version(1, Origin::Install, 1, None),
-            version(2, Origin::Commit, 77, None),
-            version(3, Origin::Update, 78, Some(2)),
-            version(4, Origin::Rollback, 1, None),
-            version(5, Origin::Pull, 79, None),
-            version(6, Origin::Update, 3, None),
-            version(7, Origin::Rollback, 78, None),
-        ];
-        for (number, seq) in [(1, 1), (2, 1), (3, 2), (4, 1), (5, 1), (6, 3), (7, 2)] {
-            let basis = installed.basis(&versions, number).map(|release| release.seq);
-            assert_eq!(basis, Some(seq), "version {number}");
-            // The same where the records of the releases are lost.
-            let content = came_last(&versions, number).map(release_content);
-            assert_eq!(content, Some(release(seq).content_hash), "version {number}");
-        }
-        assert_eq!(came_last(&versions, 8), None);
-        assert_eq!(installed.basis(&versions, 8), None);
-        assert_eq!(installed.basis(&[version(1, Origin::New, 9, None)], 1), None, "not from a source");
-        // Of what came and is not known, nothing is inherited from what came before it.
-        installed.releases.retain(|known| known.seq != 2);
-        for (number, seq) in [(1, Some(1)), (3, None), (4, Some(1)), (6, Some(3)), (7, None)] {
-            let basis = installed.basis(&versions, number).map(|release| release.seq);
-            assert_eq!(basis, seq, "version {number}");
-        }
-    }
-
-    #[test]
-    fn it_reads_as_it_is_written_and_nothing_else_does() {
-        let folder = tempfile::tempdir().unwrap();
-        let layout = Layout::new(folder.path().to_owned());
-        assert_eq!(InstallState::load(&layout).unwrap(), InstallState::default());
-        let name = SkillName::parse("pdf").unwrap();
-        let installed = InstallState::amend(&layout, |state| {
-            let mut installed = Installed::new(source(), release(1), at());
-            installed.held = Some(Hold::Version);
-            state.set(name.clone(), installed.clone());
-            installed
-        });
-        assert_eq!(InstallState::load(&layout).unwrap().get(&name), Some(&installed.unwrap()));
-        let text = String::from_utf8(fs::read(&layout.install_state(), BYTES).unwrap()).unwrap();
-        for (from, to, code) in [
-            ("\"format\": 1", "\"format\": 2", "store-newer"),
-            ("\"pending\"", "\"lost\"", "installed-damaged"),
-            ("{", "", "installed-damaged"),
-            (&*text, "", "installed-damaged"),
-        ] {
-            assert!(text.contains(from), "{text}");
-            let bytes = text.replacen(from, to, 1);
-            fs::replace(&layout.install_state(), bytes.as_bytes(), fs::Mode::Private).unwrap();
-            assert_eq!(InstallState::load(&layout).unwrap_err().code(), code, "{from}");
-        }
-    }
-
-    #[test]
-    fn the_release_in_use_is_never_forgotten() {
-        let mut installed = Installed::new(source(), release(1), at());
-        (2..=200).for_each(|seq| installed.learn(&release(seq)));
-        assert_eq!(installed.releases.len(), RELEASES);
-        assert!(installed.releases.contains(&release(1)) && installed.releases.contains(&release(200)));
-    }
-}
+mod tests;

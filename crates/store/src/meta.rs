@@ -1,5 +1,6 @@
 //! `.meta.toml`: a skill's own record, its versions and where it came from (`docs/formats/meta.md`, checklist D18).
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -143,10 +144,17 @@ impl Meta {
         Meta::try_from(record).map_err(|problem| damaged(problem.to_owned()))
     }
 
-    /// The record as the text of the file at `path`, which an error names.
+    /// The record as the text of the file at `path`, which an error names. Fails where it would be larger than is read.
     pub fn text(&self, path: &Path) -> Result<String, fs::Error> {
-        toml_edit::ser::to_string_pretty(&Record::from(self))
-            .map_err(|e| fs::Error::new("write", path, std::io::Error::other(e)))
+        let refused = |cause: io::Error| fs::Error::new("write", path, cause);
+        let text = toml_edit::ser::to_string_pretty(&Record::from(self))
+            .map_err(|e| refused(io::Error::other(e)))?;
+        if text.len() as u64 > META_BYTES {
+            let problem =
+                format!("it would have {} bytes, and no more than {META_BYTES} are read", text.len());
+            return Err(refused(io::Error::new(io::ErrorKind::FileTooLarge, problem)));
+        }
+        Ok(text)
     }
 }
 
@@ -315,6 +323,19 @@ mod tests {
         let path = dir.path().join("m");
         fs::replace(&path, meta().text(&path).unwrap().as_bytes(), fs::Mode::Plain).unwrap();
         assert_eq!(Meta::load(&path).unwrap(), meta());
+    }
+
+    /// What could not be read again is not written: the skill would be lost to every command.
+    #[test]
+    fn a_record_that_would_be_too_large_is_no_text() {
+        let mut meta = meta();
+        let version = meta.head().clone();
+        meta.push(Version { reason: Some("x".repeat(5_000_000)), ..version });
+        let error = meta.text(Path::new("meta")).unwrap_err();
+        assert!(
+            skillsync_core::fault::with_causes(&error).contains("no more than 4194304 are read"),
+            "{error:?}"
+        );
     }
 
     #[test]

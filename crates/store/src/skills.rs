@@ -20,10 +20,12 @@ use crate::store::{Store, Transaction, Writing, keep_repositories};
 use crate::{layout::Layout, parallel};
 
 mod look;
+mod quarantine;
 mod restore;
 mod stage;
 
 pub use look::{Head, Look, head, look};
+pub use quarantine::{Quarantine, is_quarantined};
 pub use restore::restore;
 pub use stage::{
     Staged, batch_payload, make_folders, stage_bytes, stage_folder, stage_folder_but, stage_payload,
@@ -187,6 +189,7 @@ pub fn find(store: &Store, name: &SkillName) -> Result<Option<Meta>, Error> {
 pub fn load_active(store: &Store, name: &SkillName) -> Result<Meta, Error> {
     let meta = load(store, name)?;
     match meta.state {
+        State::Active if is_quarantined(store, name, &meta) => Err(Error::Quarantined { name: name.clone() }),
         State::Active => Ok(meta),
         State::PendingRemove => Err(Error::PendingRemove { name: name.clone() }),
         State::Quarantined => Err(Error::Quarantined { name: name.clone() }),
@@ -269,6 +272,8 @@ pub struct Change {
     pub stats: Option<Stats>,
     /// Whether a hand edit in the canonical folder is what is being committed or dropped.
     pub hand_edit: HandEdit,
+    /// Whether a skill that is in quarantine comes back into use with it.
+    pub quarantine: Quarantine,
 }
 
 impl Change {
@@ -284,6 +289,7 @@ impl Change {
             upstream: None,
             stats: None,
             hand_edit: HandEdit::Refuse,
+            quarantine: Quarantine::Stays,
         }
     }
 }
@@ -304,6 +310,8 @@ pub struct Advanced {
     pub name: SkillName,
     /// The new head.
     pub version: Version,
+    /// Whether the skill is in use now.
+    pub state: State,
     /// Where the folder it replaced is now.
     pub replaced: Option<PathBuf>,
 }
@@ -350,8 +358,18 @@ struct Prepared {
 
 /// Checks one change and writes its record beside its payload. The inner error spares the others, the outer not.
 fn prepare(store: &Store, index: &Index, change: Change) -> Result<Result<Prepared, Error>, Error> {
-    let Change { staged, origin, parents, reason, artifact_type, source, upstream, stats, hand_edit } =
-        change;
+    let Change {
+        staged,
+        origin,
+        parents,
+        reason,
+        artifact_type,
+        source,
+        upstream,
+        stats,
+        hand_edit,
+        quarantine,
+    } = change;
     let Staged { name, tree, dir } = staged;
     let known = match find(store, &name) {
         Ok(known) => known,
@@ -383,7 +401,7 @@ fn prepare(store: &Store, index: &Index, change: Change) -> Result<Result<Prepar
     let mut meta = match known {
         Some(mut meta) => {
             meta.push(version);
-            meta.state = State::Active;
+            meta.state = quarantine.state(store, &name, &meta);
             meta
         }
         None => Meta::new(artifact_type, source, version),
@@ -439,7 +457,7 @@ fn swap(
         }
     }
     remember(index, &name, &meta, meta_stamp, &listing, settled_ns);
-    Ok(Advanced { name, version: meta.head().clone(), replaced })
+    Ok(Advanced { name, version: meta.head().clone(), state: meta.state, replaced })
 }
 
 /// Whether the folder at `root` holds this tree; the index answers where it can.

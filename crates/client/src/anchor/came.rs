@@ -1,6 +1,7 @@
 //! What came here of a skill, by the signed statements that are kept, and what of it was revoked: it is known where
 //! `_meta.json` is lost, was made anew, or forgot.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -11,11 +12,11 @@ use skillsync_core::skill::Version;
 use skillsync_store::fs;
 use skillsync_store::installed::{self, Installed, Release};
 use skillsync_store::layout::Layout;
-use skillsync_wire::advisories::Advisories;
+use skillsync_wire::advisories::{Advisories, Revocation};
 use skillsync_wire::release::Release as Statement;
 use skillsync_wire::{envelope, limits};
 
-/// A release that came here, as its statement says. The statement was verified when it came and is named by its digest
+/// A release that came here, as its statement says; it may have been held back after that. The statement was verified when it came and is named by its digest
 /// since, so that it holds whoever may sign one today.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Came {
@@ -50,10 +51,58 @@ impl Came {
         (statement.slug == *slug).then_some(came)
     }
 
-    /// The newest of `kept` with the content that the version `number` is made of.
-    pub fn of_version<'k>(kept: &'k [Self], versions: &[Version], number: u32) -> Option<&'k Self> {
-        let content = installed::release_content(installed::came_last(versions, number)?);
+    /// A release that `_meta.json` remembers.
+    fn remembered(release: &Release) -> Self {
+        let Release { version, seq, release, content_hash, tarball, .. } = release.clone();
+        Self { seq, release, content_hash, version, tarball }
+    }
+
+    /// Every release of `slug` that came here from `source`, by its statement or by `installed`, which is what is recorded
+    /// of it where that is from there.
+    pub fn known(
+        layout: &Layout,
+        source: &SourceName,
+        slug: &SkillName,
+        installed: Option<&Installed>,
+    ) -> Vec<Self> {
+        Self::beside(Self::all(layout, source, slug), source, installed)
+    }
+
+    fn beside(mut kept: Vec<Self>, source: &SourceName, installed: Option<&Installed>) -> Vec<Self> {
+        let its = installed.filter(|installed| installed.source == *source);
+        let recorded =
+            its.into_iter().flat_map(|installed| installed.releases.iter().chain([&installed.current]));
+        for release in recorded {
+            if !kept.iter().any(|came| came.release == release.release) {
+                kept.push(Self::remembered(release));
+            }
+        }
+        kept
+    }
+
+    /// Of those with these files the one that was published last: what was published twice is judged by that.
+    fn newest(kept: &[Self], content: ContentHash) -> Option<&Self> {
         kept.iter().filter(|came| came.content_hash == content).max_by_key(|came| (came.seq, came.release))
+    }
+
+    /// The release of `kept` that each of `versions` is made of, as [`Installed::bases`] says it.
+    pub fn bases<'k>(kept: &'k [Self], versions: &[Version]) -> Vec<Option<&'k Self>> {
+        let came = |version: &Version| Self::newest(kept, installed::release_content(version));
+        installed::made_of(versions, came, |version, of| {
+            let same = Self::newest(kept, version.content_hash)
+                .filter(|same| of.is_some_and(|of| same.seq > of.seq));
+            same.or(of)
+        })
+    }
+
+    /// The releases of `kept` that each of `versions` is judged by: the one that it is made of, and the one that has its
+    /// very files. None where none is known.
+    pub fn judges<'k>(kept: &'k [Self], versions: &[Version]) -> Vec<Vec<&'k Self>> {
+        let of = |(version, basis): (&Version, Option<&'k Self>)| {
+            let same = Self::newest(kept, version.content_hash).filter(|same| basis != Some(*same));
+            basis.into_iter().chain(same).collect()
+        };
+        versions.iter().zip(Self::bases(kept, versions)).map(of).collect()
     }
 
     /// As `_meta.json` keeps it, if one of `versions` has its files and nothing else.
@@ -74,11 +123,44 @@ fn read(path: &Path) -> Option<Vec<u8>> {
     fs::read(path, limits::RELEASE_BYTES as u64).ok()
 }
 
-/// Where the statements of a source are, and its advisories.
+/// What advisories revoke, to be looked up: there may be ten thousand of it, and as many skills to ask about.
+#[derive(Debug, Clone)]
+pub(crate) struct Revoked {
+    reasons: BTreeMap<EnvelopeDigest, String>,
+    by_slug: BTreeMap<SkillName, Vec<EnvelopeDigest>>,
+}
+
+impl Revoked {
+    pub(crate) fn of(advisories: &Advisories) -> Self {
+        let mut by_slug: BTreeMap<SkillName, Vec<EnvelopeDigest>> = BTreeMap::new();
+        for one in &advisories.revoked {
+            by_slug.entry(one.slug.clone()).or_default().push(one.release);
+        }
+        let reason = |one: &Revocation| (one.release, one.reason.as_str().to_owned());
+        Self { reasons: advisories.revoked.iter().map(reason).collect(), by_slug }
+    }
+
+    /// The skills that a release was revoked of.
+    pub(crate) fn slugs(&self) -> impl Iterator<Item = &SkillName> {
+        self.by_slug.keys()
+    }
+
+    /// Whether a release was revoked.
+    pub(crate) fn is_revoked(&self, release: EnvelopeDigest) -> bool {
+        self.reasons.contains_key(&release)
+    }
+
+    /// Why a release was revoked, if it was.
+    pub(crate) fn reason(&self, release: EnvelopeDigest) -> Option<String> {
+        self.reasons.get(&release).cloned()
+    }
+}
+
+/// Where the statements of a source are, and what of it was revoked.
 pub(crate) struct Kept<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) source: &'a SourceName,
-    pub(crate) advisories: &'a Advisories,
+    pub(crate) revoked: &'a Revoked,
 }
 
 /// A head that is made of a revoked release.
@@ -92,9 +174,14 @@ pub(crate) struct RevokedHead {
 impl Kept<'_> {
     /// Each release of `slug` that came here and was revoked.
     pub(crate) fn revoked(&self, slug: &SkillName) -> Vec<Came> {
-        let revoked = self.advisories.revoked.iter().filter(|revoked| revoked.slug == *slug);
-        let came = revoked.filter_map(|one| Came::read(self.layout, self.source, slug, one.release));
-        came.collect()
+        let revoked = self.revoked.by_slug.get(slug).into_iter().flatten();
+        revoked.filter_map(|release| Came::read(self.layout, self.source, slug, *release)).collect()
+    }
+
+    fn may_be_revoked(&self, slug: &SkillName, versions: &[Version]) -> bool {
+        let revoked = self.revoked(slug);
+        let is_of = |content: ContentHash| revoked.iter().any(|came| came.content_hash == content);
+        versions.iter().any(|v| is_of(v.content_hash) || is_of(installed::release_content(v)))
     }
 
     /// Whether the newest of `versions` is made of a revoked release. The content that was signed says so first, then
@@ -106,31 +193,33 @@ impl Kept<'_> {
         installed: Option<&Installed>,
         versions: &[Version],
     ) -> Option<RevokedHead> {
-        let number = versions.last()?.number;
-        let content = installed::came_last(versions, number).map(installed::release_content);
-        let reason = |release| self.advisories.revocation(release).map(|one| one.reason.as_str().to_owned());
-        let basis = installed.and_then(|installed| installed.basis(versions, number));
-        let revoked = self.revoked(slug);
-        if let Some(came) = Came::of_version(&revoked, versions, number)
-            // What was published once more, and not revoked, is judged by that.
-            && basis.is_none_or(|basis| basis.seq <= came.seq)
-        {
-            return Some(RevokedHead { reason: reason(came.release)?, basis: came.noted(versions) });
+        let reason = |release| self.revoked.reason(release);
+        let kept = match installed {
+            // What was published once more, and not revoked, is recorded.
+            Some(_) => Came::beside(self.revoked(slug), self.source, installed),
+            // Most of what was ever revoked is none of what this was ever made of.
+            None if mark.and_then(reason).is_none() && !self.may_be_revoked(slug, versions) => return None,
+            None => Came::all(self.layout, self.source, slug),
+        };
+        let judges = Came::judges(&kept, versions).pop()?;
+        let found = judges.iter().find_map(|came| Some((reason(came.release)?, *came)));
+        if let Some((reason, came)) = found {
+            let recorded =
+                installed.and_then(|i| i.releases.iter().find(|known| known.release == came.release));
+            return Some(RevokedHead { reason, basis: recorded.cloned().or_else(|| came.noted(versions)) });
         }
+        if !judges.is_empty() {
+            return None;
+        }
+        // What is here is the one that is noted, or was believed last, unless its content says otherwise.
+        let content = installed::came_last(versions).pop()?.map(installed::release_content);
         let Some(installed) = installed else {
-            let mark = mark?;
-            let reason = reason(mark)?;
             // It may have been another one by now: a rollback that no record knows.
-            let is_other = || {
-                let kept = Came::all(self.layout, self.source, slug);
-                kept.iter().any(|came| came.release != mark && Some(came.content_hash) == content)
-            };
-            return (!is_other()).then_some(RevokedHead { reason, basis: None });
+            return Some(RevokedHead { reason: reason(mark?)?, basis: None });
         };
         let current = &installed.current;
-        // What is here is the one that is noted, unless its content says otherwise.
-        let is_current = || content.is_none_or(|content| content == current.content_hash);
-        let basis = basis.or_else(|| is_current().then_some(current))?;
-        Some(RevokedHead { reason: reason(basis.release)?, basis: Some(basis.clone()) })
+        let is_current = content.is_none_or(|content| content == current.content_hash);
+        let reason = is_current.then(|| reason(current.release))??;
+        Some(RevokedHead { reason, basis: Some(current.clone()) })
     }
 }

@@ -11,9 +11,9 @@ use skillsync_store::installed::{self, Installed, Release};
 use skillsync_store::meta::Meta;
 use skillsync_store::objects::Batch;
 use skillsync_store::payload::Payload;
-use skillsync_store::skills::{self, Change, Staged};
+use skillsync_store::skills::{self, Change, Quarantine, Staged};
 use skillsync_store::store::{Store, Transaction};
-use skillsync_store::{edit, lease, scan};
+use skillsync_store::{edit, lease};
 use skillsync_wire::release::Release as Statement;
 
 use super::{Done, Error};
@@ -61,7 +61,7 @@ pub(crate) fn prepare(
         return Ok(Prepared::Version { merged: None, done: Done::Added, parents: Vec::new() });
     };
     let head = meta.head();
-    let Some(basis) = installed.and_then(|installed| installed.basis(meta.versions(), head.number)) else {
+    let Some(basis) = installed.and_then(|installed| installed.basis(meta.versions())) else {
         // Its record was lost, or an install was killed before it was written: it is this skill if it was this release.
         if matches!(meta.source, Source::Hub | Source::Index)
             && let Some(unrecorded) = unrecorded(&meta, release, theirs)
@@ -95,7 +95,7 @@ fn unrecorded(meta: &Meta, release: &Release, theirs: &Payload) -> Option<Prepar
     let is_this = |version: &Version| {
         version.tree == theirs.tree().id() || version.parents.last() == Some(&release.content_hash)
     };
-    let newest = installed::came_last(meta.versions(), head.number);
+    let newest = installed::came_last(meta.versions()).last().copied().flatten();
     if head.tree == theirs.tree().id() || newest.is_some_and(is_this) {
         return Some(Prepared::Here);
     }
@@ -148,8 +148,7 @@ pub(crate) fn stage(
 ) -> Result<Staged, Error> {
     let payload = merged.unwrap_or(release);
     let staged = skills::stage_payload(transaction, batch, slug, payload)?;
-    let (found, _) = scan::read(&staged.dir).map_err(skills::Error::from)?;
-    if found.id() != payload.tree().id() {
+    if !payload.stands_at(&staged.dir).map_err(skills::Error::from)? {
         return Err(Error::Written { slug: slug.clone() });
     }
     if merged.is_some() {
@@ -162,5 +161,7 @@ pub(crate) fn stage(
 pub(super) fn change(staged: Staged, statement: &Statement, done: Done, parents: Vec<ContentHash>) -> Change {
     let origin = if done == Done::Added { Origin::Install } else { Origin::Update };
     let reason = Some(format!("release {} of {}", statement.version, statement.owner));
-    Change { reason, parents, ..Change::new(staged, origin, Source::Hub) }
+    // What is believed now is not revoked, and the cure of what was.
+    let quarantine = Quarantine::Ends;
+    Change { reason, parents, quarantine, ..Change::new(staged, origin, Source::Hub) }
 }

@@ -11,7 +11,7 @@ use skillsync_store::store::Store;
 use skillsync_wire::trust::Advised;
 
 use super::{Done, Error, Row};
-use crate::anchor::Kept;
+use crate::anchor::{Kept, Revoked as Known};
 
 /// A skill that is made of a revoked release.
 pub(crate) struct Revoked {
@@ -68,16 +68,18 @@ pub(crate) fn revoked(
     state: &InstallState,
     advised: &Advised,
 ) -> Vec<(SkillName, Result<Revoked, Error>)> {
-    let look = Look { store, advised, kept: kept(store, source, advised) };
-    let advisories = advised.advisories();
-    let named: BTreeSet<&SkillName> = advisories.revoked.iter().map(|revoked| &revoked.slug).collect();
+    let revoked = Known::of(advised.advisories());
+    let kept = Kept { layout: store.layout(), source, revoked: &revoked };
+    let look = Look { store, advised, kept };
+    let named: BTreeSet<&SkillName> = revoked.slugs().collect();
     let recorded = state.iter().filter(|(slug, installed)| {
-        let is_of_one = || installed.releases.iter().any(|r| advisories.revocation(r.release).is_some());
+        let is_of_one = || installed.releases.iter().any(|r| revoked.is_revoked(r.release));
         installed.source == *source && (named.contains(slug) || is_of_one())
     });
     let recorded =
         recorded.filter_map(|(slug, installed)| Some((slug.clone(), look.known(slug, installed)?)));
-    let marked = advised.revoked().map(|(slug, _)| slug);
+    let marks = advised.state().skills.iter();
+    let marked = marks.filter(|(_, mark)| revoked.is_revoked(mark.release)).map(|(slug, _)| slug);
     // Most of what a hub ever revoked was never here.
     let there: BTreeSet<SkillName> = skills::names(store.layout()).unwrap_or_default().into_iter().collect();
     let lost: BTreeSet<&SkillName> = named.iter().copied().chain(marked).collect();
@@ -86,8 +88,30 @@ pub(crate) fn revoked(
     recorded.chain(lost).collect()
 }
 
-fn kept<'a>(store: &'a Store, source: &'a SourceName, advised: &'a Advised) -> Kept<'a> {
-    Kept { layout: store.layout(), source, advisories: advised.advisories() }
+/// The skills from `source` that are noted to be in quarantine and are in use, made of another release, which is known and
+/// not revoked: their cure came, and the run was killed before it noted that.
+pub(crate) fn cured(
+    store: &Store,
+    source: &SourceName,
+    state: &InstallState,
+    advised: &Advised,
+) -> Vec<SkillName> {
+    let is_noted =
+        |installed: &Installed| installed.source == *source && installed.state == Standing::Quarantined;
+    let mut noted = state.iter().filter(|(_, installed)| is_noted(installed)).peekable();
+    if noted.peek().is_none() {
+        return Vec::new();
+    }
+    let revoked = Known::of(advised.advisories());
+    let kept = Kept { layout: store.layout(), source, revoked: &revoked };
+    let is_cured = |(slug, installed): &(&SkillName, &Installed)| {
+        let Ok(Some(meta)) = skills::find(store, slug) else { return false };
+        let basis = installed.basis(meta.versions());
+        let is_another = basis.is_some_and(|basis| basis.release != installed.current.release);
+        let head = || kept.revoked_head(slug, None, Some(installed), meta.versions());
+        meta.source == Origin::Hub && meta.state == State::Active && is_another && head().is_none()
+    };
+    noted.filter(is_cured).map(|(slug, _)| slug.clone()).collect()
 }
 
 struct Look<'a> {
@@ -144,7 +168,7 @@ impl Look<'_> {
     }
 
     fn reason(&self, release: EnvelopeDigest) -> Option<String> {
-        Some(self.advised.advisories().revocation(release)?.reason.as_str().to_owned())
+        self.kept.revoked.reason(release)
     }
 }
 

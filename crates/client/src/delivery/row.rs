@@ -42,6 +42,13 @@ words!(
     }
 );
 
+impl Done {
+    /// Whether it ends what was wrong with a skill before: that it was in quarantine, or that something about it failed.
+    pub(crate) fn is_cure(self) -> bool {
+        matches!(self, Done::Added | Done::Updated | Done::Merged | Done::Removed)
+    }
+}
+
 /// One skill, and what became of it.
 #[derive(Debug)]
 pub struct Row {
@@ -61,13 +68,25 @@ pub struct Row {
     pub error: Option<Error>,
     /// The working copy with both sides of a conflict.
     pub working_copy: Option<PathBuf>,
+    /// Whether it is to be taken out of use and is in use still: this was a look.
+    pub in_use: bool,
 }
 
 impl Row {
     /// A row without anything beside.
     pub fn new(slug: &SkillName, done: Done) -> Self {
         let slug = slug.clone();
-        Self { slug, done, from: None, to: None, number: None, why: None, error: None, working_copy: None }
+        Self {
+            slug,
+            done,
+            from: None,
+            to: None,
+            number: None,
+            why: None,
+            error: None,
+            working_copy: None,
+            in_use: false,
+        }
     }
 
     /// The row of an error: refused where trust does not hold or a rule forbids it, else failed.

@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::Source;
+use skillsync_store::config::SourceConfig;
 use skillsync_store::index::Index;
 use skillsync_store::installed::{InstallState, Release, Standing};
 use skillsync_store::store::Store;
 use skillsync_store::{parallel, skills};
+use skillsync_wire::manifest::Manifest;
 use skillsync_wire::trust::Advised;
 
 use super::Error;
-use crate::plan::{Here, Local};
+use crate::plan::{self, Ask, Here, Local, Step};
 
 /// What is here of every name that a plan is about.
 #[derive(Debug)]
@@ -45,7 +47,7 @@ impl Survey {
             let Some(meta) = skills::find(store, name)? else { return Ok((Local::Absent, None)) };
             let local = Local::Present { source: meta.source, state: meta.state };
             let known = known.filter(|known| known.state != Standing::Removed && meta.source == Source::Hub);
-            let basis = known.and_then(|known| known.basis(meta.versions(), meta.head().number));
+            let basis = known.and_then(|known| known.basis(meta.versions()));
             let moved =
                 basis.filter(|basis| known.is_some_and(|known| known.current.release != basis.release));
             Ok((local, moved.cloned()))
@@ -75,9 +77,18 @@ impl Survey {
         &self.state
     }
 
-    /// The skills whose record does not read, and why. Nothing can be planned for them. They are handed out once.
-    pub(crate) fn take_unread(&mut self) -> BTreeMap<SkillName, Error> {
-        std::mem::take(&mut self.unread)
+    /// What is to be done about each skill that is concerned; and of those whose record does not read, so that nothing can
+    /// be planned for them, why. Those are handed out once.
+    pub(crate) fn steps(
+        &mut self,
+        config: &SourceConfig,
+        ask: &Ask,
+        manifest: &Manifest,
+    ) -> (BTreeMap<SkillName, Step>, BTreeMap<SkillName, Error>) {
+        let mut steps = plan::plan(config, ask, manifest, &self.here());
+        let mut unread = std::mem::take(&mut self.unread);
+        unread.retain(|slug, _| steps.remove(slug).is_some());
+        (steps, unread)
     }
 
     /// The release that a skill is made of, where another one is noted: a run was killed before it noted what it did.
@@ -86,7 +97,7 @@ impl Survey {
     }
 
     /// What a plan is made of.
-    pub fn here(&self) -> BTreeMap<SkillName, Here<'_>> {
+    fn here(&self) -> BTreeMap<SkillName, Here<'_>> {
         let names: BTreeSet<&SkillName> =
             self.local.keys().chain(self.state.iter().map(|(name, _)| name)).collect();
         let here = |name: &SkillName| {

@@ -51,6 +51,7 @@ impl Default for Limits {
 pub struct Http {
     agent: Agent,
     limits: Limits,
+    until: Option<Instant>,
 }
 
 impl Http {
@@ -73,7 +74,13 @@ impl Http {
             .timeout_per_write(Some(limits.pace_window))
             .build();
         let agent = Agent::with_parts(config, DefaultConnector::new(), Names::default());
-        Self { agent, limits }
+        Self { agent, limits, until: None }
+    }
+
+    /// The same, where every answer must have come by `until`, however many there are.
+    #[must_use]
+    pub fn until(self, until: Instant) -> Self {
+        Self { until: Some(until), ..self }
     }
 
     fn call(
@@ -107,7 +114,11 @@ impl Http {
         until: Instant,
     ) -> Result<Response<Body>, Error> {
         let call = call.map_err(|e| Error::Garbled { host: address.host(), problem: e.to_string() })?;
-        let left = until.duration_since(Instant::now());
+        let left = until.saturating_duration_since(Instant::now());
+        // To some none at all would mean no bound.
+        if left.is_zero() {
+            return Err(Error::Slow { host: address.host(), what: "there is no time left to ask it" });
+        }
         let mut call = self.agent.configure_request(call).timeout_global(Some(left));
         if address.is_loopback() {
             call = call.proxy(None);
@@ -135,6 +146,7 @@ impl Read for Counted<'_> {
 impl Fetch for Http {
     fn fetch(&self, request: &Request<'_>, into: &mut dyn Write) -> Result<Reply, Error> {
         let until = Instant::now() + self.limits.total;
+        let until = self.until.map_or(until, |last| until.min(last));
         let mut address = request.address.clone();
         for _ in 0..=limits::REDIRECTS {
             let response = self.call(request, &address, until)?;
@@ -183,10 +195,13 @@ impl Http {
         if is_success && body.content_length().is_some_and(|length| length > limit_bytes) {
             return Err(too_large());
         }
+        // A small file needs no more than its own size, and a byte that shows that nothing follows.
+        let expected = body.content_length().and_then(|length| usize::try_from(length).ok());
+        let buffer_bytes = expected.map_or(CHUNK_BYTES, |length| length.saturating_add(1).min(CHUNK_BYTES));
         let mut reader = body.into_with_config().limit(u64::MAX).reader();
         let began = Instant::now();
         let mut pace = Pace::new(self.limits.pace_window, self.limits.pace_bytes_per_s, began);
-        let mut buffer = vec![0; CHUNK_BYTES];
+        let mut buffer = vec![0; buffer_bytes];
         let read_bytes = Cell::new(0);
         loop {
             let count = match reader.read(&mut buffer) {

@@ -72,7 +72,7 @@ impl Follow<'_> {
                 _ => {}
             }
             let Some(meta) = meta else { continue };
-            let basis = installed.basis(meta.versions(), meta.head().number);
+            let basis = installed.basis(meta.versions());
             let entry = found.index.entry(name);
             if let Some(basis) = basis
                 && !is_marked

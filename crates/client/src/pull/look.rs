@@ -1,6 +1,6 @@
 //! What a source would bring, without bringing it: the rows of `outdated` and of a plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use skillsync_core::name::SkillName;
 use skillsync_store::installed::Standing;
@@ -17,16 +17,11 @@ impl Pull<'_> {
         advised: &Advised,
         survey: &Survey,
         steps: &BTreeMap<SkillName, Step>,
-        mut unread: BTreeMap<SkillName, Error>,
+        unread: BTreeMap<SkillName, Error>,
     ) -> Delivered {
-        let row = |(slug, step): (&SkillName, &Step)| {
-            let row = match unread.remove(slug) {
-                Some(error) => Row::failed(slug, error),
-                None => self.planned(advised, survey, slug, step),
-            };
-            (slug.clone(), row)
-        };
-        let mut rows = steps.iter().map(row).collect();
+        let row = |(slug, step)| (SkillName::clone(slug), self.planned(advised, survey, slug, step));
+        let mut rows: BTreeMap<SkillName, Row> = steps.iter().map(row).collect();
+        rows.extend(unread.into_iter().map(|(slug, error)| (slug.clone(), Row::failed(&slug, error))));
         self.warn_of_revoked(advised, survey, &mut rows);
         Delivered { rows: rows.into_values().collect(), error: None }
     }
@@ -34,10 +29,13 @@ impl Pull<'_> {
     /// Says of what would be taken out of use that it would, where the plan has no cure.
     fn warn_of_revoked(&self, advised: &Advised, survey: &Survey, rows: &mut BTreeMap<SkillName, Row>) {
         let (name, mut state) = (self.desk.source.name(), survey.state().clone());
-        let mut unnoted = Vec::new();
+        let (mut unnoted, mut in_use) = (Vec::new(), BTreeSet::new());
         for (slug, revoked) in delivery::revoked(self.store, name, survey.state(), advised) {
             match revoked {
                 Ok(revoked) => {
+                    if revoked.record != delivery::Record::OutOfUse {
+                        in_use.insert(slug.clone());
+                    }
                     unnoted.extend(revoked.note(&mut state, name, &slug, self.store.now_text()));
                 }
                 Err(error) => {
@@ -49,10 +47,12 @@ impl Pull<'_> {
         }
         for row in delivery::quarantined(name, &state).into_iter().chain(unnoted) {
             let planned = rows.remove(&row.slug);
-            let is_cure = |planned: &Row| matches!(planned.done, Done::Added | Done::Updated | Done::Removed);
             let row = match planned {
-                Some(cure) if is_cure(&cure) => cure,
-                planned => Row { error: planned.and_then(|planned| planned.error), ..row },
+                Some(cure) if cure.done.is_cure() => cure,
+                planned => {
+                    let in_use = in_use.contains(&row.slug);
+                    Row { error: planned.and_then(|planned| planned.error), in_use, ..row }
+                }
             };
             rows.insert(row.slug.clone(), row);
         }

@@ -146,6 +146,7 @@ impl Client {
             interval: Duration::from_secs(900),
             chance: 100,
             watch: &|_| {},
+            withdrawn: &|| {},
         };
         pull::pull(&store, fetch, &source, &wish)
     }

@@ -212,6 +212,7 @@ impl Follower {
             interval: Duration::from_secs(900),
             chance: 0,
             watch,
+            withdrawn: &|| {},
         };
         let source = Source::new(self.config.clone(), None).unwrap();
         let bounds = Bounds { pruning: self.pruning, until: self.until };

@@ -41,6 +41,9 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &AdoptArgs) -> Result<Exit, Stop> {
         ops::adopt::apply(cx.world, &store, &request)?
     };
     cx.ui.show(&settled)?;
+    if settled.quarantined {
+        super::commit::quarantined(cx, &settled.name);
+    }
     for kept in &settled.trash {
         cx.ui.note(format!("the edited folder is kept for 24 hours: {kept}"));
     }

@@ -40,10 +40,18 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &CommitArgs) -> Result<Exit, Stop> {
     }
     let report = commit(cx.world, &store, &args.name, &args.reason, args.token)?;
     cx.ui.show(&report)?;
-    if report.artifact_type == ArtifactType::Skill {
+    if report.quarantined {
+        quarantined(cx, &report.name);
+    } else if report.artifact_type == ArtifactType::Skill {
         cx.ui.hint("`skillsync sync` brings it to every agent");
     }
     Ok(Exit::Done)
+}
+
+/// Says of a new version that no agent gets it.
+pub(super) fn quarantined(cx: &mut Cx<'_>, name: &SkillName) {
+    cx.ui.warn(format_args!("{name} stays in quarantine: what it was made of was revoked"));
+    cx.ui.hint(format_args!("`skillsync rollback {name}` goes back to a version before that"));
 }
 
 impl Show for Committed {

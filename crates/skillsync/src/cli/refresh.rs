@@ -68,6 +68,11 @@ fn say_of(cx: &mut Cx<'_>, source: &SourceName, skill: &SkillOutcome) {
     match skill.outcome {
         Done::Quarantined => {
             let why = skill.why.as_deref().unwrap_or("no reason is given");
+            if skill.in_use {
+                cx.ui.warn(format_args!("{name}: revoked by {source}: {why}; it is still in use"));
+                cx.ui.hint(format_args!("`skillsync poll --source {source}` takes it out of use"));
+                return failed(cx, skill);
+            }
             cx.ui.warn(format_args!(
                 "{name}: revoked by {source}: {why}; it is in no agent's folder any more"
             ));
@@ -96,6 +101,10 @@ fn say_of(cx: &mut Cx<'_>, source: &SourceName, skill: &SkillOutcome) {
         }
         _ => {}
     }
+    failed(cx, skill);
+}
+
+fn failed(cx: &mut Cx<'_>, skill: &SkillOutcome) {
     if let Some(error) = &skill.error {
         cx.ui.failed_report(error);
     }
@@ -142,7 +151,8 @@ pub(super) fn line(skill: &SkillOutcome, is_planned: bool, out: &mut Screen<'_>)
         Done::Refused | Done::Failed | Done::Quarantined => {
             let word =
                 if skill.outcome == Done::Quarantined { "in quarantine" } else { skill.outcome.as_str() };
-            out.tone(Tone::Bad, word)?;
+            let would = if skill.in_use { "would be " } else { "" };
+            out.tone(Tone::Bad, format!("{would}{word}"))?;
             match &skill.error {
                 Some(error) => writeln!(out, ": {}", error.message),
                 None => writeln!(out),

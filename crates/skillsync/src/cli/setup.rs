@@ -59,6 +59,7 @@ fn set_up(cx: &mut Cx<'_>, args: &SetupArgs) -> Result<Exit, Stop> {
         setup::plan(cx.world, lists, &|| progress.step())?
     };
     for list in &plan.offered {
+        let list = words.path(list);
         cx.ui.hint(format_args!("`skillsync setup --here` takes over what {list} names, too"));
     }
     if cx.globals.dry_run {

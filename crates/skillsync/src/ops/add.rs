@@ -317,6 +317,10 @@ fn standing(
         }
         .into());
     }
+    // What is made of what was revoked is settled first.
+    if skills::is_quarantined(store, name, &meta) {
+        return Err(skills::Error::Quarantined { name: name.clone() }.into());
+    }
     skills::require_pristine(store, index, name, &meta)?;
     Ok(Standing::Other(head.number, tree))
 }

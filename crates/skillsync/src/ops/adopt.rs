@@ -71,6 +71,8 @@ pub struct Settled {
     pub changes: Vec<ChangedFile>,
     /// Whether the skill was marked for removal and is in use again.
     pub revived: bool,
+    /// Whether the skill is in quarantine, and stays there.
+    pub quarantined: bool,
     /// Where the edited folders are now.
     pub trash: Vec<String>,
     /// What the sync after it did.
@@ -250,6 +252,7 @@ impl Case {
             merged_with: None,
             changes: Vec::new(),
             revived: false,
+            quarantined: self.meta.as_ref().is_some_and(|meta| meta.state == State::Quarantined),
             trash: Vec::new(),
             sync: None,
             sync_error: None,
@@ -293,6 +296,8 @@ impl Case {
         };
         let advanced = edit::one(skills::advance(writing, transaction, batch, index, vec![change])?)?;
         settled.version = Some(advanced.version.number);
+        settled.quarantined = advanced.state == State::Quarantined;
+        settled.revived &= !settled.quarantined;
         settled.trash.extend(
             advanced
                 .replaced

@@ -8,12 +8,15 @@ use skillsync_core::digest::ContentHash;
 use skillsync_core::fault::{Fault as _, Kind};
 use skillsync_core::name::SkillName;
 use skillsync_core::path::SkillPath;
-use skillsync_core::skill::ArtifactType;
+use skillsync_core::skill::{ArtifactType, State};
 use skillsync_store::edit::{self, Takeover, Working};
+use skillsync_store::installed::InstallState;
 use skillsync_store::lease::{self, Claim, Holder};
+use skillsync_store::skills::{self, Quarantine};
 use skillsync_store::store::Store;
 use skillsync_store::{fs, observe};
 
+use super::bars::Bars;
 use super::{Error, Refusal, write};
 use crate::world::World;
 
@@ -174,6 +177,8 @@ pub struct Committed {
     pub reason: String,
     /// The version that had come in between and was merged in.
     pub merged_with: Option<u32>,
+    /// Whether the skill is in quarantine, and stays there.
+    pub quarantined: bool,
     /// Always false: a plan is shown in words.
     pub dry_run: bool,
 }
@@ -191,7 +196,8 @@ pub fn commit(
         // A cache in the record: a log that does not read must not keep anybody from committing.
         let stats = observe::stats(store.layout(), index, name).ok();
         let claim = Claim { holder: &holder, token };
-        let done = edit::commit(writing, index, name, reason, claim, stats);
+        let quarantine = quarantine(store, name)?;
+        let done = edit::commit(writing, index, name, reason, claim, stats, quarantine);
         let done = done.map_err(|e| or_gone(store, name, e))?;
         Ok(Committed {
             name: name.clone(),
@@ -200,9 +206,21 @@ pub fn commit(
             content_hash: done.advanced.version.content_hash,
             reason: reason.to_owned(),
             merged_with: done.merged_with,
+            quarantined: done.advanced.state == State::Quarantined,
             dry_run: false,
         })
     })
+}
+
+/// What a commit does about a quarantine: a release that was handed out ends it, unless that was revoked since.
+fn quarantine(store: &Store, name: &SkillName) -> Result<Quarantine, Error> {
+    // A lease that does not read is refused by the commit.
+    let lease = lease::get(store.layout(), name).ok().flatten();
+    let Some(release) = lease.and_then(|lease| lease.updated) else { return Ok(Quarantine::Stays) };
+    let meta = skills::load(store, name)?;
+    let state = InstallState::load(store.layout())?;
+    let source = state.get(name).map(|installed| &installed.source);
+    Bars::of(store, name, &meta)?.taking_in(source, &release)
 }
 
 /// A working copy that was discarded.

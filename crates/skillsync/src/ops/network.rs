@@ -1,6 +1,6 @@
 //! Whether an op may use a network, and its way there.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use skillsync_client::fetch::{Fetch, Http, Limits};
 use skillsync_client::source::Source;
@@ -11,9 +11,6 @@ use skillsync_store::store::Store;
 
 use super::{Error, Refusal};
 use crate::world::World;
-
-/// The least time that a server gets, however little is left: none at all would mean no bound to some.
-const LEAST: Duration = Duration::from_millis(10);
 
 /// Whether a network may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,19 +27,16 @@ impl Network {
         self.door_until(what, None)
     }
 
-    /// The same, where every answer must have come by `until`.
+    /// The same, where every answer must have come by `until`, of however many servers.
     pub fn door_until(self, what: &str, until: Option<Instant>) -> Result<Box<dyn Fetch>, Error> {
-        let mut limits = Limits::default();
-        if let Some(until) = until {
-            let left = until.saturating_duration_since(Instant::now());
-            for limit in [&mut limits.connect, &mut limits.head, &mut limits.pace_window, &mut limits.total] {
-                *limit = left.min(*limit).max(LEAST);
-            }
-        }
         match self {
-            // Nothing of this machine is in it but the version of the program.
             Network::Allowed => {
-                Ok(Box::new(Http::new(concat!("skillsync/", env!("CARGO_PKG_VERSION")), limits)))
+                // Nothing of this machine is in it but the version of the program.
+                let http = Http::new(concat!("skillsync/", env!("CARGO_PKG_VERSION")), Limits::default());
+                Ok(Box::new(match until {
+                    Some(until) => http.until(until),
+                    None => http,
+                }))
             }
             Network::Off => Err(Refusal {
                 kind: Kind::Offline,

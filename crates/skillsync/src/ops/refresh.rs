@@ -2,6 +2,7 @@
 //! one that fails never blocks the others, and what came of it as one report.
 
 use std::hash::{BuildHasher as _, Hasher as _};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use semver::Version;
@@ -114,6 +115,9 @@ pub struct SkillOutcome {
     pub working_copy: Option<std::path::PathBuf>,
     /// What went wrong.
     pub error: Option<Report>,
+    /// Whether it is to be taken out of use and is in use still: for a person.
+    #[serde(skip)]
+    pub in_use: bool,
 }
 
 /// A place that did not give what it should.
@@ -129,9 +133,9 @@ pub struct PlaceWarning {
 
 impl SkillOutcome {
     fn of(row: Row) -> Self {
-        let Row { slug, done, from, to, number, why, error, working_copy } = row;
+        let Row { slug, done, from, to, number, why, error, working_copy, in_use } = row;
         let error = error.as_ref().map(|error| Report::of(error));
-        Self { skill: slug, outcome: done, from, to, version: number, why, working_copy, error }
+        Self { skill: slug, outcome: done, from, to, version: number, why, working_copy, error, in_use }
     }
 
     /// Whether something else is installed now, or would be.
@@ -281,12 +285,13 @@ pub fn keep_up(
     watch: Watch<'_>,
     bounds: Bounds,
 ) -> Result<KeptUp, Error> {
-    let mut sources = Vec::new();
+    let (mut sources, mut before) = (Vec::new(), Vec::new());
     if network == Network::Allowed && !store.config().sources().is_empty() {
         let (intent, interval) = (Intent::Apply, POLL_EVERY);
         let request = Request { ask: Ask::Poll, which: Which::Due, interval, intent, watch, bounds };
         let door = network.door_until("asking a source", bounds.until)?;
-        sources = ask(world, store, &*door, &request)?.sources;
+        let asked = ask(world, store, &*door, &request)?;
+        (sources, before) = (asked.sources, asked.before);
     }
     // That needs no network.
     for config in store.config().sources() {
@@ -295,7 +300,7 @@ pub fn keep_up(
             sources.push(SourceOutcome::of(stale));
         }
     }
-    let synced = sync(world, &super::open(world)?)?;
+    let synced = sync(world, &super::open(world)?)?.after(before);
     Ok(KeptUp { synced, sources })
 }
 
@@ -310,38 +315,57 @@ pub fn refresh(
     request: &Request<'_>,
 ) -> Result<Refreshed, Error> {
     let door = network.door("asking a hub")?;
-    let mut refreshed = ask(world, store, &*door, request)?;
+    let Asked { sources, before } = ask(world, store, &*door, request)?;
+    let dry_run = request.intent == Intent::Plan;
+    let mut refreshed = Refreshed { dry_run, sources, sync: None };
     let has_answer = refreshed.sources.iter().any(|source| source.status == Status::Fresh)
         || refreshed.skills().any(|(_, skill)| skill.has_changed());
     if request.intent == Intent::Apply && request.ask != Ask::Look && has_answer {
         // What an earlier run left undone is done, too: nothing is to be done where nothing is.
-        refreshed.sync = Some(sync(world, &super::open(world)?)?);
+        refreshed.sync = Some(sync(world, &super::open(world)?)?.after(before));
     }
     Ok(refreshed)
 }
 
-/// Asks the sources without bringing anything to the targets.
-pub fn ask(
-    world: &World,
-    store: &Store,
-    fetch: &dyn Fetch,
-    request: &Request<'_>,
-) -> Result<Refreshed, Error> {
-    let chosen = chosen(store, request)?;
-    let mut refreshed = Refreshed { dry_run: request.intent == Intent::Plan, ..Refreshed::default() };
-    for config in chosen {
+/// What came of asking the sources.
+struct Asked {
+    sources: Vec<SourceOutcome>,
+    /// What was brought to the targets before the downloads: that something is out of use.
+    before: Vec<Synced>,
+}
+
+/// Asks the sources without bringing anything to the targets but that something is out of use.
+fn ask(world: &World, store: &Store, fetch: &dyn Fetch, request: &Request<'_>) -> Result<Asked, Error> {
+    let before = Mutex::new(Vec::new());
+    let withdrawn = || {
+        // Where it fails it is said by the sync that comes last.
+        if let Ok(synced) = super::open(world).and_then(|store| sync(world, &store))
+            && let Ok(mut before) = before.lock()
+        {
+            before.push(synced);
+        }
+    };
+    let mut sources = Vec::new();
+    for config in chosen(store, request)? {
+        // Those that are left are due at the next occasion.
+        if request.bounds.is_over() {
+            break;
+        }
         let outcome = match network::source(world, store, config) {
             Ok(source) if config.kind == SourceKind::Index => {
-                let wish = wish(world, config, request);
+                let wish = wish(world, config, request, &withdrawn);
                 let pulled = mirror::follow(store, fetch, &source, &wish, request.bounds);
                 SourceOutcome { counts: Some(counts(&pulled.rows)), ..SourceOutcome::of(pulled) }
             }
-            Ok(source) => SourceOutcome::of(pull::pull(store, fetch, &source, &wish(world, config, request))),
+            Ok(source) => {
+                let wish = wish(world, config, request, &withdrawn);
+                SourceOutcome::of(pull::pull(store, fetch, &source, &wish))
+            }
             Err(error) => SourceOutcome::failed(&config.name, &error),
         };
-        refreshed.sources.push(outcome);
+        sources.push(outcome);
     }
-    Ok(refreshed)
+    Ok(Asked { sources, before: before.into_inner().unwrap_or_default() })
 }
 
 /// Of an open index: how many skills what happened to.
@@ -349,7 +373,12 @@ fn counts(rows: &[Row]) -> Counts {
     mirror::counts(rows.iter().map(|row| (row.done, row.why.as_deref())))
 }
 
-fn wish<'a>(world: &World, config: &SourceConfig, request: &Request<'a>) -> Wish<'a> {
+fn wish<'a>(
+    world: &World,
+    config: &SourceConfig,
+    request: &Request<'a>,
+    withdrawn: &'a (dyn Fn() + Sync),
+) -> Wish<'a> {
     Wish {
         ask: request.ask.clone(),
         mode: if request.intent == Intent::Apply { Mode::Apply } else { Mode::Plan },
@@ -360,6 +389,7 @@ fn wish<'a>(world: &World, config: &SourceConfig, request: &Request<'a>) -> Wish
         // The seed of a map that differs from process to process: nobody needs to be unable to guess it.
         chance: std::hash::RandomState::new().build_hasher().finish(),
         watch: request.watch,
+        withdrawn,
     }
 }
 

@@ -1,7 +1,5 @@
 //! `rollback`: makes a new version with the content of an earlier one, and takes back the mark of `rm`.
 
-mod bars;
-
 use serde::Serialize;
 use skillsync_core::digest::ContentHash;
 use skillsync_core::fault::Kind;
@@ -11,12 +9,12 @@ use skillsync_store::index::Index;
 use skillsync_store::installed::{Hold, InstallState, Release, Standing};
 use skillsync_store::meta::Meta;
 use skillsync_store::objects::Batch;
-use skillsync_store::skills::{self, Change};
-use skillsync_store::store::Store;
+use skillsync_store::skills::{self, Change, Quarantine};
+use skillsync_store::store::{Store, Writing};
 use skillsync_store::{edit, observe};
 
+use super::bars::Bars;
 use super::{Error, Refusal};
-use bars::{Bar, Bars};
 
 /// What a rollback did, or would do.
 #[derive(Debug, Serialize)]
@@ -131,31 +129,66 @@ pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledB
             skills::set_state(store, name, State::Active)?;
             return Ok(done(head.number, head));
         };
+        let before = InstallState::load(store.layout())?;
+        let back = Back { name, meta: &meta, target: &target, quarantine: Quarantine::Ends };
+        let reason = format!("back to version {}", target.number);
+        let advanced = back.advance(writing, index, reason, || Ok(note(true)?));
+        if advanced.is_err() && skills::load(store, name).is_ok_and(|now| now.head().number == head.number) {
+            // It came to nothing, so nothing is noted of it. Where that fails, too, it is as after a kill.
+            let _ = before.save_if_changed(store.layout());
+        }
+        Ok(done(advanced?, &target))
+    })
+}
+
+/// A version whose content becomes the newest again.
+pub(super) struct Back<'a> {
+    /// Of this skill.
+    pub(super) name: &'a SkillName,
+    /// Its record.
+    pub(super) meta: &'a Meta,
+    /// The version.
+    pub(super) target: &'a Version,
+    /// Whether it may be used, and ends a quarantine.
+    pub(super) quarantine: Quarantine,
+}
+
+impl Back<'_> {
+    /// Makes the new version, for this `reason`, and gives its number. `before` is done when it is staged.
+    pub(super) fn advance(
+        &self,
+        writing: &Writing<'_>,
+        index: &mut Index,
+        reason: String,
+        before: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<u32, Error> {
+        let Self { name, meta, target, quarantine } = *self;
+        let store = writing.store();
         let tree = store.objects().tree(&target.tree)?;
         let transaction = writing.transaction()?;
         let batch = Batch::new(store.layout(), transaction.dir())?;
         let staged = skills::stage_tree(&transaction, store.objects(), name, &tree)?;
         let change = Change {
-            reason: Some(format!("back to version {}", target.number)),
+            reason: Some(reason),
             stats: observe::stats(store.layout(), index, name).ok(),
+            quarantine,
             ..Change::new(staged, Origin::Rollback, meta.source)
         };
-        // What can fail did not.
-        note(true)?;
+        before()?;
         let advanced = edit::one(skills::advance(writing, &transaction, batch, index, vec![change])?)?;
         transaction.finish()?;
-        Ok(done(advanced.version.number, &target))
-    })
+        Ok(advanced.version.number)
+    }
 }
 
 fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Result<Decision, Error> {
     let meta = skills::load(store, name)?;
     let head = meta.head();
     let revives = meta.state != State::Active;
-    let bars = Bars::of(store, name)?;
+    let bars = Bars::of(store, name, &meta)?;
     let number = match to {
         Some(number) => number,
-        None if meta.state == State::Quarantined => match bars.newest_usable(name, &meta) {
+        None if meta.state != State::PendingRemove && bars.is_quarantined() => match bars.newest_usable() {
             Some(number) => number,
             None => {
                 return Err(nothing(
@@ -176,14 +209,13 @@ fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Re
         ));
     }
     let target = skills::version(name, &meta, number)?.clone();
-    let is_unknown = match bars.bar(name, &meta, number) {
-        None => false,
-        // Where no hub is left to ask, it is the user's own.
-        Some(Bar::Unknown) if !bars.has_hub() => true,
-        Some(bar) => return Err(barred(name, number, bar).into()),
+    let is_mark_only = target.tree == head.tree && meta.state == State::PendingRemove;
+    let is_unknown = match is_mark_only {
+        // It is what was in use when the mark was made.
+        true => bars.require_not_revoked(number).map(|()| false)?,
+        false => bars.require(number)?,
     };
-    let basis = bars.basis(&meta, number);
-    let is_noted = bars.is_noted(&meta, number);
+    let (basis, is_noted) = (bars.basis(number), bars.is_noted(number));
     if target.tree != head.tree {
         skills::require_pristine(store, index, name, &meta)?;
         return Ok(Decision { meta, content: Some(target), is_noted, basis, is_unknown });
@@ -200,25 +232,6 @@ fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Re
         )
     };
     Err(nothing(message, format!("`skillsync history {name}` shows its versions; name one with `--to`")))
-}
-
-fn barred(name: &SkillName, number: u32, bar: Bar) -> Refusal {
-    match bar {
-        Bar::Revoked(why) => Refusal {
-            kind: Kind::Untrusted,
-            code: "version-revoked",
-            message: format!("version {number} of `{name}` must not be used: {why}"),
-            hint: Some(format!("`skillsync history {name}` shows its versions; name another with `--to`")),
-        },
-        Bar::Unknown => Refusal {
-            kind: Kind::Untrusted,
-            code: "version-unknown",
-            message: format!("nothing here tells which release version {number} of `{name}` is made of"),
-            hint: Some(format!(
-                "it may have been revoked; `skillsync install {name}@VERSION` brings a release that may be used"
-            )),
-        },
-    }
 }
 
 /// Notes what a skill from a source is made of now, where that is known, that it is in use, and that no poll is to undo that.

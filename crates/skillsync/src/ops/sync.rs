@@ -5,10 +5,10 @@ use std::path::Path;
 
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::{SkillName, TargetId};
-use skillsync_core::skill::{ArtifactType, State};
+use skillsync_core::skill::{ArtifactType, Source, State};
 use skillsync_store::config::Target;
 use skillsync_store::index::{Index, Key};
-use skillsync_store::installed::{InstallState, Standing};
+use skillsync_store::installed::InstallState;
 use skillsync_store::render::{self, Condition, Rendering};
 use skillsync_store::skills::{self, Look};
 use skillsync_store::store::{Store, Transaction, Writing};
@@ -119,6 +119,8 @@ struct Present {
 /// Looks at every skill and every rendered tree in use; the index answers what it can.
 fn look(store: &Store, index: &mut Index) -> Result<Present, Error> {
     let names = skills::names(store.layout())?;
+    // Where that does not read nothing is known of anything: `doctor` says so.
+    let noted = InstallState::quarantined(store.layout()).unwrap_or_default();
     let mut state = Present {
         report: Synced::default(),
         renderings: Vec::with_capacity(names.len()),
@@ -132,7 +134,7 @@ fn look(store: &Store, index: &mut Index) -> Result<Present, Error> {
         match look {
             Ok(look) => {
                 look.remember(index);
-                state.sort(store, look, &mut active);
+                state.sort(store, look, &noted, &mut active);
             }
             Err(e) => state.fail(name, &e),
         }
@@ -167,17 +169,26 @@ fn look(store: &Store, index: &mut Index) -> Result<Present, Error> {
             Err(e) => state.fail(&look.name, &e),
         }
     }
-    state.revoke_unknown(store);
+    state.revoked.extend(state.unknown.extract_if(.., |name| noted.contains(name)));
     Ok(state)
 }
 
+/// Whether a skill came from a hub, and is not the user's own in the place of one that did.
+fn is_of_hub(store: &Store, name: &SkillName) -> bool {
+    skills::find(store, name).is_ok_and(|meta| meta.is_some_and(|meta| meta.source == Source::Hub))
+}
+
 impl Present {
-    fn sort(&mut self, store: &Store, look: Look, active: &mut Vec<Look>) {
+    fn sort(&mut self, store: &Store, look: Look, noted: &BTreeSet<SkillName>, active: &mut Vec<Look>) {
         if look.edited {
             let path = store.layout().skill(&look.name);
             self.report.hand_edits.push(HandEdit { skill: look.name.clone(), path });
         }
         match (look.state, look.artifact_type) {
+            // Its record could not be written when it was taken out of use, or was put back since.
+            (State::Active, _) if noted.contains(&look.name) && is_of_hub(store, &look.name) => {
+                self.revoked.insert(look.name);
+            }
             (State::Active, ArtifactType::Skill) => active.push(look),
             // Targets are folders of skills.
             (State::Active, ArtifactType::Command | ArtifactType::Agent) => {}
@@ -213,18 +224,6 @@ impl Present {
             }
         }
         Ok(())
-    }
-
-    /// A skill that cannot be looked at and is known to be made of a revoked release stays in no target.
-    fn revoke_unknown(&mut self, store: &Store) {
-        if self.unknown.is_empty() {
-            return;
-        }
-        // Where that does not read nothing is known of anything: `doctor` says so.
-        let known = InstallState::load(store.layout()).unwrap_or_default();
-        let is_revoked =
-            |name: &SkillName| known.get(name).is_some_and(|known| known.state == Standing::Quarantined);
-        self.revoked.extend(self.unknown.extract_if(.., is_revoked));
     }
 
     fn fail(&mut self, name: &SkillName, error: &dyn Fault) {

@@ -1,7 +1,7 @@
 //! From a hub to an agent's folder, and everything that keeps up with it.
 
 use skillsync_testkit::page::{documented, keys};
-use skillsync_testkit::web::{Answer, Manner, Web};
+use skillsync_testkit::web::{Answer, Asked, Manner, Web};
 
 use crate::home::{hub, installed, loaded, machine, meta, outcome, publish, report};
 use crate::house::{House, api_key, files, line};
@@ -417,6 +417,28 @@ fn polls_go_on_by_themselves_a_line_each() {
 }
 
 /// A session has little time for a hub: that it was too little is no failure of the hub, and the next poll comes as ever.
+#[test]
+fn hubs_that_are_silent_when_a_session_begins_share_its_time() {
+    let silent = |_: &Asked, answer: Answer| {
+        std::thread::sleep(std::time::Duration::from_secs(10));
+        answer
+    };
+    let (hub, other) = (hub(), hub());
+    let machine = installed(&hub);
+    let add = ["source", "add", &other.web.url(), "--name", "other", "--root", "root.json", "--key-stdin"];
+    machine.command(&add).stdin(api_key().expose()).run().ok();
+    machine.run(&["new", "mine", "--description", "What mine does."]).ok();
+    crate::home::rewrite(&machine, ".skillsync/sources/team/poll.json", "\"next_at\"", "\"was_next_at\"");
+    hub.lie(silent);
+    other.lie(silent);
+    // Each alone would take all that a session gives to the network, and both all that it has.
+    let began = machine.run(&["hook", "session-start", "--budget", "6s"]).ok();
+    assert!(began.stdout.contains("mine"), "{began}");
+    assert!(machine.path(".claude/skills/mine").exists());
+    // The one that was not asked any more is asked first thing the next time.
+    assert!(!machine.path(".skillsync/sources/other/poll.json").exists());
+}
+
 #[test]
 fn a_hub_that_is_silent_when_a_session_begins_is_not_put_off() {
     let hub = hub();

@@ -15,3 +15,4 @@ mod install;
 mod revoked;
 mod rollback;
 mod threats;
+mod withdrawn;

@@ -8,6 +8,7 @@ use crate::home::{hub, installed, loaded, meta, outcome, publish, report};
 use crate::house::{House, RELEASE, ROOT, id, public};
 use crate::hub::LyingHub;
 use crate::rollback::{diagnosed, quarantined};
+use crate::withdrawn::out_of_use;
 
 /// Changes what `_meta.json` says of `pdf`.
 fn amend(machine: &Machine, change: impl FnOnce(&mut Value)) {
@@ -101,6 +102,14 @@ fn t23_a_revoked_release_is_known_after_its_key_was_replaced_and_so_is_a_floor()
     });
     machine.run(&["poll"]).either();
     assert!(machine.read(".skillsync/sources/team/trust.json").contains("\"root_version\":4"));
+    refused(&machine, "1", "version-revoked");
+    // Nor where all that the keys before it counted is forgotten.
+    hub.change(|house| {
+        replace_release_key(house, 7, 8);
+        house.rotate(&ROOT[..2], |root| root.roles.release.epoch += 1);
+    });
+    machine.run(&["poll"]).either();
+    assert!(!machine.read(".skillsync/sources/team/trust.json").contains("\"advisories\""));
     refused(&machine, "1", "version-revoked");
 }
 
@@ -236,4 +245,44 @@ fn t23_doctor_looks_where_it_says_that_nothing_has_it() {
     machine.run(&["sync"]).ok();
     let found = diagnosed(&machine);
     assert!(!found.contains(&"revoked".to_owned()) && found.contains(&"quarantined".to_owned()), "{found:?}");
+}
+
+#[test]
+fn t23_what_was_revoked_is_out_of_use_before_anything_is_downloaded() {
+    let hub = hub();
+    let machine = installed(&hub);
+    hub.change(|house| {
+        house.publish("docx", &crate::house::files("docx", "# docx\n\ntwo\n", &[]));
+        house.revoke("pdf", 1, "malware");
+    });
+    let advisories = hub.change(|house| house.signed_advisories());
+    let (asked, is_asked) = std::sync::mpsc::channel();
+    hub.lie(move |request, answer| {
+        if request.path.contains("/cdn/") {
+            asked.send(()).ok();
+            std::thread::sleep(std::time::Duration::from_secs(3));
+        }
+        answer
+    });
+    let is_in_force = || {
+        assert!(!machine.path(".claude/skills/pdf").exists());
+        assert_eq!(meta(&machine)["skills"]["pdf"]["state"], "quarantined");
+        assert_eq!(machine.read(".skillsync/sources/team/advisories.json").into_bytes(), advisories);
+        assert_eq!(machine.run(&["info", "pdf", "--json"]).ok().json()["state"], "quarantined");
+    };
+    let mut install = machine.command(&["install", "docx"]).start();
+    is_asked.recv_timeout(std::time::Duration::from_secs(30)).expect("docx is asked for");
+    is_in_force();
+    install.kill().unwrap();
+    install.wait().unwrap();
+    is_in_force();
+    out_of_use(&machine);
+    // The run that does go on says what it took away.
+    hub.repent();
+    publish(&hub, "cured");
+    let polled = report(&machine, &["poll"], 0);
+    assert_eq!(outcome(&polled, "pdf")["outcome"], "updated");
+    hub.change(|house| house.revoke("pdf", 2, "malware"));
+    let polled = report(&machine, &["poll"], 6);
+    assert_eq!(polled["sync"]["targets"][0]["pruned"], serde_json::json!(["pdf"]), "{polled}");
 }

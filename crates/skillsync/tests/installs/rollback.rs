@@ -294,10 +294,15 @@ fn t23_a_look_says_what_was_revoked_and_puts_no_poll_off() {
         let pdf = outcome(&looked, "pdf");
         assert_eq!((&pdf["outcome"], &pdf["why"]), (&"quarantined".into(), &"malware".into()), "{look:?}");
         assert_eq!(next(), before, "{look:?}");
+        let said = machine.run(look).fails(6);
+        assert!(said.stdout.contains("pdf: would be in quarantine"), "{said}");
+        assert!(said.stderr.contains("still in use") && !said.stderr.contains("any more"), "{said}");
     }
     assert!(loaded(&machine, "pdf").is_some(), "nothing was done");
     report(&machine, &["poll"], 6);
     assert!(!machine.path(".claude/skills/pdf").exists());
+    let said = machine.run(&["outdated"]).fails(6);
+    assert!(said.stdout.contains("pdf: in quarantine") && said.stderr.contains("any more"), "{said}");
 }
 
 #[test]

@@ -101,6 +101,11 @@ pub fn symlink_new(target: &Path, link: &Path) -> Result<()> {
 
 /// Points a symlink somewhere else in one step, or makes it. What is at `link` must be ours: it is replaced.
 pub fn symlink_replace(target: &Path, link: &Path) -> Result<()> {
+    // Where nothing is, the link itself is one step.
+    match symlink_new(target, link) {
+        Err(e) if e.io_kind() == io::ErrorKind::AlreadyExists => {}
+        made => return made,
+    }
     let temporary = parent(link).join(unique_name(OUR_PREFIX));
     symlink_new(target, &temporary)?;
     let renamed = rename(&temporary, link);

@@ -55,6 +55,17 @@ impl<'a> Batch<'a> {
     /// Adds the bytes of one file of a version.
     pub fn put(&self, writer: &mut TreeWriter, bytes: &[u8]) -> Result<FileDigest, fs::Error> {
         let digest = FileDigest::of(bytes);
+        self.put_hashed(writer, digest, bytes)?;
+        Ok(digest)
+    }
+
+    /// The same for bytes whose `digest` the caller has found out.
+    pub fn put_hashed(
+        &self,
+        writer: &mut TreeWriter,
+        digest: FileDigest,
+        bytes: &[u8],
+    ) -> Result<(), fs::Error> {
         if bytes.len() as u64 <= INLINE_BYTES {
             if writer.written.insert(digest) {
                 fs::write_all(&mut writer.file, bytes, &writer.staged)?;
@@ -67,7 +78,7 @@ impl<'a> Batch<'a> {
                 writer.blobs.push((object, staged));
             }
         }
-        Ok(digest)
+        Ok(())
     }
 
     /// Adds the bytes of `source`, and writes the same bytes to `copy`: read once, so both are what was hashed.

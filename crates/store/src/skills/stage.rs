@@ -96,8 +96,9 @@ pub fn stage_payload(
 /// Adds a payload to the objects of a batch.
 pub fn batch_payload(batch: &Batch<'_>, payload: &Payload) -> Result<(), Error> {
     let mut writer = batch.tree()?;
-    for (_, file) in payload.files() {
-        batch.put(&mut writer, &file.bytes)?;
+    // Both are in the order of the paths.
+    for ((_, file), (_, entry)) in payload.files().zip(payload.tree().files()) {
+        batch.put_hashed(&mut writer, entry.digest, &file.bytes)?;
     }
     batch.finish(writer, payload.tree())?;
     Ok(())

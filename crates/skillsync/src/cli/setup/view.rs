@@ -27,7 +27,7 @@ pub(super) struct Words<'a> {
 }
 
 impl Words<'_> {
-    fn path(&self, path: &str) -> String {
+    pub(super) fn path(&self, path: &str) -> String {
         path_text(Path::new(path), self.home)
     }
 
@@ -122,6 +122,11 @@ fn count(number: usize, one: &str, many: &str) -> String {
         1 => format!("1 {one}"),
         _ => format!("{number} {many}"),
     }
+}
+
+/// The same where a sentence begins with it.
+fn sentence(number: usize, one: &str, many: &str) -> String {
+    if number == 0 { format!("No {many}") } else { count(number, one, many) }
 }
 
 /// A plan on the screen.
@@ -296,7 +301,7 @@ impl Show for DoneView<'_> {
         let imported: BTreeSet<&str> = imported.map(|(_, skill)| skill.skill.as_str()).collect();
         let adopted = done.adopted.iter().map(|skill| skill.name.as_str());
         let taken = adopted.filter(|name| !imported.contains(name)).count() + imported.len();
-        write!(out, "{} taken into {}", count(taken, "skill was", "skills were"), words.path(&done.home))?;
+        write!(out, "{} taken into {}", sentence(taken, "skill was", "skills were"), words.path(&done.home))?;
         match imported.len() {
             0 => writeln!(out, ".")?,
             number => writeln!(out, ", {number} of them from other tools.")?,
@@ -365,7 +370,7 @@ impl Show for UndoneView<'_> {
     fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
         let Self { undone, words } = self;
         writeln!(out)?;
-        let folders = count(undone.restored.len(), "folder is", "folders are");
+        let folders = sentence(undone.restored.len(), "folder is", "folders are");
         writeln!(out, "{folders} back in place.")?;
         let again: Vec<_> = undone.restored.iter().filter(|r| r.from == "history").collect();
         if !again.is_empty() {

@@ -173,6 +173,13 @@ impl Sides<'_> {
         if self.compared.is_unnoted && !matches!(action, Action::Skip | Action::Push | Action::Drop) {
             return Ok(Prepared::Nothing(None));
         }
+        // Nothing comes of it that could be used, and nothing of it goes out.
+        if !matches!(action, Action::Skip | Action::Drop)
+            && skills::find(self.store, name)?
+                .is_some_and(|meta| skills::is_quarantined(self.store, name, &meta))
+        {
+            return Err(skills::Error::Quarantined { name: name.clone() }.into());
+        }
         match (action, copy, &self.in_store) {
             (Action::Skip, ..) => Ok(Prepared::Skip),
             (Action::Drop, ..) => Ok(Prepared::Drop),

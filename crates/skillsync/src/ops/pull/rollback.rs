@@ -13,14 +13,15 @@ use skillsync_store::deployment::{self, Record};
 use skillsync_store::index::Index;
 use skillsync_store::lease::Claim;
 use skillsync_store::ledger::{Act, CopyKey, Kept, LastPull, Undo};
-use skillsync_store::objects::Batch;
 use skillsync_store::project::{self, Entering, Place};
-use skillsync_store::skills::{self, Change};
+use skillsync_store::skills::{self, Quarantine};
 use skillsync_store::store::{Store, Writing};
 use skillsync_store::{edit, lease};
 
+use super::super::bars::Bars;
 use super::super::edit_skill::holder;
 use super::super::project::{Opened, Recovered, open};
+use super::super::rollback::Back;
 use super::super::{Error, Intent, Refusal, write};
 use crate::ui::{Exit, Report};
 use crate::world::World;
@@ -289,6 +290,9 @@ fn version_standing(
     let is_pulled = head.number == number && head.origin == Origin::Pull;
     let now = restored.unwrap_or(head.tree);
     if now == tree && (is_back || is_pulled) {
+        if let Some(before) = before {
+            Bars::of(store, name, &meta)?.require(before)?;
+        }
         return Ok(Standing::AsPulled(outcome));
     }
     let was = before.and_then(|before| meta.version(before));
@@ -353,20 +357,10 @@ fn put_back(
 
 /// Makes the version `before` of `name` its head again, as a new version, and says which that is.
 fn restore(writing: &Writing<'_>, index: &mut Index, name: &SkillName, before: u32) -> Result<u32, Error> {
-    let store = writing.store();
-    let meta = skills::load(store, name)?;
+    let meta = skills::load(writing.store(), name)?;
     let target = skills::version(name, &meta, before)?;
-    let tree = store.objects().tree(&target.tree)?;
-    let transaction = writing.transaction()?;
-    let batch = Batch::new(store.layout(), transaction.dir())?;
-    let staged = skills::stage_tree(&transaction, store.objects(), name, &tree)?;
-    let change = Change {
-        reason: Some(format!("back to version {before}, before the pull")),
-        ..Change::new(staged, Origin::Rollback, meta.source)
-    };
-    let advanced = edit::one(skills::advance(writing, &transaction, batch, index, vec![change])?)?;
-    transaction.finish()?;
-    Ok(advanced.version.number)
+    let back = Back { name, meta: &meta, target, quarantine: Quarantine::Stays };
+    back.advance(writing, index, format!("back to version {before}, before the pull"), || Ok(()))
 }
 
 fn enter(

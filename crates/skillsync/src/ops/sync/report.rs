@@ -1,5 +1,6 @@
 //! What a sync reports.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -117,9 +118,33 @@ pub struct Struggling {
 }
 
 impl Synced {
+    /// The report of a run that synced `before` already: what those syncs did this run did.
+    #[must_use]
+    pub fn after(mut self, before: Vec<Synced>) -> Self {
+        for earlier in before {
+            for (outcome, earlier) in self.targets.iter_mut().zip(earlier.targets) {
+                // Both are in the order of `config.toml`; another program may have changed that.
+                if outcome.target.id == earlier.target.id {
+                    outcome.placed = joined(earlier.placed, &outcome.placed);
+                    outcome.pruned = joined(earlier.pruned, &outcome.pruned);
+                    outcome.recovered.splice(0..0, earlier.recovered);
+                }
+            }
+            self.removed = joined(earlier.removed, &self.removed);
+            self.built_in.splice(0..0, earlier.built_in);
+            self.warnings.splice(0..0, earlier.warnings);
+        }
+        self
+    }
+
     /// Done, or partial when a target failed or a skill did not get where it should.
     pub fn exit(&self) -> Exit {
         let whole = |t: &TargetOutcome| t.status == Status::Ok && t.blocked.is_empty() && t.held.is_empty();
         if self.failed.is_empty() && self.targets.iter().all(whole) { Exit::Done } else { Exit::Partial }
     }
+}
+
+/// Both, each once, sorted.
+fn joined<T: Ord + Clone>(a: Vec<T>, b: &[T]) -> Vec<T> {
+    a.into_iter().chain(b.iter().cloned()).collect::<BTreeSet<T>>().into_iter().collect()
 }

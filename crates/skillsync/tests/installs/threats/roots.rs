@@ -1,12 +1,19 @@
 //! Rows 17 and 19: from root to root.
 
-use skillsync_testkit::web::Answer;
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use skillsync_testkit::web::{Answer, Web};
 use skillsync_wire::api::path;
 use skillsync_wire::root::Root;
 
 use super::{refuses, valuables, with_manifest};
-use crate::home::{hub, installed, now, outcome, publish, report};
-use crate::house::{MANIFEST, ROOT, STRANGER, id, later, public, signed};
+use crate::home::{hub, installed, meta, now, outcome, publish, report};
+use crate::house::{MANIFEST, ROOT, STRANGER, files, id, later, public, signed};
+
+/// Longer than anything takes.
+const LONG: Duration = Duration::from_secs(60);
 
 #[test]
 fn t17_counters_of_a_stolen_key_end_with_it() {
@@ -68,6 +75,56 @@ fn t19_a_root_follows_by_one_and_both_sides_sign() {
     }
     next(&others, &[1, 2, 11, 12]);
     assert_eq!(outcome(&report(&machine, &["poll"], 0), "pdf")["outcome"], "updated");
+}
+
+#[test]
+fn t19_no_mirror_says_that_there_is_no_newer_root() {
+    let hub = hub();
+    let machine = installed(&hub);
+    // One that is behind, and a hub that cannot say just now.
+    let mirror = Web::serve(|_| Answer::status(404));
+    machine.run(&["config", "set", "sources.team.mirrors", &mirror.url()]).ok();
+    publish(&hub, "TWO");
+    hub.lie(|asked, answer| match asked.path.starts_with("/trust/root/") {
+        true => Answer::status(503),
+        false => answer,
+    });
+    let polled = report(&machine, &["poll"], 7);
+    assert_eq!(polled["sources"][0]["status"], "offline", "{polled}");
+    assert!(mirror.asked().iter().any(|asked| asked.path == path::root(2)), "it was asked");
+    hub.repent();
+    assert_eq!(outcome(&report(&machine, &["poll"], 0), "pdf")["outcome"], "updated");
+}
+
+#[test]
+fn t19_a_root_that_another_program_went_to_is_no_attack() {
+    let hub = hub();
+    let machine = installed(&hub);
+    let (asked, is_asked) = channel();
+    let (go_on, goes_on) = channel();
+    let goes_on = Mutex::new(goes_on);
+    hub.change(|house| house.publish("docx", &files("docx", "# docx\n\ntwo\n", &[])));
+    hub.lie(move |request, answer| {
+        if request.path.contains("/cdn/blobs/") && asked.send(()).is_ok() {
+            goes_on.lock().unwrap().recv_timeout(LONG).ok();
+        }
+        answer
+    });
+    let mut install = machine.command(&["install", "docx"]).start();
+    is_asked.recv_timeout(LONG).unwrap();
+    hub.change(|house| {
+        house.manifest_by = 6;
+        house.rotate(&ROOT[..2], |root| {
+            root.keys.remove(&id(MANIFEST));
+            root.keys.insert(id(6), public(6));
+            root.roles.manifest.keyids = vec![id(6)];
+        });
+    });
+    report(&machine, &["poll"], 0);
+    drop(is_asked);
+    go_on.send(()).unwrap();
+    assert!(install.wait().unwrap().success());
+    assert_eq!(meta(&machine)["skills"]["docx"]["version"], "1.2.0");
 }
 
 #[test]

@@ -1,0 +1,38 @@
+//! What a new version means for a skill whose release was revoked: by itself it brings nothing back into use.
+
+use skillsync_core::name::SkillName;
+use skillsync_core::skill::{Source, State};
+
+use crate::installed::InstallState;
+use crate::meta::Meta;
+use crate::store::Store;
+
+/// What a change does about the quarantine of its skill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quarantine {
+    /// It stays: what is made of what was revoked is no cure.
+    Stays,
+    /// It ends: what the version is made of was looked at, and may be used.
+    Ends,
+}
+
+impl Quarantine {
+    /// Whether the skill of the record `meta` is in use with a new version.
+    pub(super) fn state(self, store: &Store, name: &SkillName, meta: &Meta) -> State {
+        match self {
+            Quarantine::Stays if is_quarantined(store, name, meta) => State::Quarantined,
+            Quarantine::Stays | Quarantine::Ends => State::Active,
+        }
+    }
+}
+
+/// Whether a skill is in quarantine: by its record, or by `_meta.json` where its record could not be written when it was
+/// taken out of use, was put back since, or has the mark of `rm` in its place.
+pub fn is_quarantined(store: &Store, name: &SkillName, meta: &Meta) -> bool {
+    let is_noted = || match InstallState::quarantined(store.layout()) {
+        Ok(noted) => noted.contains(name),
+        // Where that does not read, what is on its way out may be.
+        Err(_) => meta.state == State::PendingRemove,
+    };
+    meta.state == State::Quarantined || meta.source == Source::Hub && is_noted()
+}
