@@ -94,16 +94,22 @@ fn main() {
             kept.borrow_mut().push(fresh);
             took
         };
-        let theirs = || {
+        let theirs = |line: &str| {
             let fresh = Machine::new(PROGRAM);
             flush(&fresh);
-            let args =
-                ["-s", "--fail", "--parallel", "--parallel-max", "8", "--create-dirs", "--config", &config];
-            let took = timed(|| drop(fresh.command_of(Path::new("curl"), &args).run().ok()));
+            let curl = "curl -s --fail --parallel --parallel-max 8 --create-dirs --config";
+            let line = format!("{curl} {config} 2>/dev/null {line}");
+            let took = timed(|| drop(fresh.command_of(Path::new("sh"), &["-c", &line]).run().ok()));
             kept.borrow_mut().push(fresh);
             took
         };
-        pairs(&format!("first sync, {what}"), "curl --parallel of the same", LONG, ours, theirs);
+        let what = format!("first sync, {what}");
+        pairs(&what, "curl --parallel of the same", LONG, ours, || theirs(""));
+        if kind == "skills" {
+            // What it comes to on this machine to have the files twice, in a store and before an agent, after a power cut, too.
+            let durable = "&& sync -f got && cp -r got again && sync -f again";
+            pairs(&what, "curl --parallel, sync -f, cp -r, sync -f", LONG, ours, || theirs(durable));
+        }
     }
     say(&format!("load after: {}", load()));
 }

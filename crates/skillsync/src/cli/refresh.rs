@@ -30,21 +30,25 @@ pub(super) fn watched(progress: &Progress) -> impl Fn(Event) + Sync + '_ {
 /// Shows the report, and beside it what needs a word.
 pub(super) fn show(cx: &mut Cx<'_>, report: &Refreshed) -> Result<(), Stop> {
     cx.ui.show(report)?;
-    say(cx, &report.sources);
+    say(cx, &report.sources, &[]);
     if let Some(synced) = &report.sync {
         sync::warn(cx, synced);
     }
     Ok(())
 }
 
-/// What a person should know of the sources.
-pub(super) fn say(cx: &mut Cx<'_>, sources: &[SourceOutcome]) {
+/// What a person should know of the sources. A source of a status among `no_failures` is no failure of the command: what is
+/// installed goes on working.
+pub(super) fn say(cx: &mut Cx<'_>, sources: &[SourceOutcome], no_failures: &[Status]) {
     for source in sources {
         for warning in &source.warnings {
             let times = if warning.times > 1 { format!(" ({} times)", warning.times) } else { String::new() };
             cx.ui.warn(format_args!("{}: {}: {}{times}", source.source, warning.host, warning.problem));
         }
-        if let Some(error) = &source.error {
+        if let Some(error) = source.error.as_ref().filter(|_| no_failures.contains(&source.status)) {
+            cx.ui.warn(&error.message);
+            error.hint.iter().for_each(|hint| cx.ui.hint(hint));
+        } else if let Some(error) = &source.error {
             match (source.status, &source.expires) {
                 (Status::Stale, _) => cx.ui.warn(format_args!(
                     "{}: STALE: what is known of it holds no longer; what is installed goes on working",

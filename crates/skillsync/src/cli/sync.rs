@@ -56,15 +56,8 @@ fn all(cx: &mut Cx<'_>) -> Result<Exit, Stop> {
     if report.synced.targets.is_empty() {
         cx.ui.hint("there are no targets yet: `skillsync target add --detected`");
     }
-    for source in &report.sources {
-        match source.error.as_ref().filter(|_| source.status == Asked::Keyless) {
-            Some(error) => {
-                cx.ui.warn(format_args!("{}", error.message));
-                error.hint.iter().for_each(|hint| cx.ui.hint(hint));
-            }
-            None => say(cx, std::slice::from_ref(source)),
-        }
-    }
+    // Agents are kept up with what is here, whether a source can be asked or not.
+    say(cx, &report.sources, &[Asked::Keyless, Asked::Offline]);
     warn(cx, &report.synced);
     Ok(report.exit())
 }

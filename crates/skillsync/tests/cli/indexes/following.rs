@@ -80,6 +80,19 @@ fn p3_p4_a_site_is_added_followed_and_left() {
     assert!(reader.path(".skillsync/skills/pdf/SKILL.md").exists(), "its skills stay");
 }
 
+/// Agents are kept up with what is here: that is what `sync` is for, and nothing of it failed.
+#[test]
+fn a_site_that_is_away_fails_a_poll_and_no_sync() {
+    let (_publisher, server, reader) = pair();
+    reader.run(&["source", "add", &server.origin, "--name", "site", "--yes"]).ok();
+    reader.run(&["sync"]).ok();
+    drop(server);
+    let synced = reader.run(&["sync"]).ok();
+    assert!(synced.stderr.contains("warning: ") && !synced.stderr.contains("error: "), "{synced}");
+    let polled = reader.run(&["poll"]).fails(7);
+    assert!(polled.stderr.contains("error: "), "{polled}");
+}
+
 #[test]
 fn p6_wrong_bytes_are_loud_and_change_nothing() {
     let (publisher, server, reader) = pair();
