@@ -17,6 +17,7 @@ use super::import::Import;
 use super::plan::Plan;
 use super::skill::{At, Skill, Variant};
 use super::{Error, refuse};
+use crate::ops::source::import::payload;
 use crate::ui::Report;
 use crate::world::World;
 
@@ -121,6 +122,9 @@ fn stage(
         return Err(changed("came into the store"));
     }
     let staged = match &variant.at {
+        At::Folder(root) if skill.is_noted(root) => {
+            skills::stage_payload(transaction, batch, &skill.name, &payload(root)?)?
+        }
         At::Folder(root) => skills::stage_folder(transaction, batch, &skill.name, root)?,
         At::Store | At::Import(_) => {
             let meta = skills::load(store, &skill.name)?;
@@ -134,7 +138,7 @@ fn stage(
 }
 
 fn change(world: &World, skill: &Skill, variant: &Variant, staged: Staged, import: &Import) -> Change {
-    let holders = skill.originals.iter().filter(|o| o.tree.content_hash() == variant.hash);
+    let holders = skill.originals.iter().filter(|o| o.content == variant.hash);
     let mut folders: Vec<String> =
         holders.filter_map(|o| Some(path_text(o.place.parent()?, &world.home))).collect();
     folders.dedup();

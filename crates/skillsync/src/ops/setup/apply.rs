@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use skillsync_core::name::SkillName;
 use skillsync_store::config::{Config, Target};
+use skillsync_store::fs;
 use skillsync_store::index::Index;
 use skillsync_store::store::{Store, Writing};
-use skillsync_store::{fs, skills};
 
 use super::Error;
 use super::adopt::{AdoptedSkill, Failure, adopt};
 use super::import::Import;
 use super::plan::{Agent, Plan};
-use super::record::{AddedSource, AddedTarget, Adopted, Moved, Record};
+use super::record::{AddedSource, AddedTarget, Adopted, Intent, Moved, Record};
 use super::seats::Servers;
 use super::survey::{LeftAlone, Original};
 use super::swap::{Swapper, Trashed};
@@ -123,6 +123,7 @@ pub fn apply(world: &World, plan: Plan, step: &(dyn Fn() + Sync)) -> Result<Done
 fn note(writing: &Writing<'_>, world: &World, plan: &Plan, import: &Import) -> Result<(), Error> {
     let layout = writing.store().layout();
     let mut record = Record::load(layout)?.unwrap_or_else(Record::new);
+    record.settle(writing.store())?;
     record.begin(writing.store().now_text());
     for target in &plan.added {
         for folder in missing_folders(&target.dir(&world.home))? {
@@ -140,21 +141,31 @@ fn note(writing: &Writing<'_>, world: &World, plan: &Plan, import: &Import) -> R
     let mut known: BTreeMap<SkillName, Adopted> =
         std::mem::take(&mut record.adopted).into_iter().map(|a| (a.name.clone(), a)).collect();
     for (name, brought) in import.brings() {
-        let is_known = known.get(name).is_some_and(|known| known.contents.first() == Some(&brought.content));
         // What is here already without an earlier setup's doing is not setup's to take back.
-        if !is_known && !brought.is_here {
-            let contents = vec![brought.content];
-            known.insert(name.clone(), Adopted { name: name.clone(), contents, fresh: true });
+        if !brought.is_here {
+            let (name, contents) = (name.clone(), vec![brought.content]);
+            known.insert(name.clone(), Adopted { name, contents, fresh: true, came: false });
         }
     }
+    record.intents.clear();
     for skill in &plan.skills {
         let contents: Vec<_> = skill.versions().iter().map(|v| v.hash).collect();
+        if !contents.is_empty() {
+            let contents = skill.here.iter().chain(&contents).copied().collect();
+            record.intents.push(Intent { name: skill.name.clone(), contents });
+        }
         match known.get_mut(&skill.name) {
-            Some(known) if !skill.fresh => known.contents.extend(contents),
+            Some(known) if !skill.fresh => {
+                // What was noted and did not come is noted anew; where somebody else made versions, that stays seen.
+                if known.contents.starts_with(&skill.here) {
+                    known.contents.truncate(skill.here.len());
+                }
+                known.contents.extend(contents);
+            }
             None if contents.is_empty() => {}
             _ => {
-                let name = skill.name.clone();
-                known.insert(name.clone(), Adopted { name, contents, fresh: skill.fresh });
+                let (name, fresh) = (skill.name.clone(), skill.fresh);
+                known.insert(name.clone(), Adopted { name, contents, fresh, came: false });
             }
         }
     }
@@ -189,7 +200,7 @@ fn note_originals(writing: &Writing<'_>, plan: &Plan, record: &mut Record) -> Re
             place: original.place.clone(),
             kept: entry.join(original.place.file_name().unwrap_or_default()),
             tree: original.tree.id(),
-            content: original.tree.content_hash(),
+            content: original.content,
             link: original.link.clone(),
         });
     }
@@ -258,15 +269,7 @@ fn link(
     }
     let trashed = swapper.finish()?;
     let sync = if trashed.is_empty() { first } else { second(world, writing, index, first)? };
-    // What did not come is no skill that setup took, and may come next time.
-    let mut absent = Vec::new();
-    for failure in failed.iter() {
-        if matches!(skills::find(store, &failure.skill), Ok(None)) {
-            absent.push(&failure.skill);
-        }
-    }
-    record.adopted.retain(|adopted| !absent.contains(&&adopted.name));
-    record.end(layout)?;
+    record.end(store)?;
     record.save(layout)?;
     Ok((trashed, sync))
 }

@@ -1,6 +1,5 @@
 //! What the store holds of a name that was found, or what an import brings of it.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use skillsync_core::digest::ContentHash;
@@ -23,8 +22,8 @@ pub(super) enum Held {
         head: ContentHash,
         /// When that came, in seconds since 1970.
         at_s: i64,
-        /// The contents of all its versions.
-        versions: BTreeSet<ContentHash>,
+        /// The contents of all its versions, oldest first.
+        versions: Vec<ContentHash>,
     },
     /// A skill that an import brings.
     Brought {
@@ -36,12 +35,12 @@ pub(super) enum Held {
 }
 
 impl Held {
-    /// Whether it has a version with this content.
-    pub(super) fn has(&self, hash: ContentHash) -> bool {
+    /// The contents of its versions before setup makes any, oldest first.
+    pub(super) fn versions(&self) -> &[ContentHash] {
         match self {
-            Held::Nothing => false,
-            Held::Stored { versions, .. } => versions.contains(&hash),
-            Held::Brought { content, .. } => *content == hash,
+            Held::Nothing => &[],
+            Held::Stored { versions, .. } => versions,
+            Held::Brought { content, .. } => std::slice::from_ref(content),
         }
     }
 }

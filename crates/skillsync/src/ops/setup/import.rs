@@ -44,7 +44,7 @@ impl Import {
             // The user's own count before those of a project, which may be a stranger's.
             Lists::HomeAndHere => [import::found(world), import::found_here(world)].concat(),
         };
-        let known = record.filter(|record| !record.is_cut_off()).map(Record::taken).unwrap_or_default();
+        let known = record.map(Record::taken).unwrap_or_default();
         let offered = match lists {
             Lists::Home => offered(world, store, &known)?,
             Lists::None | Lists::HomeAndHere => Vec::new(),
@@ -144,9 +144,18 @@ impl Import {
 
 /// The lists of the project that the current folder is, if they bring anything. A list that does not read brings nothing.
 fn offered(world: &World, store: Option<&Store>, known: &BTreeSet<SkillName>) -> Result<Vec<String>, Error> {
-    let lists = import::found_here(world).into_iter().filter(|path| import::read(path, None).is_ok());
-    let ask = Ask { lists: lists.collect(), known: known.clone(), ..Ask::default() };
+    let reads = |path: &PathBuf| import::read(path, None).is_ok();
+    let here: Vec<PathBuf> = import::found_here(world).into_iter().filter(reads).collect();
+    if here.is_empty() {
+        return Ok(Vec::new());
+    }
+    // What the user's own lists bring is nothing to offer.
+    let own = import::found(world).into_iter().filter(reads);
+    let ask =
+        Ask { lists: own.chain(here.iter().cloned()).collect(), known: known.clone(), ..Ask::default() };
     let plan = import::plan(world, store, &ask)?;
-    let brings = |list: &&import::ImportedList| list.skills.iter().any(|skill| skill.outcome.comes());
-    Ok(plan.report.lists.iter().filter(brings).map(|list| list.path.clone()).collect())
+    let is_here = |list: &import::ImportedList| here.iter().any(|path| path == Path::new(&list.path));
+    let brings = |list: &import::ImportedList| list.skills.iter().any(|skill| skill.outcome.comes());
+    let lists = plan.report.lists.iter().filter(|list| is_here(list) && brings(list));
+    Ok(lists.map(|list| list.path.clone()).collect())
 }

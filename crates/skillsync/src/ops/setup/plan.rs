@@ -238,7 +238,7 @@ impl Plan {
     fn describe(&mut self) {
         for skill in &self.skills {
             let from = |hash: Option<ContentHash>| -> Vec<String> {
-                let is_it = |o: &&Original| hash.is_none_or(|hash| o.tree.content_hash() == hash);
+                let is_it = |o: &&Original| hash.is_none_or(|hash| o.content == hash);
                 skill.originals.iter().filter(is_it).map(|o| shown(&o.place)).collect()
             };
             let name = skill.name.clone();

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use skillsync_core::digest::{ContentHash, TreeId};
 use skillsync_core::fault::Kind;
 use skillsync_core::name::{SkillName, SourceName, TargetId};
-use skillsync_store::config::BaseUrl;
+use skillsync_store::config::{BaseUrl, Config};
 use skillsync_store::fs;
 use skillsync_store::layout::Layout;
+use skillsync_store::store::Store;
 use skillsync_store::targets::{Occupant, occupant};
 
 use super::Error;
@@ -38,6 +39,9 @@ pub(in crate::ops) struct Record {
     pub(super) sources: Vec<AddedSource>,
     /// Skills that the store did not have.
     pub(super) adopted: Vec<Adopted>,
+    /// What the last one was going to make of each skill that it took versions of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) intents: Vec<Intent>,
     /// What stood in agents' folders.
     pub(super) moved: Vec<Moved>,
 }
@@ -63,6 +67,21 @@ pub(super) struct Adopted {
     pub(super) contents: Vec<ContentHash>,
     /// Whether the store did not have the skill: only then an undo takes it out again.
     pub(super) fresh: bool,
+    /// Whether it has come, and was not only going to.
+    #[serde(default = "yes")]
+    pub(super) came: bool,
+}
+
+/// A record from before this was written is of skills that came.
+fn yes() -> bool {
+    true
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Intent {
+    pub(super) name: SkillName,
+    /// The contents of all its versions when that is done, oldest first; the last is the current one.
+    pub(super) contents: Vec<ContentHash>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +119,7 @@ impl Record {
             targets: Vec::new(),
             sources: Vec::new(),
             adopted: Vec::new(),
+            intents: Vec::new(),
             moved: Vec::new(),
         }
     }
@@ -120,14 +140,32 @@ impl Record {
         !self.done
     }
 
-    /// Which content an earlier setup made current.
-    pub(super) fn chosen(&self, name: &SkillName) -> Option<ContentHash> {
-        self.adopted.iter().find(|a| a.name == *name)?.contents.last().copied()
+    /// Which content of `name` a setup that was cut off was going to make current, while the versions of it, whose contents
+    /// are `here`, are those that it came to: what somebody made of it since is not undone.
+    pub(super) fn told(&self, name: &SkillName, here: &[ContentHash]) -> Option<ContentHash> {
+        let intent = self.intents.iter().find(|intent| intent.name == *name).filter(|_| self.is_cut_off())?;
+        let is_on_its_way = intent.contents.len() > here.len() && intent.contents.starts_with(here);
+        intent.contents.last().copied().filter(|_| is_on_its_way)
     }
 
     /// The skills that setups took.
     pub(super) fn taken(&self) -> BTreeSet<SkillName> {
-        self.adopted.iter().map(|adopted| adopted.name.clone()).collect()
+        self.adopted.iter().filter(|adopted| adopted.came).map(|adopted| adopted.name.clone()).collect()
+    }
+
+    /// Tells what came of a setup that was cut off, or is done now, from what was only going to: the latter is forgotten.
+    pub(super) fn settle(&mut self, store: &Store) -> Result<(), Error> {
+        let mut kept = Vec::with_capacity(self.adopted.len());
+        for mut adopted in std::mem::take(&mut self.adopted) {
+            adopted.came |= fs::lstat(&store.layout().skill(&adopted.name))?.is_some();
+            if adopted.came {
+                kept.push(adopted);
+            }
+        }
+        self.adopted = kept;
+        let config = Config::load(&store.layout().config())?;
+        self.sources.retain(|source| config.source(&source.name).is_some());
+        Ok(())
     }
 
     /// Notes that a setup begins.
@@ -137,7 +175,10 @@ impl Record {
     }
 
     /// Forgets what did not come about and notes the end.
-    pub(super) fn end(&mut self, layout: &Layout) -> Result<(), Error> {
+    pub(super) fn end(&mut self, store: &Store) -> Result<(), Error> {
+        let layout = store.layout();
+        self.settle(store)?;
+        self.intents.clear();
         let mut moved = Vec::with_capacity(self.moved.len());
         for entry in std::mem::take(&mut self.moved) {
             if entry.is_kept(layout)? {

@@ -23,6 +23,8 @@ pub(super) struct Skill {
     pub(super) variants: Vec<Variant>,
     /// Which of them becomes current.
     pub(super) chosen: usize,
+    /// The contents of the versions before any is made, oldest first.
+    pub(super) here: Vec<ContentHash>,
     /// Where it stands.
     pub(super) originals: Vec<Original>,
 }
@@ -63,15 +65,16 @@ impl Skill {
     ) -> Result<Self, Error> {
         let mut variants: Vec<Variant> = Vec::new();
         for original in &originals {
-            let hash = original.tree.content_hash();
-            if !held.has(hash) && !variants.iter().any(|v| v.hash == hash) {
+            let hash = original.content;
+            if !held.versions().contains(&hash) && !variants.iter().any(|v| v.hash == hash) {
                 let at = At::Folder(representative(&originals, hash));
                 variants.push(Variant { hash, at, modified_s: 0 });
             }
         }
         let fresh = matches!(held, Held::Nothing);
+        let here = held.versions().to_vec();
         // A setup that was cut off has been told already.
-        let told = record.filter(|r| r.is_cut_off()).and_then(|r| r.chosen(&name));
+        let told = record.and_then(|record| record.told(&name, &here));
         match held {
             Held::Brought { content, from } if !variants.is_empty() => {
                 variants.push(Variant { hash: content, at: At::Import(from), modified_s: 0 });
@@ -82,8 +85,8 @@ impl Skill {
                 variants.insert(0, Variant { hash: head, at: At::Store, modified_s: at_s });
             }
             // All contents came, and then the setup was cut off before the one that was chosen was current again.
-            Held::Stored { head, at_s, versions } => {
-                if let Some(hash) = told.filter(|hash| *hash != head && versions.contains(hash)) {
+            Held::Stored { head, at_s, .. } => {
+                if let Some(hash) = told.filter(|hash| *hash != head && here.contains(hash)) {
                     variants.push(Variant { hash, at: At::Store, modified_s: at_s });
                 }
             }
@@ -93,7 +96,13 @@ impl Skill {
             newest_first(&mut variants)?;
         }
         let chosen = told.and_then(|hash| variants.iter().position(|v| v.hash == hash)).unwrap_or(0);
-        Ok(Self { fresh, name, variants, chosen, originals })
+        Ok(Self { fresh, name, variants, chosen, here, originals })
+    }
+
+    /// Whether another tool noted something among the files of the original at `place`.
+    pub(super) fn is_noted(&self, place: &Path) -> bool {
+        let mut originals = self.originals.iter();
+        originals.any(|original| original.place == place && original.content != original.tree.content_hash())
     }
 
     /// The versions to make, in their order: oldest first, so that history reads as it was, and the current last. What an
@@ -133,7 +142,7 @@ fn modified_s(root: &Path) -> Result<i64, Error> {
 /// Of equal copies the one with the most programs: a copy may have lost the executable bits, never gained them.
 fn representative(originals: &[Original], hash: ContentHash) -> PathBuf {
     let programs = |o: &&Original| o.tree.files().filter(|(_, file)| file.executable).count();
-    let equal = originals.iter().filter(|o| o.tree.content_hash() == hash);
+    let equal = originals.iter().filter(|o| o.content == hash);
     // The first of several.
     equal.rev().max_by_key(programs).map(|o| o.place.clone()).unwrap_or_default()
 }

@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use skillsync_core::digest::ContentHash;
 use skillsync_core::fault::{Fault, Kind, with_causes};
 use skillsync_core::frontmatter;
 use skillsync_core::limits;
@@ -18,7 +19,7 @@ use skillsync_store::tools::{Tool, Tools};
 use skillsync_store::{fs, parallel, scan};
 
 use super::Error;
-use crate::ops::source::import::Stored;
+use crate::ops::source::import::{Stored, content_of};
 use crate::ops::target::{detected, with_places};
 use crate::world::World;
 
@@ -53,6 +54,8 @@ pub(super) struct Original {
     pub(super) folder: usize,
     /// What it holds.
     pub(super) tree: Tree,
+    /// What of that is the skill's: what another tool noted among the files is not.
+    pub(super) content: ContentHash,
     /// Where it points, when it is a link to another original.
     pub(super) link: Option<PathBuf>,
 }
@@ -136,7 +139,8 @@ pub(super) fn survey(
         match found {
             Found::Nothing => {}
             Found::Skill(name, tree) => {
-                survey.originals.push(Original { name, place, folder, tree, link: None });
+                let content = content_of(&tree);
+                survey.originals.push(Original { name, place, folder, tree, content, link: None });
             }
             Found::Link { text, real } => links.push((folder, place, text, real)),
             Found::LeftAlone(left) => survey.left_alone.push(left),
@@ -168,8 +172,8 @@ impl Survey {
             let taken = taken.map(|original| (&original.name, &original.tree));
             match taken.or_else(|| stored.get(&real).map(|stored| (&stored.name, &stored.tree))) {
                 Some((name, tree)) => {
-                    let (name, tree) = (name.clone(), tree.clone());
-                    self.originals.push(Original { name, place, folder, tree, link: Some(text) });
+                    let (name, tree, content) = (name.clone(), tree.clone(), content_of(tree));
+                    self.originals.push(Original { name, place, folder, tree, content, link: Some(text) });
                 }
                 None => {
                     let message = format!("a link to {}", text.display());

@@ -19,6 +19,7 @@ use super::record::Moved;
 use super::seats::{Servers, is_our_copy};
 use super::survey::Original;
 use super::{Error, refuse};
+use crate::ops::source::import::content_of;
 
 /// Something that was moved to trash.
 #[derive(Debug, Serialize)]
@@ -100,7 +101,7 @@ impl<'a, 'w> Swapper<'a, 'w> {
         }
         let (tree, _) = scan::read(&original.place)?;
         let meta = skills::load_active(self.writing.store(), &original.name)?;
-        let hash = tree.content_hash();
+        let hash = content_of(&tree);
         let is_stored = meta.versions().iter().any(|version| version.content_hash == hash);
         if is_stored { Ok(()) } else { Err(changed()) }
     }

@@ -11,7 +11,6 @@ use skillsync_core::name::{SkillName, SourceName, TargetId};
 use skillsync_store::config::{SourceConfig, Target};
 use skillsync_store::index::{Index, Key};
 use skillsync_store::installed::{self, InstallState};
-use skillsync_store::layout::Layout;
 use skillsync_store::skills::{self, Standing};
 use skillsync_store::store::{Store, Writing};
 use skillsync_store::targets::Extent;
@@ -283,7 +282,7 @@ pub fn undo(world: &World) -> Result<Undone, Error> {
         if !writing.store().config().targets().is_empty() {
             undone.sync = Some(sync::apply(world, writing, index)?);
         }
-        finish(writing.store().layout(), &undone)
+        finish(writing.store(), &undone)
     })?;
     Ok(undone)
 }
@@ -406,7 +405,8 @@ fn forget_removed(store: &Store, record: &Record) -> Result<(), Error> {
 }
 
 /// The record goes when all is back; else it keeps what is not.
-fn finish(layout: &Layout, undone: &Undone) -> Result<(), Error> {
+fn finish(store: &Store, undone: &Undone) -> Result<(), Error> {
+    let layout = store.layout();
     if undone.not_restored.is_empty() {
         return Record::remove(layout);
     }
@@ -417,6 +417,6 @@ fn finish(layout: &Layout, undone: &Undone) -> Result<(), Error> {
     record.targets.clear();
     record.sources.clear();
     record.folders.clear();
-    record.end(layout)?;
+    record.end(store)?;
     record.save(layout)
 }

@@ -19,7 +19,7 @@ use skillsync_store::skills;
 
 use super::*;
 use crate::ops::{builtin, target};
-pub(in crate::ops) use lists::read;
+pub(in crate::ops) use lists::{content_of, payload, read};
 pub use lists::{found, found_here};
 pub use report::{Imported, ImportedList, ImportedSkill, NewSource, Outcome, title};
 
@@ -79,8 +79,8 @@ pub struct Plan {
     coming: Vec<Coming>,
     /// The folders that the lists speak of, by what they lead to.
     stored: BTreeMap<PathBuf, Stored>,
-    /// The rows of skills that were refused, by the folder of the skill, and how each came to this machine.
-    refused: BTreeMap<PathBuf, (Place, String)>,
+    /// The rows of skills that are not taken, by the folder of the skill, and how each came to this machine.
+    left: BTreeMap<PathBuf, (Place, String)>,
     /// The sources that are configured.
     sources: Vec<SourceConfig>,
 }
@@ -141,7 +141,7 @@ pub fn plan(world: &World, store: Option<&Store>, ask: &Ask) -> Result<Plan, Err
         report: Imported { dry_run: true, ..Imported::default() },
         coming: Vec::new(),
         stored: BTreeMap::new(),
-        refused: BTreeMap::new(),
+        left: BTreeMap::new(),
         sources: here.sources().to_vec(),
     };
     for path in &ask.lists {
@@ -169,13 +169,13 @@ impl Plan {
         let mut edited = None;
         let (outcome, error) = match self.take(here, folders, tool, noted, at, &mut edited) {
             Ok(outcome) => (outcome, None),
-            Err(error) => {
-                if let Ok(Some(root)) = lists::place(folders, &noted.name) {
-                    self.refused.insert(root, (at, reason(tool, from.as_deref())));
-                }
-                (Outcome::Failed, Some(Report::of(&error)))
-            }
+            Err(error) => (Outcome::Failed, Some(Report::of(&error))),
         };
+        if matches!(outcome, Outcome::Failed | Outcome::Removed)
+            && let Ok(Some(root)) = lists::place(folders, &noted.name)
+        {
+            self.left.insert(root, (at, reason(tool, from.as_deref())));
+        }
         let row = ImportedSkill { skill: noted.name.clone(), outcome, from, edited, error };
         self.report.lists[list].skills.push(row);
         Ok(())
@@ -300,15 +300,14 @@ impl Plan {
         &self.stored
     }
 
-    /// Hands the skills that would only be added, or were refused, over to who takes them from `folders`, and how each came to
+    /// Hands the skills that would only be added, or not be taken, over to who takes them from `folders`, and how each came to
     /// this machine, by its folder.
     pub(in crate::ops) fn hand_over(&mut self, folders: &BTreeSet<PathBuf>) -> BTreeMap<PathBuf, String> {
         let is_theirs = |one: &mut Coming| one.follow.is_none() && folders.contains(&one.root);
         let coming = self.coming.extract_if(.., is_theirs).map(|one| (one.root, (one.at, one.reason)));
-        let refused =
-            std::mem::take(&mut self.refused).into_iter().filter(|(root, _)| folders.contains(root));
+        let left = std::mem::take(&mut self.left).into_iter().filter(|(root, _)| folders.contains(root));
         let mut handed = BTreeMap::new();
-        for (root, ((list, skill), reason)) in coming.chain(refused) {
+        for (root, ((list, skill), reason)) in coming.chain(left) {
             let row = &mut self.report.lists[list].skills[skill];
             (row.outcome, row.error) = (Outcome::Adopted, None);
             handed.insert(root, reason);

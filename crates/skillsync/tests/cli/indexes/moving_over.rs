@@ -332,3 +332,87 @@ fn a_list_that_changes_after_it_was_shown_brings_nothing_else() {
         assert!(!m.store("skills/web").exists() && !m.store("skills/git").exists(), "{args}: {output}");
     }
 }
+
+/// The program killed at its `nth` call of `call`.
+fn killed(m: &Machine, args: &[&str], call: &str, nth: usize) {
+    let inject = format!("inject={call}:signal=KILL:when={nth}");
+    let binary = m.binary().display().to_string();
+    let strace = [&["-f", "-qq", "-o", "/dev/null", "-e", &inject, &binary], args].concat();
+    m.command_of("strace".as_ref(), &strace).run().either();
+}
+
+/// What a setup that was cut off was going to do is no reason to undo what somebody did since, or what did not come.
+#[test]
+fn what_was_done_since_a_setup_was_cut_off_stands() {
+    let (_publisher, _server, m) = installed();
+    // Early: what is to come is noted, and nothing has.
+    let mut nth = 1;
+    while !m.store("state/setup.json").exists() {
+        killed(&m, &["setup", "--yes"], "renameat2,renameat,rename", nth);
+        nth += 1;
+        assert!(nth < 60, "no setup was cut off");
+    }
+    assert!(!m.store("skills/git").exists(), "it was too late");
+    m.run(&["setup", "--no-import", "--yes"]).ok();
+    let plan = m.run(&["setup", "--dry-run", "--json"]).ok().json();
+    let outcomes: Vec<&Value> = plan["imported"]["lists"][0]["skills"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["outcome"])
+        .collect();
+    assert_eq!(outcomes, ["added", "followed"], "what never came was not removed: {plan}");
+    m.run(&["setup", "--yes"]).ok();
+
+    // Then the user works, removes something, and another setup is cut off.
+    m.run(&["rm", "git", "--yes"]).ok();
+    m.run(&["sync", "--offline"]).ok();
+    m.skill_folder("w/own", &SkillBuilder::new("own").body("newer\n"));
+    m.run(&["add", "w/own", "--force"]).ok();
+    m.agent("windsurf");
+    m.skill_folder(".codeium/windsurf/skills/own", &SkillBuilder::new("own"));
+    m.skill_folder(".claude/skills/late", &SkillBuilder::new("late"));
+    let mut nth = 1;
+    while !m.read(".skillsync/state/setup.json").contains("\"done\": false") {
+        killed(&m, &["setup", "--yes"], "renameat2,renameat,rename", nth);
+        nth += 1;
+        assert!(nth < 60, "no setup was cut off");
+    }
+    m.run(&["setup", "--yes"]).ok();
+    assert!(m.read(".skillsync/skills/own/SKILL.md").contains("newer"), "the user's version is current");
+    assert!(!m.store("skills/git").exists(), "it was removed");
+    assert!(m.store("skills/late").exists());
+}
+
+/// What a tool noted among the files of a skill is no part of it, whichever command takes it.
+#[test]
+fn the_note_of_a_tool_is_no_content() {
+    for imports_first in [true, false] {
+        let (_publisher, _server, m) = installed();
+        let before = m.snapshot();
+        m.run(&["init"]).ok();
+        if imports_first {
+            m.run(&["source", "import", ".claude/skills/open/.openskills.json"]).ok();
+        }
+        let plan = m.run(&["setup", "--dry-run", "--json"]).ok().json();
+        assert_eq!(plan["conflicts"], json!([]), "{plan}");
+        m.run(&["setup", "--yes"]).ok();
+        let history = m.run(&["history", "open", "--json"]).ok().json();
+        assert_eq!(history["versions"].as_array().unwrap().len(), 1, "{history}");
+        assert!(!m.store("skills/open/.openskills.json").exists());
+        m.run(&["verify"]).ok();
+        m.run(&["setup", "--undo", "--yes"]).ok();
+        before.without(&[".skillsync"]).assert_same(&m.snapshot().without(&[".skillsync"]));
+    }
+}
+
+/// What is offered of a project comes if it is asked for.
+#[test]
+fn a_list_that_brings_nothing_is_not_offered() {
+    let (_publisher, _server, m) = installed();
+    m.skill_folder("shop/.agents/skills/git", &SkillBuilder::new("git"));
+    let git = json!({"source": "owner/repo", "sourceType": "github"});
+    m.write("shop/skills-lock.json", json!({"version": 1, "skills": {"git": git}}).to_string());
+    let plan = m.command(&["setup", "--dry-run", "--json"]).cwd(&m.path("shop")).run().ok().json();
+    assert_eq!(plan["offered"], json!([]), "{plan}");
+}

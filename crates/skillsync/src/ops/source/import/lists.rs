@@ -3,8 +3,9 @@
 use std::path::{Component, Path, PathBuf};
 
 use skillsync_client::lockfile::{self, List, Tool};
+use skillsync_core::digest::ContentHash;
 use skillsync_core::fault::{Fault as _, with_causes};
-use skillsync_core::tree::SKILL_MD;
+use skillsync_core::tree::{SKILL_MD, Tree};
 use skillsync_store::payload::{Payload, PayloadFile};
 use skillsync_store::tools::Tools as Agents;
 use skillsync_store::{fs, scan};
@@ -12,9 +13,9 @@ use skillsync_store::{fs, scan};
 use super::{BaseUrl, Error, Refusal, World};
 use crate::ops::target::with_places;
 
-/// Where a tool puts its list, below a project or the home folder.
+/// Where a tool puts its list, below a project or the home folder. What agents read first counts first.
 const LISTS: [&str; 4] =
-    [".claude/skills/.ic-managed.json", "skills-lock.json", ".clawhub/lock.json", ".agents/.skill-lock.json"];
+    [".claude/skills/.ic-managed.json", ".agents/.skill-lock.json", "skills-lock.json", ".clawhub/lock.json"];
 /// Where openskills puts skills, below the same.
 const OPENSKILLS: [&str; 2] = [".claude/skills", ".agent/skills"];
 /// What openskills puts into each skill.
@@ -105,11 +106,25 @@ pub(super) fn place(folders: &[PathBuf], name: &str) -> Result<Option<PathBuf>, 
     Ok(None)
 }
 
+/// Whether this file of a skill is what a tool noted there, and no part of the skill.
+fn is_note(path: &str) -> bool {
+    path == OPENSKILLS_NOTE || path.starts_with(".clawhub/")
+}
+
+/// The content of a skill without what its tool noted among the files.
+pub(in crate::ops) fn content_of(tree: &Tree) -> ContentHash {
+    if !tree.files().any(|(path, _)| is_note(path.as_str())) {
+        return tree.content_hash();
+    }
+    let files = tree.files().filter(|(path, _)| !is_note(path.as_str()));
+    let own = Tree::new(files.map(|(path, file)| (path.clone(), *file)));
+    own.map_or_else(|_| tree.content_hash(), |own| own.content_hash())
+}
+
 /// The files of the skill at `root`, without what its tool noted among them.
-pub(super) fn payload(root: &Path) -> Result<Payload, Error> {
+pub(in crate::ops) fn payload(root: &Path) -> Result<Payload, Error> {
     let listing = scan::list(root)?;
     let payload = Payload::read(root, &listing, |_, bytes| Ok::<_, scan::Error>(bytes))?;
-    let is_note = |path: &str| path == OPENSKILLS_NOTE || path.starts_with(".clawhub/");
     let files = payload.files().filter(|(path, _)| !is_note(path.as_str()));
     let file = |file: &PayloadFile| PayloadFile { bytes: file.bytes.clone(), executable: file.executable };
     Ok(Payload::new(files.map(|(path, one)| (path.clone(), file(one))).collect())?)
