@@ -202,13 +202,16 @@ impl<'a, 'w> Work<'a, 'w> {
     }
 
     /// Notes what became of a skill. That it is in quarantine, or that something about it failed, is more than that nothing
-    /// came of a cure.
+    /// came of a cure, or that it waits to be decided.
     fn put(&mut self, row: Row) {
         match self.rows.get_mut(&row.slug) {
             Some(known)
                 if !row.done.is_cure() && (known.done == Done::Quarantined || known.error.is_some()) =>
             {
                 known.error = known.error.take().or(row.error);
+                if row.done == Done::Conflict {
+                    (known.to, known.working_copy) = (row.to, row.working_copy);
+                }
             }
             _ => drop(self.rows.insert(row.slug.clone(), row)),
         }

@@ -187,12 +187,19 @@ pub fn find(store: &Store, name: &SkillName) -> Result<Option<Meta>, Error> {
 
 /// The record of a skill that is in use.
 pub fn load_active(store: &Store, name: &SkillName) -> Result<Meta, Error> {
+    let meta = load_unmarked(store, name)?;
+    if is_quarantined(store, name, &meta) {
+        return Err(Error::Quarantined { name: name.clone() });
+    }
+    Ok(meta)
+}
+
+/// The record of a skill that is not marked for removal: it is in use, or in quarantine.
+pub fn load_unmarked(store: &Store, name: &SkillName) -> Result<Meta, Error> {
     let meta = load(store, name)?;
     match meta.state {
-        State::Active if is_quarantined(store, name, &meta) => Err(Error::Quarantined { name: name.clone() }),
-        State::Active => Ok(meta),
         State::PendingRemove => Err(Error::PendingRemove { name: name.clone() }),
-        State::Quarantined => Err(Error::Quarantined { name: name.clone() }),
+        State::Active | State::Quarantined => Ok(meta),
     }
 }
 
