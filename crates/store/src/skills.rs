@@ -409,6 +409,7 @@ fn prepare(store: &Store, index: &Index, change: Change) -> Result<Result<Prepar
         Some(mut meta) => {
             meta.push(version);
             meta.state = quarantine.state(store, &name, &meta);
+            meta.was_quarantined = false;
             meta
         }
         None => Meta::new(artifact_type, source, version),
@@ -499,10 +500,11 @@ pub fn remember(
     index.set(Key::Skill(name.as_str()), &seen);
 }
 
-/// Marks a skill for removal at the next sync (checklist D21), or takes the mark away.
+/// Marks a skill for removal at the next sync (checklist D21), which ends no quarantine, or takes the mark away.
 pub fn set_state(store: &Store, name: &SkillName, state: State) -> Result<Meta, Error> {
     let mut meta = load(store, name)?;
     if meta.state != state {
+        meta.was_quarantined = state == State::PendingRemove && is_quarantined(store, name, &meta);
         meta.state = state;
         let folder = store.layout().skill(name);
         // What a kill at this very place has left.

@@ -8,7 +8,7 @@ use skillsync_client::anchor::{Barred, Barring, Came};
 use skillsync_core::digest::TreeId;
 use skillsync_core::fault::Kind;
 use skillsync_core::name::{SkillName, SourceName};
-use skillsync_core::skill::{Source, State, Version};
+use skillsync_core::skill::{Source, Version};
 use skillsync_store::config::SourceKind;
 use skillsync_store::installed::{self, InstallState, Installed, Release};
 use skillsync_store::meta::Meta;
@@ -78,7 +78,7 @@ impl<'a> Bars<'a> {
         let hubs = sources.map(|source| hub(&source.name)).collect();
         let has_record = installed.is_some();
         let is_noted = meta.source == Source::Hub && state.is_quarantined(name);
-        let is_quarantined = is_noted || meta.state == State::Quarantined;
+        let is_quarantined = is_noted || meta.is_quarantined();
         let bars = Self { name, meta, has_record, is_quarantined, hubs, versions: Vec::new() };
         let versions = bars.known(installed);
         Ok(Self { versions, ..bars })

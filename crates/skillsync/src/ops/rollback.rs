@@ -210,7 +210,7 @@ fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Re
     }
     let target = skills::version(name, &meta, number)?.clone();
     let is_mark_only = target.tree == head.tree && meta.state == State::PendingRemove;
-    let is_unknown = match is_mark_only {
+    let is_unknown = match is_mark_only && !bars.is_quarantined() {
         // It is what was in use when the mark was made.
         true => bars.require_not_revoked(number).map(|()| false)?,
         false => bars.require(number)?,

@@ -27,3 +27,24 @@ fn t23_a_cure_that_disagrees_with_what_was_edited_here_is_handed_out() {
     let loaded = loaded(&machine, "pdf").unwrap();
     assert!(loaded.contains("mine") && loaded.contains("TWO"), "{loaded}");
 }
+
+#[test]
+fn t23_the_mark_of_rm_ends_no_quarantine() {
+    let hub = hub();
+    let machine = installed(&hub);
+    revoke(&hub, &machine, 1);
+    // As the hints say where what is believed of a source does not read: nothing here knows what it was made of then.
+    machine.run(&["source", "remove", "team", "--yes"]).ok();
+    let add = ["source", "add", &hub.web.url(), "--name", "team", "--root", "root.json", "--key-stdin"];
+    machine.command(&add).stdin(crate::house::api_key().expose()).run().ok();
+    machine.run(&["rm", "pdf"]).ok();
+    refused(&machine, &["rollback", "pdf"], "version-revoked");
+    refused(&machine, &["rollback", "pdf", "--to", "1"], "version-revoked");
+    let marked = machine.read(".skillsync/skills/pdf/.meta.toml");
+    assert!(marked.contains("was-quarantined = true"), "{marked}");
+    rewrite(&machine, ".skillsync/skills/pdf/SKILL.md", "one", "by hand");
+    let adopted = report(&machine, &["adopt", "pdf"], 0);
+    assert_eq!((&adopted["revived"], &adopted["quarantined"]), (&false.into(), &true.into()), "{adopted}");
+    out_of_use(&machine);
+    assert!(!machine.read(".skillsync/skills/pdf/.meta.toml").contains("was-quarantined"));
+}

@@ -27,12 +27,12 @@ impl Quarantine {
 }
 
 /// Whether a skill is in quarantine: by its record, or by `_meta.json` where its record could not be written when it was
-/// taken out of use, was put back since, or has the mark of `rm` in its place.
+/// taken out of use, or was put back since.
 pub fn is_quarantined(store: &Store, name: &SkillName, meta: &Meta) -> bool {
     let is_noted = || match InstallState::quarantined(store.layout()) {
         Ok(noted) => noted.contains(name),
         // Where that does not read, what is on its way out may be.
         Err(_) => meta.state == State::PendingRemove,
     };
-    meta.state == State::Quarantined || meta.source == Source::Hub && is_noted()
+    meta.is_quarantined() || meta.source == Source::Hub && is_noted()
 }
