@@ -56,6 +56,8 @@ struct Decision {
     basis: Option<Release>,
     /// Whether it came from a hub and that is not known.
     is_unknown: bool,
+    /// Whether only `_meta.json` says that the skill is in quarantine.
+    is_noted_alone: bool,
 }
 
 impl Decision {
@@ -101,7 +103,7 @@ pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledB
     super::write(store, |writing, index| {
         let decision = decide(store, index, name, to)?;
         let (revived, held) = (decision.revives(), decision.is_held());
-        let Decision { meta, content, is_noted, basis, is_unknown } = decision;
+        let Decision { meta, content, is_noted, basis, is_unknown, is_noted_alone } = decision;
         let head = meta.head();
         let done = |version: u32, back_to: &Version| RolledBack {
             name: name.clone(),
@@ -132,7 +134,13 @@ pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledB
         let before = InstallState::load(store.layout())?;
         let back = Back { name, meta: &meta, target: &target, quarantine: Quarantine::Ends };
         let reason = format!("back to version {}", target.number);
-        let advanced = back.advance(writing, index, reason, || Ok(note(true)?));
+        let advanced = back.advance(writing, index, reason, || {
+            // What is noted ends with this: until the swap the record says it.
+            if is_noted_alone {
+                skills::set_state(store, name, State::Quarantined)?;
+            }
+            Ok(note(true)?)
+        });
         if advanced.is_err() && skills::load(store, name).is_ok_and(|now| now.head().number == head.number) {
             // It came to nothing, so nothing is noted of it. Where that fails, too, it is as after a kill.
             let _ = before.save_if_changed(store.layout());
@@ -216,12 +224,13 @@ fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Re
         false => bars.require(number)?,
     };
     let (basis, is_noted) = (bars.basis(number), bars.is_noted(number));
+    let is_noted_alone = bars.is_quarantined() && meta.state == State::Active;
     if target.tree != head.tree {
         skills::require_pristine(store, index, name, &meta)?;
-        return Ok(Decision { meta, content: Some(target), is_noted, basis, is_unknown });
+        return Ok(Decision { meta, content: Some(target), is_noted, basis, is_unknown, is_noted_alone });
     }
     if revives {
-        return Ok(Decision { meta, content: None, is_noted, basis, is_unknown });
+        return Ok(Decision { meta, content: None, is_noted, basis, is_unknown, is_noted_alone });
     }
     let message = if number == head.number {
         format!("`{name}` is at version {number} already")

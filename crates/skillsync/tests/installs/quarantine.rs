@@ -48,3 +48,33 @@ fn t23_the_mark_of_rm_ends_no_quarantine() {
     out_of_use(&machine);
     assert!(!machine.read(".skillsync/skills/pdf/.meta.toml").contains("was-quarantined"));
 }
+
+#[test]
+fn t23_what_only_a_note_says_the_record_says_before_a_rollback_ends_the_note() {
+    let hub = hub();
+    let machine = installed(&hub);
+    publish(&hub, "malicious");
+    machine.run(&["poll"]).ok();
+    let record = machine.read(".skillsync/skills/pdf/.meta.toml");
+    revoke(&hub, &machine, 2);
+    machine.write(".skillsync/skills/pdf/.meta.toml", record);
+    let before = meta(&machine);
+    let said = || machine.read(".skillsync/skills/pdf/.meta.toml").contains("\"quarantined\"");
+    // Neither can be written: nothing is undone.
+    let in_the_way = ".skillsync/skills/pdf/.skillsync-2147483646-0123456789abcdef-0.tmp";
+    machine.write(&format!("{in_the_way}/x"), "");
+    let failed = machine.run(&["rollback", "pdf", "--json"]).either().json();
+    assert!(failed["error"]["code"].is_string(), "{failed}");
+    assert!(meta(&machine) == before && !said(), "{failed}");
+    disk::remove(&machine.path(in_the_way));
+    // What is replaced cannot be kept: it ends between the note and the swap.
+    disk::remove(&machine.store("trash"));
+    machine.write(".skillsync/trash", "in the way");
+    let failed = machine.run(&["rollback", "pdf", "--json"]).either().json();
+    assert!(failed["error"]["code"].is_string(), "{failed}");
+    assert!(said(), "{failed}");
+    disk::remove(&machine.store("trash"));
+    assert_eq!(report(&machine, &["rollback", "pdf"], 0)["back_to"], 1);
+    machine.run(&["sync", "--offline"]).ok();
+    assert!(loaded(&machine, "pdf").unwrap().contains("two"));
+}
