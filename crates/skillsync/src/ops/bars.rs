@@ -136,8 +136,10 @@ impl<'a> Bars<'a> {
             (Some(head), Some(basis)) => head == basis.release,
             _ => trees.contains(&version.tree),
         };
+        // What cannot be looked at may be something else.
+        let is_left = |bar: &Bar| bar.is_revoked() || matches!(bar, Bar::Unread(_));
         for (known, version) in known.iter_mut().zip(versions) {
-            if known.bar.as_ref().is_none_or(|bar| !bar.is_revoked()) && is_suspect(known, version) {
+            if !known.bar.as_ref().is_some_and(is_left) && is_suspect(known, version) {
                 known.bar = Some(Bar::Suspect(match known.bar {
                     Some(Bar::Unknown) => "it was taken out of use, and nothing is known of its release",
                     _ => "it was revoked",
@@ -210,16 +212,24 @@ impl<'a> Bars<'a> {
         .into())
     }
 
-    /// The newest version with other files than the head that may be used.
-    pub(super) fn newest_usable(&self) -> Option<u32> {
+    /// The newest version with other files than the head that may be used. Fails where there is none, and one that may be
+    /// cannot be looked at.
+    pub(super) fn newest_usable(&self) -> Result<Option<u32>, Error> {
         let versions = self.meta.versions().iter().zip(&self.versions).rev();
-        let mut others = versions.filter(|(version, _)| version.tree != self.meta.head().tree);
-        let is_usable = |known: &Known| match &known.bar {
-            None => true,
-            Some(Bar::Unknown) => !self.has_hub(),
-            Some(_) => false,
-        };
-        others.find(|(_, known)| is_usable(known)).map(|(version, _)| version.number)
+        let others = versions.filter(|(version, _)| version.tree != self.meta.head().tree);
+        let mut unread = None;
+        for (version, known) in others {
+            match &known.bar {
+                None => return Ok(Some(version.number)),
+                Some(Bar::Unknown) if !self.has_hub() => return Ok(Some(version.number)),
+                Some(bar @ Bar::Unread(_)) if unread.is_none() => unread = Some((version.number, bar)),
+                Some(_) => {}
+            }
+        }
+        match unread {
+            Some((number, bar)) => Err(self.barred(number, bar).into()),
+            None => Ok(None),
+        }
     }
 
     fn barred(&self, number: u32, bar: &Bar) -> Refusal {

@@ -196,7 +196,7 @@ fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Re
     let bars = Bars::of(store, name, &meta)?;
     let number = match to {
         Some(number) => number,
-        None if meta.state != State::PendingRemove && bars.is_quarantined() => match bars.newest_usable() {
+        None if meta.state != State::PendingRemove && bars.is_quarantined() => match bars.newest_usable()? {
             Some(number) => number,
             None => {
                 return Err(nothing(

@@ -78,3 +78,21 @@ fn t23_what_only_a_note_says_the_record_says_before_a_rollback_ends_the_note() {
     machine.run(&["sync", "--offline"]).ok();
     assert!(loaded(&machine, "pdf").unwrap().contains("two"));
 }
+
+#[test]
+fn t23_a_rollback_out_of_quarantine_says_what_it_cannot_look_at() {
+    let hub = hub();
+    let machine = installed(&hub);
+    publish(&hub, "malicious");
+    machine.run(&["poll"]).ok();
+    revoke(&hub, &machine, 2);
+    disk::remove(&machine.store("sources/team/advisories.json"));
+    for args in
+        [&["rollback", "pdf"][..], &["rollback", "pdf", "--to", "1"], &["rollback", "pdf", "--to", "2"]]
+    {
+        refused(&machine, args, "version-unchecked");
+    }
+    // Marked for removal or not.
+    machine.run(&["rm", "pdf"]).ok();
+    refused(&machine, &["rollback", "pdf"], "version-unchecked");
+}
