@@ -96,3 +96,22 @@ fn t23_a_rollback_out_of_quarantine_says_what_it_cannot_look_at() {
     machine.run(&["rm", "pdf"]).ok();
     refused(&machine, &["rollback", "pdf"], "version-unchecked");
 }
+
+#[test]
+fn t23_older_advisories_than_were_believed_are_not_the_whole_of_what_was_revoked() {
+    let hub = hub();
+    let machine = installed(&hub);
+    for text in ["second", "third"] {
+        publish(&hub, text);
+        machine.run(&["poll"]).ok();
+    }
+    let advisories = ".skillsync/sources/team/advisories.json";
+    let old = machine.read(advisories);
+    hub.change(|house| house.revoke("pdf", 2, "malware"));
+    report(&machine, &["poll"], 0);
+    assert_ne!(machine.read(advisories), old);
+    machine.write(advisories, old);
+    refused(&machine, &["rollback", "pdf", "--to", "2"], "version-unchecked");
+    report(&machine, &["poll"], 0);
+    refused(&machine, &["rollback", "pdf", "--to", "2"], "version-revoked");
+}
