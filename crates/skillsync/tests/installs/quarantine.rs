@@ -115,3 +115,22 @@ fn t23_older_advisories_than_were_believed_are_not_the_whole_of_what_was_revoked
     report(&machine, &["poll"], 0);
     refused(&machine, &["rollback", "pdf", "--to", "2"], "version-revoked");
 }
+
+#[test]
+fn t23_what_was_published_twice_is_noted_once() {
+    let hub = hub();
+    let machine = installed(&hub);
+    for text in ["second", "two"] {
+        publish(&hub, text);
+        machine.run(&["poll"]).ok();
+    }
+    // The first and the third have the same files, and the first is taken last.
+    machine.run(&["install", "pdf@1.1.0"]).ok();
+    revoke(&hub, &machine, 3);
+    let since = meta(&machine)["skills"]["pdf"]["installed_at"].as_str().unwrap().to_owned();
+    rewrite(&machine, ".skillsync/_meta.json", &since, "2026-01-01T00:00:00Z");
+    let noted = meta(&machine);
+    let polled = report(&machine, &["poll"], 6);
+    assert_eq!(outcome(&polled, "pdf")["from"], noted["skills"]["pdf"]["version"], "{polled}");
+    assert_eq!(meta(&machine), noted);
+}
