@@ -12,6 +12,7 @@ use skillsync_core::tree::{self, Tree};
 
 use crate::fs::{self, FileStamp, Folder};
 use crate::index::{Index, Key, Seen, SkillSeen};
+use crate::installed;
 use crate::layout::META;
 use crate::meta::{self, Meta, Upstream};
 use crate::objects::{self, Batch, Stored};
@@ -79,6 +80,9 @@ pub enum Error {
     /// Its folder is no payload.
     #[error(transparent)]
     Scan(#[from] scan::Error),
+    /// `_meta.json` does not read.
+    #[error(transparent)]
+    Installed(#[from] installed::Error),
     /// A stored object is damaged.
     #[error(transparent)]
     Objects(#[from] objects::Error),
@@ -102,6 +106,7 @@ impl Fault for Error {
             Error::HandEdited { .. } => Kind::Conflict,
             Error::Meta(e) => e.kind(),
             Error::Scan(e) => e.kind(),
+            Error::Installed(e) => e.kind(),
             Error::Objects(e) => e.kind(),
             Error::Tree(e) => e.kind(),
             Error::Artifact(e) => e.kind(),
@@ -117,6 +122,7 @@ impl Fault for Error {
             Error::NoVersion { .. } => "version-not-found",
             Error::Meta(e) => e.code(),
             Error::Scan(e) => e.code(),
+            Error::Installed(e) => e.code(),
             Error::Objects(e) => e.code(),
             Error::Tree(e) => e.code(),
             Error::Artifact(e) => e.code(),
@@ -139,6 +145,7 @@ impl Fault for Error {
             Error::NoVersion { name, .. } => Some(format!("`skillsync history {name}` shows its versions")),
             Error::Meta(e) => e.hint(),
             Error::Scan(e) => e.hint(),
+            Error::Installed(e) => e.hint(),
             Error::Objects(e) => e.hint(),
             Error::Tree(e) => e.hint(),
             Error::Artifact(e) => e.hint(),
@@ -188,7 +195,7 @@ pub fn find(store: &Store, name: &SkillName) -> Result<Option<Meta>, Error> {
 /// The record of a skill that is in use.
 pub fn load_active(store: &Store, name: &SkillName) -> Result<Meta, Error> {
     let meta = load_unmarked(store, name)?;
-    if is_quarantined(store, name, &meta) {
+    if is_quarantined(store, name, &meta)? {
         return Err(Error::Quarantined { name: name.clone() });
     }
     Ok(meta)
@@ -408,7 +415,10 @@ fn prepare(store: &Store, index: &Index, change: Change) -> Result<Result<Prepar
     let mut meta = match known {
         Some(mut meta) => {
             meta.push(version);
-            meta.state = quarantine.state(store, &name, &meta);
+            meta.state = match quarantine.state(store, &name, &meta) {
+                Ok(state) => state,
+                Err(e) => return Ok(Err(e.into())),
+            };
             meta.was_quarantined = false;
             meta
         }
@@ -504,7 +514,7 @@ pub fn remember(
 pub fn set_state(store: &Store, name: &SkillName, state: State) -> Result<Meta, Error> {
     let mut meta = load(store, name)?;
     if meta.state != state {
-        meta.was_quarantined = state == State::PendingRemove && is_quarantined(store, name, &meta);
+        meta.was_quarantined = state == State::PendingRemove && is_quarantined(store, name, &meta)?;
         meta.state = state;
         let folder = store.layout().skill(name);
         // What a kill at this very place has left.

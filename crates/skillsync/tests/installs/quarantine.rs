@@ -134,3 +134,21 @@ fn t23_what_was_published_twice_is_noted_once() {
     assert_eq!(outcome(&polled, "pdf")["from"], noted["skills"]["pdf"]["version"], "{polled}");
     assert_eq!(meta(&machine), noted);
 }
+
+#[test]
+fn nothing_is_guessed_of_a_marked_skill_where_meta_json_does_not_read() {
+    let hub = hub();
+    let machine = installed(&hub);
+    let noted = machine.read(".skillsync/_meta.json");
+    machine.write(".skillsync/_meta.json", "damaged");
+    machine.run(&["rm", "pdf"]).ok();
+    rewrite(&machine, ".skillsync/skills/pdf/SKILL.md", "one", "by hand");
+    refused(&machine, &["adopt", "pdf"], "installed-damaged");
+    machine.skill_folder("other/pdf", &skillsync_testkit::SkillBuilder::new("pdf"));
+    let added = machine.run(&["add", "other/pdf", "--json"]).either().json();
+    assert_eq!(added["failed"][0]["error"]["code"], "installed-damaged", "{added}");
+    // It is good, and in use again once that is known.
+    machine.write(".skillsync/_meta.json", noted);
+    assert_eq!(report(&machine, &["adopt", "pdf"], 0)["revived"], true);
+    assert!(loaded(&machine, "pdf").unwrap().contains("by hand"));
+}
