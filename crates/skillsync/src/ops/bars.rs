@@ -190,17 +190,22 @@ impl<'a> Bars<'a> {
         }
     }
 
-    /// What taking in `release` does about a quarantine. Fails where it must not be used.
+    /// What taking in `release` does about a quarantine: it ends where `source` is known, which is what the record names, and
+    /// nothing is wrong with it. Fails where it must not be used: revoked by any hub, since a digest names it whoever records
+    /// it, or below the lowest of its own.
     pub(super) fn taking_in(
         &self,
         source: Option<&SourceName>,
         release: &Release,
     ) -> Result<Quarantine, Error> {
-        let Some(hub) = self.hubs.iter().find(|hub| Some(&hub.name) == source) else {
-            return Ok(Quarantine::Stays);
+        let is_its = |hub: &Hub| Some(&hub.name) == source;
+        let barred = |hub: &Hub| {
+            let barred = hub.barring.bars(self.name, release.seq, release.release)?;
+            (is_its(hub) || matches!(barred, Barred::Revoked(_))).then_some(barred)
         };
-        let Some(barred) = hub.barring.bars(self.name, release.seq, release.release) else {
-            return Ok(if hub.barring.is_whole() { Quarantine::Ends } else { Quarantine::Stays });
+        let Some(barred) = self.hubs.iter().find_map(barred) else {
+            let is_known = self.hubs.iter().any(|hub| is_its(hub) && hub.barring.is_whole());
+            return Ok(if is_known { Quarantine::Ends } else { Quarantine::Stays });
         };
         let name = self.name;
         Err(Refusal {

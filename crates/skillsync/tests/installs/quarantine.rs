@@ -152,3 +152,18 @@ fn nothing_is_guessed_of_a_marked_skill_where_meta_json_does_not_read() {
     assert_eq!(report(&machine, &["adopt", "pdf"], 0)["revived"], true);
     assert!(loaded(&machine, "pdf").unwrap().contains("by hand"));
 }
+
+#[test]
+fn t23_what_was_handed_out_and_revoked_since_is_known_without_a_record() {
+    let hub = hub();
+    let machine = installed(&hub);
+    edit(&machine, "two", "mine");
+    publish(&hub, "TWO");
+    report(&machine, &["poll"], 5);
+    decide(&machine);
+    hub.change(|house| house.revoke("pdf", 2, "malware"));
+    report(&machine, &["poll"], 0);
+    disk::remove(&machine.store("_meta.json"));
+    refused(&machine, &["commit", "pdf", "--reason", "both"], "version-revoked");
+    assert!(!machine.read(".skillsync/skills/pdf/SKILL.md").contains("TWO"));
+}
