@@ -26,7 +26,7 @@ mod restore;
 mod stage;
 
 pub use look::{Head, Look, head, look};
-pub use quarantine::{Quarantine, is_quarantined};
+pub use quarantine::{Noted, Quarantine, is_quarantined};
 pub use restore::restore;
 pub use stage::{
     Staged, batch_payload, make_folders, stage_bytes, stage_folder, stage_folder_but, stage_payload,

@@ -8,7 +8,7 @@ use skillsync_client::anchor::{Barred, Barring, Came};
 use skillsync_core::digest::TreeId;
 use skillsync_core::fault::Kind;
 use skillsync_core::name::{SkillName, SourceName};
-use skillsync_core::skill::{Source, Version};
+use skillsync_core::skill::{Source, State, Version};
 use skillsync_store::config::SourceKind;
 use skillsync_store::installed::{self, InstallState, Installed, Release};
 use skillsync_store::meta::Meta;
@@ -160,6 +160,14 @@ impl<'a> Bars<'a> {
     /// Whether the skill is in quarantine, by its record or by `_meta.json`.
     pub(super) fn is_quarantined(&self) -> bool {
         self.is_quarantined
+    }
+
+    /// Whether the skill is in use, in quarantine by `_meta.json` alone or not.
+    pub(super) fn state(&self) -> State {
+        match self.meta.state {
+            State::Active if self.is_quarantined => State::Quarantined,
+            state => state,
+        }
     }
 
     /// Whether a record says what the skill is made of, and that version came from its source.

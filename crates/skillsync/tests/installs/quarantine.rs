@@ -167,3 +167,31 @@ fn t23_what_was_handed_out_and_revoked_since_is_known_without_a_record() {
     refused(&machine, &["commit", "pdf", "--reason", "both"], "version-revoked");
     assert!(!machine.read(".skillsync/skills/pdf/SKILL.md").contains("TWO"));
 }
+
+#[test]
+fn t23_a_quarantine_that_only_a_note_says_is_one_wherever_it_is_asked() {
+    let hub = hub();
+    let machine = installed(&hub);
+    machine.run(&["install", "docx"]).ok();
+    publish(&hub, "malicious");
+    machine.run(&["poll"]).ok();
+    let record = machine.read(".skillsync/skills/pdf/.meta.toml");
+    revoke(&hub, &machine, 2);
+    machine.write(".skillsync/skills/pdf/.meta.toml", record);
+    assert_eq!(report(&machine, &["info", "pdf"], 0)["state"], "quarantined");
+    assert_eq!(report(&machine, &["history", "pdf"], 0)["state"], "quarantined");
+    let listed = report(&machine, &["ls"], 0);
+    let lines = listed["skills"].as_array().unwrap();
+    assert!(lines.iter().any(|line| line["state"] == "quarantined"), "{listed}");
+    let looked = machine.run(&["outdated"]).fails(6);
+    assert!(!looked.stderr.contains("still in use"), "{looked}");
+    // A site has the others.
+    machine.run(&["export", "--site", "web", "--yes"]).ok();
+    let index = machine.read("web/.well-known/agent-skills/index.json");
+    assert!(index.contains("docx") && !index.contains("pdf"), "{index}");
+    rewrite(&machine, ".skillsync/skills/pdf/SKILL.md", "one", "by hand");
+    assert_eq!(report(&machine, &["adopt", "pdf", "--dry-run"], 0)["quarantined"], true);
+    assert_eq!(report(&machine, &["adopt", "pdf", "--discard", "--yes"], 0)["quarantined"], true);
+    let back = report(&machine, &["rollback", "pdf"], 0);
+    assert_eq!((&back["back_to"], &back["revived"]), (&1.into(), &true.into()), "{back}");
+}

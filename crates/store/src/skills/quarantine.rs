@@ -1,5 +1,7 @@
 //! What a new version means for a skill whose release was revoked: by itself it brings nothing back into use.
 
+use std::collections::BTreeSet;
+
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::{Source, State};
 
@@ -41,5 +43,24 @@ pub fn is_quarantined(store: &Store, name: &SkillName, meta: &Meta) -> Result<bo
     match meta.state {
         State::PendingRemove => Ok(InstallState::load(store.layout())?.is_quarantined(name)),
         _ => Ok(InstallState::quarantined(store.layout()).is_ok_and(|noted| noted.contains(name))),
+    }
+}
+
+/// What `_meta.json` says of quarantines, read once for many skills.
+#[derive(Debug)]
+pub struct Noted(BTreeSet<SkillName>);
+
+impl Noted {
+    /// What it says. Where it does not read that is nothing: `doctor` says so.
+    pub fn read(store: &Store) -> Self {
+        Self(InstallState::quarantined(store.layout()).unwrap_or_default())
+    }
+
+    /// The state of `name`, whose record is `meta`: in quarantine where only the note says so, too.
+    pub fn state(&self, name: &SkillName, meta: &Meta) -> State {
+        match meta.state {
+            State::Active if meta.source == Source::Hub && self.0.contains(name) => State::Quarantined,
+            state => state,
+        }
     }
 }
