@@ -28,8 +28,8 @@ mod survey;
 mod unpack;
 
 pub(crate) use change::{Prepared, prepare, stage};
-use revoked::cured;
 pub(crate) use revoked::{Record, quarantined, revoked};
+use revoked::{Revoked, cured};
 pub use row::{Done, Error, Row};
 pub use survey::Survey;
 
@@ -75,11 +75,15 @@ pub fn deliver(store: &Store, delivery: Delivery<'_>) -> Result<Delivered, Error
 }
 
 /// Takes what was revoked out of use and stores what says so, before anything is downloaded: that may take long, and be
-/// ended anywhere. None where nothing is to be done. [`deliver`] does the same again, and finds it done.
+/// ended anywhere. None where nothing was to be done. [`deliver`] does the same again, and finds it done.
 pub fn withdraw(store: &Store, delivery: &Delivery<'_>) -> Result<Option<Delivered>, Error> {
     let Delivery { source, believed, .. } = *delivery;
     let state = InstallState::load(store.layout())?;
-    if revoked(store, source.name(), &state, believed.advised()).is_empty() {
+    // What cannot be looked at is reported by `deliver`, and nothing else comes of it.
+    let changes = |(slug, found): &(SkillName, Result<Revoked, Error>)| {
+        found.as_ref().is_ok_and(|revoked| !revoked.is_settled(&state, slug))
+    };
+    if !revoked(store, source.name(), &state, believed.advised()).iter().any(changes) {
         return Ok(None);
     }
     let writing = store.write()?;

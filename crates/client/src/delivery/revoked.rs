@@ -35,6 +35,11 @@ pub(crate) enum Record {
 }
 
 impl Revoked {
+    /// Whether it is out of use, and nothing can be noted of it in `state`: every poll finds it like that.
+    pub(crate) fn is_settled(&self, state: &InstallState, slug: &SkillName) -> bool {
+        self.record == Record::OutOfUse && self.basis.is_none() && state.get(slug).is_none()
+    }
+
     /// Notes in `state` that a skill from `source` is in quarantine since `at`, and of what: that is what it is made of now,
     /// whatever a command that was killed wrote. Gives the row itself where what it is made of cannot be noted.
     pub(crate) fn note(
