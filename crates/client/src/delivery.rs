@@ -29,7 +29,7 @@ mod unpack;
 
 pub(crate) use change::{Prepared, prepare, stage};
 pub(crate) use revoked::{Record, quarantined, revoked};
-use revoked::{Revoked, cured};
+use revoked::{Revoked, committed, cured};
 pub use row::{Done, Error, Row};
 pub use survey::Survey;
 
@@ -243,6 +243,10 @@ impl<'a, 'w> Work<'a, 'w> {
             if let Some(installed) = self.state.get_mut(&slug) {
                 (installed.state, installed.reason) = (Standing::Installed, None);
             }
+        }
+        for slug in committed(store, self.index, name, &self.state, &self.advised) {
+            let back = skills::set_state(store, &slug, State::Active);
+            failed.extend(back.err().map(|error| (slug, error.into())));
         }
         for (slug, revoked) in revoked(store, name, &self.state, &self.advised) {
             let revoked = match revoked {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use skillsync_core::digest::EnvelopeDigest;
 use skillsync_core::name::{SkillName, SourceName};
 use skillsync_core::skill::{Source as Origin, State};
+use skillsync_store::index::Index;
 use skillsync_store::installed::{InstallState, Installed, Release, Standing};
 use skillsync_store::skills;
 use skillsync_store::store::Store;
@@ -117,6 +118,34 @@ pub(crate) fn cured(
         meta.source == Origin::Hub && meta.state == State::Active && is_another && head().is_none()
     };
     noted.filter(is_cured).map(|(slug, _)| slug.clone()).collect()
+}
+
+/// The skills from `source` that are noted to be installed and are in quarantine by their record, made of a release that is
+/// known and not revoked: a cure that was committed here while nobody could look at it.
+pub(crate) fn committed(
+    store: &Store,
+    index: &Index,
+    source: &SourceName,
+    state: &InstallState,
+    advised: &Advised,
+) -> Vec<SkillName> {
+    let is_out = |(slug, installed): &(&SkillName, &Installed)| {
+        let is_noted = installed.source == *source && installed.state == Standing::Installed;
+        is_noted
+            && matches!(skills::head(store, index, slug), Ok(Some(head)) if head.state == State::Quarantined)
+    };
+    let mut out = state.iter().filter(is_out).peekable();
+    if out.peek().is_none() {
+        return Vec::new();
+    }
+    let revoked = Known::of(advised.advisories());
+    let kept = Kept { layout: store.layout(), source, revoked: &revoked };
+    let is_cure = |(slug, installed): &(&SkillName, &Installed)| {
+        let Ok(Some(meta)) = skills::find(store, slug) else { return false };
+        let head = || kept.revoked_head(slug, None, Some(installed), meta.versions());
+        meta.source == Origin::Hub && installed.basis(meta.versions()).is_some() && head().is_none()
+    };
+    out.filter(is_cure).map(|(slug, _)| slug.clone()).collect()
 }
 
 struct Look<'a> {

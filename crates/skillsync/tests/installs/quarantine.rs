@@ -195,3 +195,19 @@ fn t23_a_quarantine_that_only_a_note_says_is_one_wherever_it_is_asked() {
     let back = report(&machine, &["rollback", "pdf"], 0);
     assert_eq!((&back["back_to"], &back["revived"]), (&1.into(), &true.into()), "{back}");
 }
+
+#[test]
+fn t23_a_cure_that_was_committed_unseen_is_one_though_it_is_listed_no_more() {
+    let hub = hub();
+    let machine = installed(&hub);
+    edit(&machine, "two", "mine");
+    publish(&hub, "TWO");
+    report(&machine, &["poll"], 5);
+    decide(&machine);
+    revoke(&hub, &machine, 1);
+    disk::remove(&machine.store("sources/team/advisories.json"));
+    assert_eq!(report(&machine, &["commit", "pdf", "--reason", "both"], 0)["quarantined"], true);
+    out_of_use(&machine);
+    assert_eq!(outcome(&report(&machine, &["poll"], 0), "pdf")["outcome"], "unlisted");
+    assert!(loaded(&machine, "pdf").unwrap().contains("mine"));
+}
