@@ -20,7 +20,7 @@ pub(crate) struct Revoked {
     reason: String,
     /// What its record says.
     pub(crate) record: Record,
-    /// The release, where its files are known.
+    /// The release that it is made of, where its files are known.
     basis: Option<Release>,
 }
 
