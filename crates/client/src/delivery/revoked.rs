@@ -148,6 +148,20 @@ pub(crate) fn committed(
     out.filter(is_cure).map(|(slug, _)| slug.clone()).collect()
 }
 
+/// Whether the newest version of `slug` is made of a revoked release, or has the very files of one.
+pub(crate) fn is_revoked(
+    store: &Store,
+    source: &SourceName,
+    slug: &SkillName,
+    state: &InstallState,
+    advised: &Advised,
+) -> Result<bool, Error> {
+    let revoked = Known::of(advised.advisories());
+    let kept = Kept { layout: store.layout(), source, revoked: &revoked };
+    let meta = skills::load(store, slug)?;
+    Ok(kept.revoked_head(slug, None, state.get(slug), meta.versions()).is_some())
+}
+
 struct Look<'a> {
     store: &'a Store,
     advised: &'a Advised,

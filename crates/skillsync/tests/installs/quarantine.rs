@@ -211,3 +211,18 @@ fn t23_a_cure_that_was_committed_unseen_is_one_though_it_is_listed_no_more() {
     assert_eq!(outcome(&report(&machine, &["poll"], 0), "pdf")["outcome"], "unlisted");
     assert!(loaded(&machine, "pdf").unwrap().contains("mine"));
 }
+
+#[test]
+fn t23_an_install_takes_up_nothing_that_has_the_files_of_a_revoked_release() {
+    let hub = hub();
+    let machine = installed(&hub);
+    publish(&hub, "TWO");
+    machine.run(&["poll"]).ok();
+    edit(&machine, "TWO", "two");
+    hub.change(|house| house.revoke("pdf", 1, "malware"));
+    report(&machine, &["poll"], 6);
+    machine.run(&["rm", "pdf"]).ok();
+    let done = report(&machine, &["install", "pdf"], 6);
+    assert_eq!(outcome(&done, "pdf")["error"]["code"], "skill-quarantined", "{done}");
+    assert!(!machine.path(".claude/skills/pdf").exists());
+}
