@@ -2,13 +2,14 @@
 //! for each skill, then `_meta.json`, and the state of trust last. A kill anywhere leaves what the next run goes on from.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::State;
 use skillsync_store::fs;
 use skillsync_store::index::Index;
 use skillsync_store::installed::{InstallState, Standing};
-use skillsync_store::lease::Holder;
+use skillsync_store::lease::{self, Holder};
 use skillsync_store::skills;
 use skillsync_store::store::{Store, Writing};
 use skillsync_wire::json::Time;
@@ -146,8 +147,8 @@ impl<'a, 'w> Work<'a, 'w> {
                 Step::Keep => self.keep(&slug),
                 Step::Available => self.put(self.listed(&slug, Done::Available)),
                 Step::Held(held) => {
-                    let why = Some(held_word(held).to_owned());
-                    self.put(Row { why, ..self.listed(&slug, Done::Held) });
+                    let (why, working_copy) = (Some(held_word(held).to_owned()), self.handed_out(&slug));
+                    self.put(Row { why, working_copy, ..self.listed(&slug, Done::Held) });
                 }
                 Step::Refuse(why) => self.fail(&slug, Error::Planned { slug: slug.clone(), why }),
                 Step::Unlisted(why) => {
@@ -213,12 +214,19 @@ impl<'a, 'w> Work<'a, 'w> {
                 if !row.done.is_cure() && (known.done == Done::Quarantined || known.error.is_some()) =>
             {
                 known.error = known.error.take().or(row.error);
-                if row.done == Done::Conflict {
+                if row.working_copy.is_some() {
                     (known.to, known.working_copy) = (row.to, row.working_copy);
                 }
             }
             _ => drop(self.rows.insert(row.slug.clone(), row)),
         }
+    }
+
+    /// The working copy with both sides of a conflict that was handed out, and waits to be decided.
+    fn handed_out(&self, slug: &SkillName) -> Option<PathBuf> {
+        let layout = self.writing.store().layout();
+        let handed = lease::get(layout, slug).ok()??.updated?;
+        (self.state.get(slug)?.conflict == Some(handed.release)).then(|| layout.working_copy(slug))
     }
 
     /// A row with the version that is here and the one that is listed.

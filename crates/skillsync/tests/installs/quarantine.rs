@@ -18,9 +18,9 @@ fn t23_a_cure_that_disagrees_with_what_was_edited_here_is_handed_out() {
     assert!(pdf["working_copy"].is_string() && pdf["error"].is_null(), "{json}");
     assert!(polled.stderr.contains("skillsync commit pdf"), "{polled}");
     out_of_use(&machine);
-    // It was handed out once.
+    // It was handed out once, and is named until it is decided.
     let again = report(&machine, &["poll"], 6);
-    assert!(outcome(&again, "pdf")["working_copy"].is_null(), "{again}");
+    assert_eq!(outcome(&again, "pdf")["working_copy"], pdf["working_copy"], "{again}");
     decide(&machine);
     assert_eq!(report(&machine, &["commit", "pdf", "--reason", "both"], 0)["quarantined"], false);
     report(&machine, &["poll"], 0);
