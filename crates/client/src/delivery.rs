@@ -2,13 +2,14 @@
 //! for each skill, then `_meta.json`, and the state of trust last. A kill anywhere leaves what the next run goes on from.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::State;
 use skillsync_store::fs;
 use skillsync_store::index::Index;
 use skillsync_store::installed::{InstallState, Standing};
-use skillsync_store::lease::Holder;
+use skillsync_store::lease::{self, Holder};
 use skillsync_store::skills;
 use skillsync_store::store::{Store, Writing};
 use skillsync_wire::json::Time;
@@ -28,8 +29,8 @@ mod survey;
 mod unpack;
 
 pub(crate) use change::{Prepared, prepare, stage};
-use revoked::cured;
 pub(crate) use revoked::{Record, quarantined, revoked};
+use revoked::{Revoked, committed, cured};
 pub use row::{Done, Error, Row};
 pub use survey::Survey;
 
@@ -75,11 +76,15 @@ pub fn deliver(store: &Store, delivery: Delivery<'_>) -> Result<Delivered, Error
 }
 
 /// Takes what was revoked out of use and stores what says so, before anything is downloaded: that may take long, and be
-/// ended anywhere. None where nothing is to be done. [`deliver`] does the same again, and finds it done.
+/// ended anywhere. None where nothing was to be done. [`deliver`] does the same again, and finds it done.
 pub fn withdraw(store: &Store, delivery: &Delivery<'_>) -> Result<Option<Delivered>, Error> {
     let Delivery { source, believed, .. } = *delivery;
     let state = InstallState::load(store.layout())?;
-    if revoked(store, source.name(), &state, believed.advised()).is_empty() {
+    // What cannot be looked at is reported by `deliver`, and nothing else comes of it.
+    let changes = |(slug, found): &(SkillName, Result<Revoked, Error>)| {
+        found.as_ref().is_ok_and(|revoked| !revoked.is_settled(&state, slug))
+    };
+    if !revoked(store, source.name(), &state, believed.advised()).iter().any(changes) {
         return Ok(None);
     }
     let writing = store.write()?;
@@ -142,8 +147,8 @@ impl<'a, 'w> Work<'a, 'w> {
                 Step::Keep => self.keep(&slug),
                 Step::Available => self.put(self.listed(&slug, Done::Available)),
                 Step::Held(held) => {
-                    let why = Some(held_word(held).to_owned());
-                    self.put(Row { why, ..self.listed(&slug, Done::Held) });
+                    let (why, working_copy) = (Some(held_word(held).to_owned()), self.handed_out(&slug));
+                    self.put(Row { why, working_copy, ..self.listed(&slug, Done::Held) });
                 }
                 Step::Refuse(why) => self.fail(&slug, Error::Planned { slug: slug.clone(), why }),
                 Step::Unlisted(why) => {
@@ -202,16 +207,26 @@ impl<'a, 'w> Work<'a, 'w> {
     }
 
     /// Notes what became of a skill. That it is in quarantine, or that something about it failed, is more than that nothing
-    /// came of a cure.
+    /// came of a cure, or that it waits to be decided.
     fn put(&mut self, row: Row) {
         match self.rows.get_mut(&row.slug) {
             Some(known)
                 if !row.done.is_cure() && (known.done == Done::Quarantined || known.error.is_some()) =>
             {
                 known.error = known.error.take().or(row.error);
+                if row.working_copy.is_some() {
+                    (known.to, known.working_copy) = (row.to, row.working_copy);
+                }
             }
             _ => drop(self.rows.insert(row.slug.clone(), row)),
         }
+    }
+
+    /// The working copy with both sides of a conflict that was handed out, and waits to be decided.
+    fn handed_out(&self, slug: &SkillName) -> Option<PathBuf> {
+        let layout = self.writing.store().layout();
+        let handed = lease::get(layout, slug).ok()??.updated?;
+        (self.state.get(slug)?.conflict == Some(handed.release)).then(|| layout.working_copy(slug))
     }
 
     /// A row with the version that is here and the one that is listed.
@@ -236,6 +251,10 @@ impl<'a, 'w> Work<'a, 'w> {
             if let Some(installed) = self.state.get_mut(&slug) {
                 (installed.state, installed.reason) = (Standing::Installed, None);
             }
+        }
+        for slug in committed(store, self.index, name, &self.state, &self.advised) {
+            let back = skills::set_state(store, &slug, State::Active);
+            failed.extend(back.err().map(|error| (slug, error.into())));
         }
         for (slug, revoked) in revoked(store, name, &self.state, &self.advised) {
             let revoked = match revoked {

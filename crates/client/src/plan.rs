@@ -232,10 +232,7 @@ impl About<'_> {
 
     fn listed(&self, here: &Here<'_>, installed: &Installed, entry: &Entry) -> Step {
         if installed.current.release == entry.release.sha256 {
-            // A cure that was committed here, and that nobody could look at then.
-            let is_out = matches!(here.local, Local::Present { state: State::Quarantined, .. });
-            let is_cure = is_out && installed.state == Standing::Installed && !self.only_names();
-            return if is_cure { Step::Update } else { Step::Keep };
+            return Step::Keep;
         }
         if self.ask.names(self.name) {
             return Step::Update;

@@ -217,7 +217,11 @@ pub fn begin_merged(
     handing: Handing<'_>,
 ) -> Result<Begun, Error> {
     let store = writing.store();
-    let meta = skills::load_active(store, name)?;
+    let meta = match handing.from {
+        HandedFrom::Project(_) => skills::load_active(store, name)?,
+        // What is in quarantine waits for this: its cure, which may have to be decided.
+        HandedFrom::Release(_) => skills::load_unmarked(store, name)?,
+    };
     lease::require_free(store.layout(), name)?;
     let transaction = writing.transaction()?;
     let dir = transaction.folder("working")?;

@@ -87,6 +87,8 @@ pub struct Meta {
     pub source: Source,
     /// Whether it is in use.
     pub state: State,
+    /// Whether it was in quarantine when it was marked for removal: the mark takes the place of that state, and ends none.
+    pub was_quarantined: bool,
     /// What its log added up to when the record was last written: a cache (decision 15).
     pub stats: Stats,
     /// Where it came from, for git sources.
@@ -103,10 +105,16 @@ impl Meta {
             artifact_type,
             source,
             state: State::Active,
+            was_quarantined: false,
             stats: Stats::default(),
             upstream: None,
             versions: vec![Version { number: 1, ..first }],
         }
+    }
+
+    /// Whether it says that the skill is in quarantine, marked for removal or not.
+    pub fn is_quarantined(&self) -> bool {
+        self.state == State::Quarantined || self.was_quarantined
     }
 
     /// The version in use.
@@ -188,6 +196,8 @@ struct SkillRecord {
     version: u32,
     content_hash: ContentHash,
     state: State,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    was_quarantined: bool,
 }
 
 fn skill() -> ArtifactType {
@@ -232,6 +242,7 @@ impl From<&Meta> for Record {
                 version: head.number,
                 content_hash: head.content_hash,
                 state: meta.state,
+                was_quarantined: meta.was_quarantined,
             },
             stats: StatsRecord {
                 total_invocations: meta.stats.total(),
@@ -285,6 +296,7 @@ impl TryFrom<Record> for Meta {
             artifact_type: record.skill.artifact_type,
             source: record.skill.source,
             state: record.skill.state,
+            was_quarantined: record.skill.was_quarantined,
             stats: Stats { positive: record.stats.positive, negative: record.stats.negative },
             upstream: record.upstream,
             versions,

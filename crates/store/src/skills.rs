@@ -12,6 +12,7 @@ use skillsync_core::tree::{self, Tree};
 
 use crate::fs::{self, FileStamp, Folder};
 use crate::index::{Index, Key, Seen, SkillSeen};
+use crate::installed;
 use crate::layout::META;
 use crate::meta::{self, Meta, Upstream};
 use crate::objects::{self, Batch, Stored};
@@ -25,7 +26,7 @@ mod restore;
 mod stage;
 
 pub use look::{Head, Look, head, look};
-pub use quarantine::{Quarantine, is_quarantined};
+pub use quarantine::{Noted, Quarantine, is_quarantined};
 pub use restore::restore;
 pub use stage::{
     Staged, batch_payload, make_folders, stage_bytes, stage_folder, stage_folder_but, stage_payload,
@@ -79,6 +80,9 @@ pub enum Error {
     /// Its folder is no payload.
     #[error(transparent)]
     Scan(#[from] scan::Error),
+    /// `_meta.json` does not read.
+    #[error(transparent)]
+    Installed(#[from] installed::Error),
     /// A stored object is damaged.
     #[error(transparent)]
     Objects(#[from] objects::Error),
@@ -102,6 +106,7 @@ impl Fault for Error {
             Error::HandEdited { .. } => Kind::Conflict,
             Error::Meta(e) => e.kind(),
             Error::Scan(e) => e.kind(),
+            Error::Installed(e) => e.kind(),
             Error::Objects(e) => e.kind(),
             Error::Tree(e) => e.kind(),
             Error::Artifact(e) => e.kind(),
@@ -117,6 +122,7 @@ impl Fault for Error {
             Error::NoVersion { .. } => "version-not-found",
             Error::Meta(e) => e.code(),
             Error::Scan(e) => e.code(),
+            Error::Installed(e) => e.code(),
             Error::Objects(e) => e.code(),
             Error::Tree(e) => e.code(),
             Error::Artifact(e) => e.code(),
@@ -139,6 +145,7 @@ impl Fault for Error {
             Error::NoVersion { name, .. } => Some(format!("`skillsync history {name}` shows its versions")),
             Error::Meta(e) => e.hint(),
             Error::Scan(e) => e.hint(),
+            Error::Installed(e) => e.hint(),
             Error::Objects(e) => e.hint(),
             Error::Tree(e) => e.hint(),
             Error::Artifact(e) => e.hint(),
@@ -187,12 +194,19 @@ pub fn find(store: &Store, name: &SkillName) -> Result<Option<Meta>, Error> {
 
 /// The record of a skill that is in use.
 pub fn load_active(store: &Store, name: &SkillName) -> Result<Meta, Error> {
+    let meta = load_unmarked(store, name)?;
+    if is_quarantined(store, name, &meta)? {
+        return Err(Error::Quarantined { name: name.clone() });
+    }
+    Ok(meta)
+}
+
+/// The record of a skill that is not marked for removal: it is in use, or in quarantine.
+pub fn load_unmarked(store: &Store, name: &SkillName) -> Result<Meta, Error> {
     let meta = load(store, name)?;
     match meta.state {
-        State::Active if is_quarantined(store, name, &meta) => Err(Error::Quarantined { name: name.clone() }),
-        State::Active => Ok(meta),
         State::PendingRemove => Err(Error::PendingRemove { name: name.clone() }),
-        State::Quarantined => Err(Error::Quarantined { name: name.clone() }),
+        State::Active | State::Quarantined => Ok(meta),
     }
 }
 
@@ -401,7 +415,11 @@ fn prepare(store: &Store, index: &Index, change: Change) -> Result<Result<Prepar
     let mut meta = match known {
         Some(mut meta) => {
             meta.push(version);
-            meta.state = quarantine.state(store, &name, &meta);
+            meta.state = match quarantine.state(store, &name, &meta) {
+                Ok(state) => state,
+                Err(e) => return Ok(Err(e.into())),
+            };
+            meta.was_quarantined = false;
             meta
         }
         None => Meta::new(artifact_type, source, version),
@@ -492,10 +510,11 @@ pub fn remember(
     index.set(Key::Skill(name.as_str()), &seen);
 }
 
-/// Marks a skill for removal at the next sync (checklist D21), or takes the mark away.
+/// Marks a skill for removal at the next sync (checklist D21), which ends no quarantine, or takes the mark away.
 pub fn set_state(store: &Store, name: &SkillName, state: State) -> Result<Meta, Error> {
     let mut meta = load(store, name)?;
     if meta.state != state {
+        meta.was_quarantined = state == State::PendingRemove && is_quarantined(store, name, &meta)?;
         meta.state = state;
         let folder = store.layout().skill(name);
         // What a kill at this very place has left.

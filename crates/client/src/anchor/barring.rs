@@ -51,7 +51,9 @@ impl Barring {
     pub fn of(layout: &Layout, source: &SourceName) -> Self {
         let (read, is_whole) = match Anchored::load(layout, source) {
             Ok(Anchored { state, advisories, .. }) => {
-                let is_whole = advisories.is_some() || state.advisories.is_none();
+                // Older ones than were believed, put back from a copy, lack what was revoked since.
+                let is_newest = |version| advisories.as_ref().is_some_and(|read| read.version >= version);
+                let is_whole = state.advisories.is_none_or(|mark| is_newest(mark.version));
                 (advisories, is_whole)
             }
             Err(_) => (None, false),

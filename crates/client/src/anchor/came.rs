@@ -167,7 +167,7 @@ pub(crate) struct Kept<'a> {
 pub(crate) struct RevokedHead {
     /// Why that was revoked.
     pub(crate) reason: String,
-    /// That release, where its files are known.
+    /// The release that it is made of, by the record; where that does not say, the revoked one, where its files are known.
     pub(crate) basis: Option<Release>,
 }
 
@@ -204,9 +204,12 @@ impl Kept<'_> {
         let judges = Came::judges(&kept, versions).pop()?;
         let found = judges.iter().find_map(|came| Some((reason(came.release)?, *came)));
         if let Some((reason, came)) = found {
-            let recorded =
-                installed.and_then(|i| i.releases.iter().find(|known| known.release == came.release));
-            return Some(RevokedHead { reason, basis: recorded.cloned().or_else(|| came.noted(versions)) });
+            // What it is made of may be another one than has its very files, or than was published last with these: the one
+            // that every other part of a run notes.
+            let made_of = installed.and_then(|installed| installed.basis(versions));
+            let known = || installed?.releases.iter().find(|known| known.release == came.release);
+            let recorded = made_of.or_else(known).cloned();
+            return Some(RevokedHead { reason, basis: recorded.or_else(|| came.noted(versions)) });
         }
         if !judges.is_empty() {
             return None;

@@ -14,6 +14,7 @@ use skillsync_wire::limits as bounds;
 use skillsync_wire::trust::Accepted;
 
 use super::change::{self, Prepared};
+use super::revoked::is_revoked;
 use super::{Done, Error, Row, Statement, Work, unpack};
 use crate::plan::Ask;
 
@@ -133,9 +134,15 @@ impl Work<'_, '_> {
         Ok(transaction.finish()?)
     }
 
-    /// Takes up a skill that is here already: out of quarantine, or the mark of `rm` away.
+    /// Takes up a skill that is here already: out of quarantine, or the mark of `rm` away. Fails where an edit of it put back
+    /// the files of another release, which was revoked.
     fn here(&self, slug: &SkillName) -> Result<(), Error> {
-        skills::set_state(self.writing.store(), slug, State::Active)?;
+        let store = self.writing.store();
+        let is_out = skills::load(store, slug)?.state != State::Active;
+        if is_out && is_revoked(store, self.source.name(), slug, &self.state, &self.advised)? {
+            return Err(skills::Error::Quarantined { name: slug.clone() }.into());
+        }
+        skills::set_state(store, slug, State::Active)?;
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use skillsync_core::digest::EnvelopeDigest;
 use skillsync_core::name::{SkillName, SourceName};
 use skillsync_core::skill::{Source as Origin, State};
+use skillsync_store::index::Index;
 use skillsync_store::installed::{InstallState, Installed, Release, Standing};
 use skillsync_store::skills;
 use skillsync_store::store::Store;
@@ -19,7 +20,7 @@ pub(crate) struct Revoked {
     reason: String,
     /// What its record says.
     pub(crate) record: Record,
-    /// The release, where its files are known.
+    /// The release that it is made of, where its files are known.
     basis: Option<Release>,
 }
 
@@ -35,6 +36,11 @@ pub(crate) enum Record {
 }
 
 impl Revoked {
+    /// Whether it is out of use, and nothing can be noted of it in `state`: every poll finds it like that.
+    pub(crate) fn is_settled(&self, state: &InstallState, slug: &SkillName) -> bool {
+        self.record == Record::OutOfUse && self.basis.is_none() && state.get(slug).is_none()
+    }
+
     /// Notes in `state` that a skill from `source` is in quarantine since `at`, and of what: that is what it is made of now,
     /// whatever a command that was killed wrote. Gives the row itself where what it is made of cannot be noted.
     pub(crate) fn note(
@@ -112,6 +118,48 @@ pub(crate) fn cured(
         meta.source == Origin::Hub && meta.state == State::Active && is_another && head().is_none()
     };
     noted.filter(is_cured).map(|(slug, _)| slug.clone()).collect()
+}
+
+/// The skills from `source` that are noted to be installed and are in quarantine by their record, made of a release that is
+/// known and not revoked: a cure that was committed here while nobody could look at it.
+pub(crate) fn committed(
+    store: &Store,
+    index: &Index,
+    source: &SourceName,
+    state: &InstallState,
+    advised: &Advised,
+) -> Vec<SkillName> {
+    let is_out = |(slug, installed): &(&SkillName, &Installed)| {
+        let is_noted = installed.source == *source && installed.state == Standing::Installed;
+        is_noted
+            && matches!(skills::head(store, index, slug), Ok(Some(head)) if head.state == State::Quarantined)
+    };
+    let mut out = state.iter().filter(is_out).peekable();
+    if out.peek().is_none() {
+        return Vec::new();
+    }
+    let revoked = Known::of(advised.advisories());
+    let kept = Kept { layout: store.layout(), source, revoked: &revoked };
+    let is_cure = |(slug, installed): &(&SkillName, &Installed)| {
+        let Ok(Some(meta)) = skills::find(store, slug) else { return false };
+        let head = || kept.revoked_head(slug, None, Some(installed), meta.versions());
+        meta.source == Origin::Hub && installed.basis(meta.versions()).is_some() && head().is_none()
+    };
+    out.filter(is_cure).map(|(slug, _)| slug.clone()).collect()
+}
+
+/// Whether the newest version of `slug` is made of a revoked release, or has the very files of one.
+pub(crate) fn is_revoked(
+    store: &Store,
+    source: &SourceName,
+    slug: &SkillName,
+    state: &InstallState,
+    advised: &Advised,
+) -> Result<bool, Error> {
+    let revoked = Known::of(advised.advisories());
+    let kept = Kept { layout: store.layout(), source, revoked: &revoked };
+    let meta = skills::load(store, slug)?;
+    Ok(kept.revoked_head(slug, None, state.get(slug), meta.versions()).is_some())
 }
 
 struct Look<'a> {

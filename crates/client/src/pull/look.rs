@@ -33,7 +33,8 @@ impl Pull<'_> {
         for (slug, revoked) in delivery::revoked(self.store, name, survey.state(), advised) {
             match revoked {
                 Ok(revoked) => {
-                    if revoked.record != delivery::Record::OutOfUse {
+                    // What is noted is in no agent's folder, whatever its record says.
+                    if revoked.record != delivery::Record::OutOfUse && !survey.state().is_quarantined(&slug) {
                         in_use.insert(slug.clone());
                     }
                     unnoted.extend(revoked.note(&mut state, name, &slug, self.store.now_text()));

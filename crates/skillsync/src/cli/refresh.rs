@@ -80,7 +80,13 @@ fn say_of(cx: &mut Cx<'_>, source: &SourceName, skill: &SkillOutcome) {
             cx.ui.warn(format_args!(
                 "{name}: revoked by {source}: {why}; it is in no agent's folder any more"
             ));
-            cx.ui.hint(format_args!("`skillsync rollback {name}` goes back to a version before it"));
+            match &skill.working_copy {
+                Some(path) => cx.ui.hint(format_args!(
+                    "a newer release and your edits both changed: decide the marked places in {}, then `skillsync commit {name}`",
+                    path.display()
+                )),
+                None => cx.ui.hint(format_args!("`skillsync rollback {name}` goes back to a version before it")),
+            }
         }
         Done::Conflict => {
             let path = skill.working_copy.as_ref().map(|path| path.display().to_string()).unwrap_or_default();

@@ -141,6 +141,7 @@ pub fn apply(world: &World, store: &Store, request: &Request) -> Result<Settled,
 struct Case {
     name: SkillName,
     meta: Option<Meta>,
+    is_quarantined: bool,
     sites: Vec<Site>,
     base: Option<Base>,
     /// The edit's files; none when it is to be discarded and they are no skill.
@@ -194,7 +195,10 @@ impl Case {
             Err(_) if request.intent == Intent::Discard => None,
             Err(e) => return Err(e),
         };
-        Ok(Case { name: name.clone(), meta, sites, base, payload, canonical_too })
+        // Where that cannot be known, no version is made.
+        let is_out = |meta: &Meta| skills::is_quarantined(store, name, meta).unwrap_or(false);
+        let is_quarantined = meta.as_ref().is_some_and(is_out);
+        Ok(Case { name: name.clone(), meta, is_quarantined, sites, base, payload, canonical_too })
     }
 
     fn decide(&self, store: &Store, request: &Request) -> Result<Decision, Error> {
@@ -252,7 +256,7 @@ impl Case {
             merged_with: None,
             changes: Vec::new(),
             revived: false,
-            quarantined: self.meta.as_ref().is_some_and(|meta| meta.state == State::Quarantined),
+            quarantined: self.is_quarantined,
             trash: Vec::new(),
             sync: None,
             sync_error: None,
@@ -267,7 +271,8 @@ impl Case {
                 settled.content_hash = Some(new.payload.tree().content_hash());
                 settled.merged_with = new.merged_with;
                 settled.changes = new.changes.iter().map(ChangedFile::copied).collect();
-                settled.revived = self.meta.as_ref().is_some_and(|meta| meta.state == State::PendingRemove);
+                let is_marked = |meta: &Meta| meta.state == State::PendingRemove;
+                settled.revived = !self.is_quarantined && self.meta.as_ref().is_some_and(is_marked);
             }
         }
         settled
@@ -297,7 +302,6 @@ impl Case {
         let advanced = edit::one(skills::advance(writing, transaction, batch, index, vec![change])?)?;
         settled.version = Some(advanced.version.number);
         settled.quarantined = advanced.state == State::Quarantined;
-        settled.revived &= !settled.quarantined;
         settled.trash.extend(
             advanced
                 .replaced

@@ -78,7 +78,7 @@ impl<'a> Bars<'a> {
         let hubs = sources.map(|source| hub(&source.name)).collect();
         let has_record = installed.is_some();
         let is_noted = meta.source == Source::Hub && state.is_quarantined(name);
-        let is_quarantined = is_noted || meta.state == State::Quarantined;
+        let is_quarantined = is_noted || meta.is_quarantined();
         let bars = Self { name, meta, has_record, is_quarantined, hubs, versions: Vec::new() };
         let versions = bars.known(installed);
         Ok(Self { versions, ..bars })
@@ -136,8 +136,10 @@ impl<'a> Bars<'a> {
             (Some(head), Some(basis)) => head == basis.release,
             _ => trees.contains(&version.tree),
         };
+        // What cannot be looked at may be something else.
+        let is_left = |bar: &Bar| bar.is_revoked() || matches!(bar, Bar::Unread(_));
         for (known, version) in known.iter_mut().zip(versions) {
-            if known.bar.as_ref().is_none_or(|bar| !bar.is_revoked()) && is_suspect(known, version) {
+            if !known.bar.as_ref().is_some_and(is_left) && is_suspect(known, version) {
                 known.bar = Some(Bar::Suspect(match known.bar {
                     Some(Bar::Unknown) => "it was taken out of use, and nothing is known of its release",
                     _ => "it was revoked",
@@ -158,6 +160,14 @@ impl<'a> Bars<'a> {
     /// Whether the skill is in quarantine, by its record or by `_meta.json`.
     pub(super) fn is_quarantined(&self) -> bool {
         self.is_quarantined
+    }
+
+    /// Whether the skill is in use, in quarantine by `_meta.json` alone or not.
+    pub(super) fn state(&self) -> State {
+        match self.meta.state {
+            State::Active if self.is_quarantined => State::Quarantined,
+            state => state,
+        }
     }
 
     /// Whether a record says what the skill is made of, and that version came from its source.
@@ -188,17 +198,22 @@ impl<'a> Bars<'a> {
         }
     }
 
-    /// What taking in `release` does about a quarantine. Fails where it must not be used.
+    /// What taking in `release` does about a quarantine: it ends where `source` is known, which is what the record names, and
+    /// nothing is wrong with it. Fails where it must not be used: revoked by any hub, since a digest names it whoever records
+    /// it, or below the lowest of its own.
     pub(super) fn taking_in(
         &self,
         source: Option<&SourceName>,
         release: &Release,
     ) -> Result<Quarantine, Error> {
-        let Some(hub) = self.hubs.iter().find(|hub| Some(&hub.name) == source) else {
-            return Ok(Quarantine::Stays);
+        let is_its = |hub: &Hub| Some(&hub.name) == source;
+        let barred = |hub: &Hub| {
+            let barred = hub.barring.bars(self.name, release.seq, release.release)?;
+            (is_its(hub) || matches!(barred, Barred::Revoked(_))).then_some(barred)
         };
-        let Some(barred) = hub.barring.bars(self.name, release.seq, release.release) else {
-            return Ok(if hub.barring.is_whole() { Quarantine::Ends } else { Quarantine::Stays });
+        let Some(barred) = self.hubs.iter().find_map(barred) else {
+            let is_known = self.hubs.iter().any(|hub| is_its(hub) && hub.barring.is_whole());
+            return Ok(if is_known { Quarantine::Ends } else { Quarantine::Stays });
         };
         let name = self.name;
         Err(Refusal {
@@ -210,16 +225,24 @@ impl<'a> Bars<'a> {
         .into())
     }
 
-    /// The newest version with other files than the head that may be used.
-    pub(super) fn newest_usable(&self) -> Option<u32> {
+    /// The newest version with other files than the head that may be used. Fails where there is none, and one that may be
+    /// cannot be looked at.
+    pub(super) fn newest_usable(&self) -> Result<Option<u32>, Error> {
         let versions = self.meta.versions().iter().zip(&self.versions).rev();
-        let mut others = versions.filter(|(version, _)| version.tree != self.meta.head().tree);
-        let is_usable = |known: &Known| match &known.bar {
-            None => true,
-            Some(Bar::Unknown) => !self.has_hub(),
-            Some(_) => false,
-        };
-        others.find(|(_, known)| is_usable(known)).map(|(version, _)| version.number)
+        let others = versions.filter(|(version, _)| version.tree != self.meta.head().tree);
+        let mut unread = None;
+        for (version, known) in others {
+            match &known.bar {
+                None => return Ok(Some(version.number)),
+                Some(Bar::Unknown) if !self.has_hub() => return Ok(Some(version.number)),
+                Some(bar @ Bar::Unread(_)) if unread.is_none() => unread = Some((version.number, bar)),
+                Some(_) => {}
+            }
+        }
+        match unread {
+            Some((number, bar)) => Err(self.barred(number, bar).into()),
+            None => Ok(None),
+        }
     }
 
     fn barred(&self, number: u32, bar: &Bar) -> Refusal {

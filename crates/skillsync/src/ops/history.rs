@@ -58,5 +58,6 @@ pub fn history(store: &Store, name: &SkillName) -> Result<History, Error> {
         tree: version.tree,
     };
     let versions = meta.versions().iter().rev().map(entry).collect();
-    Ok(History { name: name.clone(), state: meta.state, current, versions })
+    let state = skills::Noted::read(store).state(name, &meta);
+    Ok(History { name: name.clone(), state, current, versions })
 }

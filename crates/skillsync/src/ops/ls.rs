@@ -59,7 +59,8 @@ pub struct Failed {
 pub fn ls(store: &Store) -> Result<Listing, Error> {
     let names = skills::names(store.layout())?;
     let mut listing = Listing { skills: Vec::new(), failed: Vec::new() };
-    for (name, line) in names.iter().zip(parallel::map(&names, |name| line(store, name))) {
+    let noted = skills::Noted::read(store);
+    for (name, line) in names.iter().zip(parallel::map(&names, |name| line(store, &noted, name))) {
         match line {
             Ok(line) => listing.skills.push(line),
             Err(e) => listing.failed.push(Failed { skill: name.clone(), error: Report::of(&e) }),
@@ -68,7 +69,7 @@ pub fn ls(store: &Store) -> Result<Listing, Error> {
     Ok(listing)
 }
 
-fn line(store: &Store, name: &SkillName) -> Result<Line, skills::Error> {
+fn line(store: &Store, noted: &skills::Noted, name: &SkillName) -> Result<Line, skills::Error> {
     let meta = skills::load(store, name)?;
     let stats = observe::read(store.layout(), name)?.stats();
     let head = meta.head();
@@ -76,7 +77,7 @@ fn line(store: &Store, name: &SkillName) -> Result<Line, skills::Error> {
         name: name.clone(),
         artifact_type: meta.artifact_type,
         version: head.number,
-        state: meta.state,
+        state: noted.state(name, &meta),
         source: meta.source,
         content_hash: head.content_hash,
         total_invocations: stats.total(),

@@ -56,11 +56,13 @@ struct Decision {
     basis: Option<Release>,
     /// Whether it came from a hub and that is not known.
     is_unknown: bool,
+    /// Whether it is in use, in quarantine by `_meta.json` alone or not.
+    was: State,
 }
 
 impl Decision {
     fn revives(&self) -> bool {
-        self.meta.state != State::Active
+        self.was != State::Active
     }
 
     fn is_held(&self) -> bool {
@@ -72,7 +74,7 @@ impl Decision {
 pub fn plan(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledBack, Error> {
     let decision = decide(store, &Index::load(store.layout()), name, to)?;
     let (revived, held) = (decision.revives(), decision.is_held());
-    let Decision { meta, content, is_unknown, .. } = decision;
+    let Decision { meta, content, is_unknown, was, .. } = decision;
     let head = meta.head();
     let next = head.number + u32::from(content.is_some());
     let target = content.as_ref().unwrap_or(head);
@@ -86,7 +88,7 @@ pub fn plan(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledBa
         revived,
         held,
         unknown_release: is_unknown,
-        was: meta.state,
+        was,
         dry_run: true,
     })
 }
@@ -101,7 +103,7 @@ pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledB
     super::write(store, |writing, index| {
         let decision = decide(store, index, name, to)?;
         let (revived, held) = (decision.revives(), decision.is_held());
-        let Decision { meta, content, is_noted, basis, is_unknown } = decision;
+        let Decision { meta, content, is_noted, basis, is_unknown, was } = decision;
         let head = meta.head();
         let done = |version: u32, back_to: &Version| RolledBack {
             name: name.clone(),
@@ -113,7 +115,7 @@ pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledB
             revived,
             held,
             unknown_release: is_unknown,
-            was: meta.state,
+            was,
             dry_run: false,
         };
         // Before the swap: a kill in between leaves it held, which is what was asked for, and the same command goes on.
@@ -132,7 +134,13 @@ pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledB
         let before = InstallState::load(store.layout())?;
         let back = Back { name, meta: &meta, target: &target, quarantine: Quarantine::Ends };
         let reason = format!("back to version {}", target.number);
-        let advanced = back.advance(writing, index, reason, || Ok(note(true)?));
+        let advanced = back.advance(writing, index, reason, || {
+            // What is noted ends with this: until the swap the record says it.
+            if was == State::Quarantined {
+                skills::set_state(store, name, State::Quarantined)?;
+            }
+            Ok(note(true)?)
+        });
         if advanced.is_err() && skills::load(store, name).is_ok_and(|now| now.head().number == head.number) {
             // It came to nothing, so nothing is noted of it. Where that fails, too, it is as after a kill.
             let _ = before.save_if_changed(store.layout());
@@ -184,11 +192,12 @@ impl Back<'_> {
 fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Result<Decision, Error> {
     let meta = skills::load(store, name)?;
     let head = meta.head();
-    let revives = meta.state != State::Active;
     let bars = Bars::of(store, name, &meta)?;
+    let was = bars.state();
+    let revives = was != State::Active;
     let number = match to {
         Some(number) => number,
-        None if meta.state != State::PendingRemove && bars.is_quarantined() => match bars.newest_usable() {
+        None if was == State::Quarantined => match bars.newest_usable()? {
             Some(number) => number,
             None => {
                 return Err(nothing(
@@ -209,8 +218,8 @@ fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Re
         ));
     }
     let target = skills::version(name, &meta, number)?.clone();
-    let is_mark_only = target.tree == head.tree && meta.state == State::PendingRemove;
-    let is_unknown = match is_mark_only {
+    let is_mark_only = target.tree == head.tree && was == State::PendingRemove;
+    let is_unknown = match is_mark_only && !bars.is_quarantined() {
         // It is what was in use when the mark was made.
         true => bars.require_not_revoked(number).map(|()| false)?,
         false => bars.require(number)?,
@@ -218,10 +227,10 @@ fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Re
     let (basis, is_noted) = (bars.basis(number), bars.is_noted(number));
     if target.tree != head.tree {
         skills::require_pristine(store, index, name, &meta)?;
-        return Ok(Decision { meta, content: Some(target), is_noted, basis, is_unknown });
+        return Ok(Decision { meta, content: Some(target), is_noted, basis, is_unknown, was });
     }
     if revives {
-        return Ok(Decision { meta, content: None, is_noted, basis, is_unknown });
+        return Ok(Decision { meta, content: None, is_noted, basis, is_unknown, was });
     }
     let message = if number == head.number {
         format!("`{name}` is at version {number} already")

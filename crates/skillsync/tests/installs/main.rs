@@ -12,6 +12,7 @@ mod conformance;
 mod edits;
 mod home;
 mod install;
+mod quarantine;
 mod revoked;
 mod rollback;
 mod threats;

@@ -7,7 +7,7 @@ use crate::home::{edit, hub, installed, loaded, meta, outcome, publish, report, 
 use crate::hub::LyingHub;
 
 /// Revokes release `seq` of `pdf`, and polls.
-fn revoke(hub: &LyingHub, machine: &Machine, seq: u64) {
+pub(crate) fn revoke(hub: &LyingHub, machine: &Machine, seq: u64) {
     hub.change(|house| {
         house.revoke("pdf", seq, "malware");
         house.removed.insert(crate::house::slug("pdf"), "revoked".to_owned());
@@ -25,7 +25,7 @@ pub(crate) fn out_of_use(machine: &Machine) {
 }
 
 #[track_caller]
-fn refused(machine: &Machine, args: &[&str], code: &str) -> Value {
+pub(crate) fn refused(machine: &Machine, args: &[&str], code: &str) -> Value {
     let refused = machine.run(&[args, &["--json"]].concat()).either().json();
     assert_eq!(refused["error"]["code"], code, "{args:?}: {refused}");
     refused
@@ -93,7 +93,7 @@ fn t23_a_release_that_was_handed_out_and_revoked_since_is_not_taken_in() {
 }
 
 /// Keeps both sides of the conflict that was handed out.
-fn decide(machine: &Machine) {
+pub(crate) fn decide(machine: &Machine) {
     let copy = machine.read(".skillsync/editing/pdf/SKILL.md");
     let is_mark =
         |line: &&str| ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().any(|m| line.starts_with(m));
@@ -307,7 +307,7 @@ fn t23_a_cure_that_nobody_could_look_at_is_one_once_somebody_can() {
 
 /// It is in quarantine by `_meta.json` alone, and nobody gets it.
 #[track_caller]
-fn noted_alone(machine: &Machine) {
+pub(crate) fn noted_alone(machine: &Machine) {
     machine.run(&["sync", "--offline"]).ok();
     assert!(!machine.path(".claude/skills/pdf").exists());
     refused(machine, &["edit", "pdf"], "skill-quarantined");

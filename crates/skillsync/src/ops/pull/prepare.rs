@@ -175,8 +175,8 @@ impl Sides<'_> {
         }
         // Nothing comes of it that could be used, and nothing of it goes out.
         if !matches!(action, Action::Skip | Action::Drop)
-            && skills::find(self.store, name)?
-                .is_some_and(|meta| skills::is_quarantined(self.store, name, &meta))
+            && let Some(meta) = skills::find(self.store, name)?
+            && skills::is_quarantined(self.store, name, &meta).map_err(skills::Error::from)?
         {
             return Err(skills::Error::Quarantined { name: name.clone() }.into());
         }

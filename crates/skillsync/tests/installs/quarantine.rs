@@ -1,0 +1,228 @@
+//! How a quarantine ends, and what it outlasts (threat 23).
+
+use crate::home::{edit, hub, installed, loaded, meta, outcome, publish, report, rewrite};
+use crate::withdrawn::{decide, out_of_use, refused, revoke};
+use skillsync_testkit::disk;
+
+#[test]
+fn t23_a_cure_that_disagrees_with_what_was_edited_here_is_handed_out() {
+    let hub = hub();
+    let machine = installed(&hub);
+    edit(&machine, "two", "mine");
+    publish(&hub, "TWO");
+    hub.change(|house| house.revoke("pdf", 1, "malware"));
+    let polled = machine.run(&["poll", "--json"]).fails(6);
+    let json = polled.json();
+    let pdf = outcome(&json, "pdf");
+    assert_eq!((&pdf["outcome"], &pdf["to"]), (&"quarantined".into(), &"1.2.0".into()), "{json}");
+    assert!(pdf["working_copy"].is_string() && pdf["error"].is_null(), "{json}");
+    assert!(polled.stderr.contains("skillsync commit pdf"), "{polled}");
+    out_of_use(&machine);
+    // It was handed out once, and is named until it is decided.
+    let again = report(&machine, &["poll"], 6);
+    assert_eq!(outcome(&again, "pdf")["working_copy"], pdf["working_copy"], "{again}");
+    decide(&machine);
+    assert_eq!(report(&machine, &["commit", "pdf", "--reason", "both"], 0)["quarantined"], false);
+    report(&machine, &["poll"], 0);
+    let loaded = loaded(&machine, "pdf").unwrap();
+    assert!(loaded.contains("mine") && loaded.contains("TWO"), "{loaded}");
+}
+
+#[test]
+fn t23_the_mark_of_rm_ends_no_quarantine() {
+    let hub = hub();
+    let machine = installed(&hub);
+    revoke(&hub, &machine, 1);
+    // As the hints say where what is believed of a source does not read: nothing here knows what it was made of then.
+    machine.run(&["source", "remove", "team", "--yes"]).ok();
+    let add = ["source", "add", &hub.web.url(), "--name", "team", "--root", "root.json", "--key-stdin"];
+    machine.command(&add).stdin(crate::house::api_key().expose()).run().ok();
+    machine.run(&["rm", "pdf"]).ok();
+    refused(&machine, &["rollback", "pdf"], "version-revoked");
+    refused(&machine, &["rollback", "pdf", "--to", "1"], "version-revoked");
+    let marked = machine.read(".skillsync/skills/pdf/.meta.toml");
+    assert!(marked.contains("was-quarantined = true"), "{marked}");
+    rewrite(&machine, ".skillsync/skills/pdf/SKILL.md", "one", "by hand");
+    let adopted = report(&machine, &["adopt", "pdf"], 0);
+    assert_eq!((&adopted["revived"], &adopted["quarantined"]), (&false.into(), &true.into()), "{adopted}");
+    out_of_use(&machine);
+    assert!(!machine.read(".skillsync/skills/pdf/.meta.toml").contains("was-quarantined"));
+}
+
+#[test]
+fn t23_what_only_a_note_says_the_record_says_before_a_rollback_ends_the_note() {
+    let hub = hub();
+    let machine = installed(&hub);
+    publish(&hub, "malicious");
+    machine.run(&["poll"]).ok();
+    let record = machine.read(".skillsync/skills/pdf/.meta.toml");
+    revoke(&hub, &machine, 2);
+    machine.write(".skillsync/skills/pdf/.meta.toml", record);
+    let before = meta(&machine);
+    let said = || machine.read(".skillsync/skills/pdf/.meta.toml").contains("\"quarantined\"");
+    // Neither can be written: nothing is undone.
+    let in_the_way = ".skillsync/skills/pdf/.skillsync-2147483646-0123456789abcdef-0.tmp";
+    machine.write(&format!("{in_the_way}/x"), "");
+    let failed = machine.run(&["rollback", "pdf", "--json"]).either().json();
+    assert!(failed["error"]["code"].is_string(), "{failed}");
+    assert!(meta(&machine) == before && !said(), "{failed}");
+    disk::remove(&machine.path(in_the_way));
+    // What is replaced cannot be kept: it ends between the note and the swap.
+    disk::remove(&machine.store("trash"));
+    machine.write(".skillsync/trash", "in the way");
+    let failed = machine.run(&["rollback", "pdf", "--json"]).either().json();
+    assert!(failed["error"]["code"].is_string(), "{failed}");
+    assert!(said(), "{failed}");
+    disk::remove(&machine.store("trash"));
+    assert_eq!(report(&machine, &["rollback", "pdf"], 0)["back_to"], 1);
+    machine.run(&["sync", "--offline"]).ok();
+    assert!(loaded(&machine, "pdf").unwrap().contains("two"));
+}
+
+#[test]
+fn t23_a_rollback_out_of_quarantine_says_what_it_cannot_look_at() {
+    let hub = hub();
+    let machine = installed(&hub);
+    publish(&hub, "malicious");
+    machine.run(&["poll"]).ok();
+    revoke(&hub, &machine, 2);
+    disk::remove(&machine.store("sources/team/advisories.json"));
+    for args in
+        [&["rollback", "pdf"][..], &["rollback", "pdf", "--to", "1"], &["rollback", "pdf", "--to", "2"]]
+    {
+        refused(&machine, args, "version-unchecked");
+    }
+    // Marked for removal or not.
+    machine.run(&["rm", "pdf"]).ok();
+    refused(&machine, &["rollback", "pdf"], "version-unchecked");
+}
+
+#[test]
+fn t23_older_advisories_than_were_believed_are_not_the_whole_of_what_was_revoked() {
+    let hub = hub();
+    let machine = installed(&hub);
+    for text in ["second", "third"] {
+        publish(&hub, text);
+        machine.run(&["poll"]).ok();
+    }
+    let advisories = ".skillsync/sources/team/advisories.json";
+    let old = machine.read(advisories);
+    hub.change(|house| house.revoke("pdf", 2, "malware"));
+    report(&machine, &["poll"], 0);
+    assert_ne!(machine.read(advisories), old);
+    machine.write(advisories, old);
+    refused(&machine, &["rollback", "pdf", "--to", "2"], "version-unchecked");
+    report(&machine, &["poll"], 0);
+    refused(&machine, &["rollback", "pdf", "--to", "2"], "version-revoked");
+}
+
+#[test]
+fn t23_what_was_published_twice_is_noted_once() {
+    let hub = hub();
+    let machine = installed(&hub);
+    for text in ["second", "two"] {
+        publish(&hub, text);
+        machine.run(&["poll"]).ok();
+    }
+    // The first and the third have the same files, and the first is taken last.
+    machine.run(&["install", "pdf@1.1.0"]).ok();
+    revoke(&hub, &machine, 3);
+    let since = meta(&machine)["skills"]["pdf"]["installed_at"].as_str().unwrap().to_owned();
+    rewrite(&machine, ".skillsync/_meta.json", &since, "2026-01-01T00:00:00Z");
+    let noted = meta(&machine);
+    let polled = report(&machine, &["poll"], 6);
+    assert_eq!(outcome(&polled, "pdf")["from"], noted["skills"]["pdf"]["version"], "{polled}");
+    assert_eq!(meta(&machine), noted);
+}
+
+#[test]
+fn nothing_is_guessed_of_a_marked_skill_where_meta_json_does_not_read() {
+    let hub = hub();
+    let machine = installed(&hub);
+    let noted = machine.read(".skillsync/_meta.json");
+    machine.write(".skillsync/_meta.json", "damaged");
+    machine.run(&["rm", "pdf"]).ok();
+    rewrite(&machine, ".skillsync/skills/pdf/SKILL.md", "one", "by hand");
+    refused(&machine, &["adopt", "pdf"], "installed-damaged");
+    machine.skill_folder("other/pdf", &skillsync_testkit::SkillBuilder::new("pdf"));
+    let added = machine.run(&["add", "other/pdf", "--json"]).either().json();
+    assert_eq!(added["failed"][0]["error"]["code"], "installed-damaged", "{added}");
+    // It is good, and in use again once that is known.
+    machine.write(".skillsync/_meta.json", noted);
+    assert_eq!(report(&machine, &["adopt", "pdf"], 0)["revived"], true);
+    assert!(loaded(&machine, "pdf").unwrap().contains("by hand"));
+}
+
+#[test]
+fn t23_what_was_handed_out_and_revoked_since_is_known_without_a_record() {
+    let hub = hub();
+    let machine = installed(&hub);
+    edit(&machine, "two", "mine");
+    publish(&hub, "TWO");
+    report(&machine, &["poll"], 5);
+    decide(&machine);
+    hub.change(|house| house.revoke("pdf", 2, "malware"));
+    report(&machine, &["poll"], 0);
+    disk::remove(&machine.store("_meta.json"));
+    refused(&machine, &["commit", "pdf", "--reason", "both"], "version-revoked");
+    assert!(!machine.read(".skillsync/skills/pdf/SKILL.md").contains("TWO"));
+}
+
+#[test]
+fn t23_a_quarantine_that_only_a_note_says_is_one_wherever_it_is_asked() {
+    let hub = hub();
+    let machine = installed(&hub);
+    machine.run(&["install", "docx"]).ok();
+    publish(&hub, "malicious");
+    machine.run(&["poll"]).ok();
+    let record = machine.read(".skillsync/skills/pdf/.meta.toml");
+    revoke(&hub, &machine, 2);
+    machine.write(".skillsync/skills/pdf/.meta.toml", record);
+    assert_eq!(report(&machine, &["info", "pdf"], 0)["state"], "quarantined");
+    assert_eq!(report(&machine, &["history", "pdf"], 0)["state"], "quarantined");
+    let listed = report(&machine, &["ls"], 0);
+    let lines = listed["skills"].as_array().unwrap();
+    assert!(lines.iter().any(|line| line["state"] == "quarantined"), "{listed}");
+    let looked = machine.run(&["outdated"]).fails(6);
+    assert!(!looked.stderr.contains("still in use"), "{looked}");
+    // A site has the others.
+    machine.run(&["export", "--site", "web", "--yes"]).ok();
+    let index = machine.read("web/.well-known/agent-skills/index.json");
+    assert!(index.contains("docx") && !index.contains("pdf"), "{index}");
+    rewrite(&machine, ".skillsync/skills/pdf/SKILL.md", "one", "by hand");
+    assert_eq!(report(&machine, &["adopt", "pdf", "--dry-run"], 0)["quarantined"], true);
+    assert_eq!(report(&machine, &["adopt", "pdf", "--discard", "--yes"], 0)["quarantined"], true);
+    let back = report(&machine, &["rollback", "pdf"], 0);
+    assert_eq!((&back["back_to"], &back["revived"]), (&1.into(), &true.into()), "{back}");
+}
+
+#[test]
+fn t23_a_cure_that_was_committed_unseen_is_one_though_it_is_listed_no_more() {
+    let hub = hub();
+    let machine = installed(&hub);
+    edit(&machine, "two", "mine");
+    publish(&hub, "TWO");
+    report(&machine, &["poll"], 5);
+    decide(&machine);
+    revoke(&hub, &machine, 1);
+    disk::remove(&machine.store("sources/team/advisories.json"));
+    assert_eq!(report(&machine, &["commit", "pdf", "--reason", "both"], 0)["quarantined"], true);
+    out_of_use(&machine);
+    assert_eq!(outcome(&report(&machine, &["poll"], 0), "pdf")["outcome"], "unlisted");
+    assert!(loaded(&machine, "pdf").unwrap().contains("mine"));
+}
+
+#[test]
+fn t23_an_install_takes_up_nothing_that_has_the_files_of_a_revoked_release() {
+    let hub = hub();
+    let machine = installed(&hub);
+    publish(&hub, "TWO");
+    machine.run(&["poll"]).ok();
+    edit(&machine, "TWO", "two");
+    hub.change(|house| house.revoke("pdf", 1, "malware"));
+    report(&machine, &["poll"], 6);
+    machine.run(&["rm", "pdf"]).ok();
+    let done = report(&machine, &["install", "pdf"], 6);
+    assert_eq!(outcome(&done, "pdf")["error"]["code"], "skill-quarantined", "{done}");
+    assert!(!machine.path(".claude/skills/pdf").exists());
+}
