@@ -165,16 +165,19 @@ fn t25_a_half_written_step_goes_on_and_never_back() {
     assert_eq!(code(&client.pull(&hub, Ask::Poll)), "trust-state-damaged");
 }
 
+/// Publishes a second release and a third, and gives the manifest of the moment between them.
+fn overtaken(house: &mut House) -> Vec<u8> {
+    house.publish("pdf", &files("pdf", "# two\n", &[]));
+    let old = signed(&house.manifest_for(&api_key().audience()), &[MANIFEST]);
+    house.publish("pdf", &files("pdf", "# three\n", &[]));
+    old
+}
+
 /// Two programs at once: the slower one finds that the other was ahead, and begins anew instead of going back.
 #[test]
 fn what_another_program_did_meanwhile_is_not_undone() {
     let (hub, client) = home();
-    let old = hub.change(|house| {
-        house.publish("pdf", &files("pdf", "# two\n", &[]));
-        let old = signed(&house.manifest_for(&api_key().audience()), &[MANIFEST]);
-        house.publish("pdf", &files("pdf", "# three\n", &[]));
-        old
-    });
+    let old = hub.change(overtaken);
     // The slower one is told of the second release; while it downloads, the other one installs the third.
     let is_first = std::sync::Arc::new(AtomicBool::new(true));
     let is_slow = std::sync::Arc::clone(&is_first);
@@ -343,12 +346,7 @@ fn without_a_key_what_is_stale_is_said_to_be() {
 #[test]
 fn nothing_older_follows_what_was_installed_before_an_error() {
     let (hub, client) = home();
-    let old = hub.change(|house| {
-        house.publish("pdf", &files("pdf", "# two\n", &[]));
-        let old = signed(&house.manifest_for(&api_key().audience()), &[MANIFEST]);
-        house.publish("pdf", &files("pdf", "# three\n", &[]));
-        old
-    });
+    let old = hub.change(overtaken);
     let stored = client.store().layout().source_manifest(&crate::memory::name());
     let before = client.read("sources/team/manifest.json");
     disk::remove(&stored);

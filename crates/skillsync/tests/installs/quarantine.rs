@@ -1,7 +1,7 @@
 //! How a quarantine ends, and what it outlasts (threat 23).
 
 use crate::home::{edit, hub, installed, loaded, meta, outcome, publish, report, rewrite};
-use crate::withdrawn::{decide, out_of_use, refused, revoke};
+use crate::withdrawn::{decide, handed_out, out_of_use, refused, revoke};
 use skillsync_testkit::disk;
 
 #[test]
@@ -155,11 +155,7 @@ fn nothing_is_guessed_of_a_marked_skill_where_meta_json_does_not_read() {
 
 #[test]
 fn t23_what_was_handed_out_and_revoked_since_is_known_without_a_record() {
-    let hub = hub();
-    let machine = installed(&hub);
-    edit(&machine, "two", "mine");
-    publish(&hub, "TWO");
-    report(&machine, &["poll"], 5);
+    let (hub, machine) = handed_out();
     decide(&machine);
     hub.change(|house| house.revoke("pdf", 2, "malware"));
     report(&machine, &["poll"], 0);
@@ -198,11 +194,7 @@ fn t23_a_quarantine_that_only_a_note_says_is_one_wherever_it_is_asked() {
 
 #[test]
 fn t23_a_cure_that_was_committed_unseen_is_one_though_it_is_listed_no_more() {
-    let hub = hub();
-    let machine = installed(&hub);
-    edit(&machine, "two", "mine");
-    publish(&hub, "TWO");
-    report(&machine, &["poll"], 5);
+    let (hub, machine) = handed_out();
     decide(&machine);
     revoke(&hub, &machine, 1);
     disk::remove(&machine.store("sources/team/advisories.json"));

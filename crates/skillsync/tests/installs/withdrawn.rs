@@ -16,6 +16,16 @@ pub(crate) fn revoke(hub: &LyingHub, machine: &Machine, seq: u64) {
     out_of_use(machine);
 }
 
+/// An edit here and the second release changed the same line: the release waits in a working copy.
+pub(crate) fn handed_out() -> (LyingHub, Machine) {
+    let hub = hub();
+    let machine = installed(&hub);
+    edit(&machine, "two", "mine");
+    publish(&hub, "TWO");
+    report(&machine, &["poll"], 5);
+    (hub, machine)
+}
+
 /// It is in quarantine, and a sync brings it to nobody.
 #[track_caller]
 pub(crate) fn out_of_use(machine: &Machine) {
@@ -68,11 +78,7 @@ fn t23_no_new_version_ends_a_quarantine_by_itself() {
 
 #[test]
 fn t23_a_release_that_was_handed_out_and_revoked_since_is_not_taken_in() {
-    let hub = hub();
-    let machine = installed(&hub);
-    edit(&machine, "two", "mine");
-    publish(&hub, "TWO");
-    report(&machine, &["poll"], 5);
+    let (hub, machine) = handed_out();
     hub.change(|house| house.revoke("pdf", 2, "malware"));
     report(&machine, &["poll"], 0);
     decide(&machine);
@@ -290,11 +296,7 @@ fn t23_what_is_in_quarantine_by_a_note_alone_goes_back_to_what_may_be_used() {
 
 #[test]
 fn t23_a_cure_that_nobody_could_look_at_is_one_once_somebody_can() {
-    let hub = hub();
-    let machine = installed(&hub);
-    edit(&machine, "two", "mine");
-    publish(&hub, "TWO");
-    report(&machine, &["poll"], 5);
+    let (hub, machine) = handed_out();
     decide(&machine);
     hub.change(|house| house.revoke("pdf", 1, "malware"));
     report(&machine, &["poll"], 6);

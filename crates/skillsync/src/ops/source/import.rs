@@ -135,7 +135,9 @@ impl Here<'_> {
 /// What the import would do. `store` is none where there is none yet. Changes nothing.
 pub fn plan(world: &World, store: Option<&Store>, ask: &Ask) -> Result<Plan, Error> {
     let agents = target::tools(&world.store)?;
-    let noted = store.map(|store| InstallState::load(store.layout())).transpose()?.unwrap_or_default();
+    // Without a list nobody asks what came from where: what does not read there is another command's to tell.
+    let noted = store.filter(|_| !ask.lists.is_empty());
+    let noted = noted.map(|store| InstallState::load(store.layout())).transpose()?.unwrap_or_default();
     let here = Here { store, noted, ask };
     let mut plan = Plan {
         report: Imported { dry_run: true, ..Imported::default() },
@@ -153,7 +155,7 @@ pub fn plan(world: &World, store: Option<&Store>, ask: &Ask) -> Result<Plan, Err
             skills: Vec::new(),
         });
         for noted in &list.skills {
-            plan.row(&here, &folders, list.tool, noted)?;
+            plan.row(&here, &folders, list.tool, noted);
         }
     }
     plan.name_sources()?;
@@ -162,7 +164,7 @@ pub fn plan(world: &World, store: Option<&Store>, ask: &Ask) -> Result<Plan, Err
 
 impl Plan {
     /// Decides about one skill of the last list, which speaks of `folders`, and notes what becomes of it.
-    fn row(&mut self, here: &Here<'_>, folders: &[PathBuf], tool: Tool, noted: &Noted) -> Result<(), Error> {
+    fn row(&mut self, here: &Here<'_>, folders: &[PathBuf], tool: Tool, noted: &Noted) {
         let from = from(&noted.origin);
         let list = self.report.lists.len() - 1;
         let at = (list, self.report.lists[list].skills.len());
@@ -178,7 +180,6 @@ impl Plan {
         }
         let row = ImportedSkill { skill: noted.name.clone(), outcome, from, edited, error };
         self.report.lists[list].skills.push(row);
-        Ok(())
     }
 
     fn take(
