@@ -384,6 +384,24 @@ fn what_was_done_since_a_setup_was_cut_off_stands() {
     assert!(m.store("skills/late").exists());
 }
 
+/// A version that somebody made of a skill after the setup that brought it was cut off stays current.
+#[test]
+fn a_setup_that_goes_on_takes_back_no_version() {
+    let (_publisher, _server, m) = installed();
+    let mut nth = 1;
+    while !m.store("skills/own").exists() {
+        killed(&m, &["setup", "--yes"], "renameat2,renameat,rename", nth);
+        nth += 1;
+        assert!(nth < 120, "no setup came so far");
+    }
+    assert!(m.read(".skillsync/state/setup.json").contains("\"done\": false"), "it was too late");
+    m.skill_folder("w/own", &SkillBuilder::new("own").body("newer\n"));
+    m.run(&["add", "w/own", "--force"]).ok();
+    m.run(&["setup", "--yes"]).ok();
+    assert!(m.read(".skillsync/skills/own/SKILL.md").contains("newer"), "the user's version is current");
+    assert_eq!(m.run(&["history", "own", "--json"]).ok().json()["current"], 2);
+}
+
 /// What a tool noted among the files of a skill is no part of it, whichever command takes it.
 #[test]
 fn the_note_of_a_tool_is_no_content() {
