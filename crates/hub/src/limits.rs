@@ -140,6 +140,10 @@ pub const FILES_SENT_OF_ONE: usize = 4;
 pub const FILES_SENT_OPEN: usize = 8;
 /// Most of these for one address.
 pub const FILES_SENT_OPEN_OF_ONE: usize = 2;
+/// Most archives and statements at once that are being sent to those without a key: each has a connection and an open file.
+pub const BLOBS_SENT_OPEN: usize = 1_024;
+/// Most of these for one address: that of a company may be the address of a whole fleet.
+pub const BLOBS_SENT_OPEN_OF_ONE: usize = BLOBS_SENT_OPEN / 4;
 /// How large a file is of which so many may be sent at once, in bytes.
 pub const FILE_LARGE: usize = 64 * 1024;
 /// Most archives at once that are unpacked for the open indexes, each with the archive in memory.
@@ -178,12 +182,11 @@ pub const PLACE_WAIT: Duration = Duration::from_secs(10);
 pub const WAITING: usize = 128;
 /// Most of them of one account, or of one address where there is no key.
 pub const WAITING_OF_ONE: usize = 8;
-/// What is sent of an answer at a time, in bytes, where the answer holds a place: so much more than its place accounts for
-/// is in memory.
+/// What is sent of an answer at a time, in bytes, where the answer is in memory: so much more of it is there.
 pub const SENT_AT_ONCE: usize = 16 * 1024;
-/// How many bytes of such an answer have to be taken in a second, once it has had [`WRITE_PAUSE`].
+/// How many bytes of an answer that is held have to be taken in a second, once it has had [`WRITE_PAUSE`].
 pub const SENT_RATE: u64 = BODY_RATE;
-/// How long such an answer may take in all: the largest file at 85 KB a second.
+/// How long an answer may take in all that is in memory: the largest file at 85 KB a second.
 pub const SENT_WITHIN: Duration = Duration::from_secs(300);
 
 /// How long database and blobs have to answer whether they are there.

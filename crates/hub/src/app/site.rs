@@ -125,7 +125,11 @@ impl App {
             Content::Archive(digest) => {
                 let key = BlobKey::Tarball(digest);
                 let stream = self.blobs.stream(&key).await?;
-                Ok(Shipment::Stream(stream.ok_or_else(|| blobs::Error::Lost { path: key.path() })?))
+                let stream = stream.ok_or_else(|| blobs::Error::Lost { path: key.path() })?;
+                if stream.size_bytes != exhibit.size_bytes {
+                    return Err(unpacked::damaged(digest));
+                }
+                Ok(Shipment::Stream(stream))
             }
             Content::File { archive, tree, path } => {
                 let (unpacked, now) = (&self.shown.unpacked, self.clock.timestamp());

@@ -14,7 +14,7 @@ use skillsync_wire::wellknown::{HEADERS, INDEX, decoded};
 use super::Http;
 use super::answer::Document;
 use super::caller::Anybody;
-use super::places::{busy, sent_in_time};
+use super::places::{busy, sent_in_time, streamed_in_time};
 use super::problem::Problem;
 use super::rates::Class;
 use crate::app::{Error, Shipment};
@@ -53,7 +53,10 @@ pub(super) async fn get(
         // Whoever stands still would keep it in memory, an index long after others took its place.
         Shipment::Whole(bytes) if is_large => sent_in_time(bytes, place),
         Shipment::Whole(bytes) => Body::from(bytes),
-        Shipment::Stream(stream) => Body::from_stream(stream.pieces),
+        Shipment::Stream(stream) => {
+            let place = http.open_blobs.take(&http, anybody.who()).await?;
+            streamed_in_time(stream, Some(place))
+        }
     };
     Ok(document.answer_with(&asked, size_bytes, || content))
 }

@@ -232,6 +232,39 @@ fn one_account_cannot_take_all_places() {
 }
 
 #[test]
+fn who_takes_archives_slowly_keeps_out_nobody_else() {
+    on_lite(|house| async move {
+        let owner = house.key("acme", &["read", "publish"]).await.key;
+        let published = house.publish(&owner, "pdf", "x").await;
+        let (cdn, open) = (path::tarball(&published.checksum_sha256), format!("{OLD}/pdf.tar.gz"));
+        let from = async |address: &str, path: &str, key: Option<&str>| {
+            let request = asking(Method::GET, path, key).header("host", "hub");
+            let mut request = request.body(Body::empty()).unwrap();
+            request.extensions_mut().insert(Peer(address.parse().unwrap()));
+            house.router.clone().oneshot(request).await.unwrap()
+        };
+        let (here, there) = ("192.0.2.1:1", "192.0.2.2:1");
+        let mut standing = Vec::new();
+        for path in [&cdn, &open].into_iter().cycle().take(skillsync_hub::limits::BLOBS_SENT_OPEN_OF_ONE) {
+            standing.push(from(here, path, None).await);
+        }
+        for path in [&cdn, &open] {
+            let mut waiting = std::pin::pin!(from(here, path, None));
+            for (address, key) in [(there, None), (here, Some(&*owner))] {
+                let answer = from(address, &cdn, key).await;
+                assert_eq!(answer.status(), StatusCode::OK);
+                assert!(futures_util::poll!(&mut waiting).is_pending(), "{path}");
+            }
+            // One takes its answer, and has all of it.
+            let taken = standing.pop().unwrap().into_body().collect().await.unwrap().to_bytes();
+            assert!(taken == skill("pdf", "x"));
+            assert_eq!(waiting.await.status(), StatusCode::OK);
+            standing.push(from(here, path, None).await);
+        }
+    });
+}
+
+#[test]
 fn a_large_index_is_not_held_by_who_stands_still() {
     on_lite(|house| async move {
         let owner = house.key("acme", &["publish"]).await.key;
