@@ -154,7 +154,7 @@ pub const UNPACK_QUEUE: usize = 32;
 pub const UNPACK_QUEUE_OF_ONE: usize = 8;
 /// How long a request waits for an archive to be unpacked.
 pub const UNPACK_WAIT: Duration = Duration::from_secs(5);
-/// Most requests at once that ask for something of the open indexes: the other half of [`IN_FLIGHT`] is for keys.
+/// Most requests at once that ask for something of the open indexes: the other half of [`IN_FLIGHT`] is for everything else.
 pub const OPEN: usize = IN_FLIGHT / 2;
 /// Most of them from one address.
 pub const OPEN_OF_ONE: usize = OPEN / 2;
@@ -162,14 +162,16 @@ pub const OPEN_OF_ONE: usize = OPEN / 2;
 pub const UNPACKED_BYTES: usize = 128 * 1024 * 1024;
 /// Most unpacked archives kept in memory: the list of them is looked through.
 pub const UNPACKED_ARCHIVES: usize = 1_000;
-/// For how long an archive that turned out to be damaged counts as damaged without another look at it.
+/// For how long an archive that turned out to be lost or damaged counts as that without another look at it.
 pub const DAMAGED_FOR: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
 /// Most bytes of lists of files behind the open indexes: room for the most skills with two dozen files each. In memory they
-/// take twice as much.
+/// take twice as much; what an index says beside them is less.
 pub const SITE_BYTES: usize = 32 * 1024 * 1024;
 /// Most bytes of the list of files of one skill in the database for it to be in the open indexes: what
 /// [`INDEX_BYTES_OF_ONE`] has room for.
 pub const SITE_BYTES_OF_ONE: usize = 256 * 1024;
+/// Most bytes of open indexes in memory: the newest, and those that somebody is being sent yet, each of 16 MiB at most.
+pub const INDEXES_BYTES: usize = 256 * 1024 * 1024;
 /// Most bytes of one skill in an open index, of 16 MiB in all: some fifteen hundred files.
 pub const INDEX_BYTES_OF_ONE: usize = 64 * 1024;
 /// Most uploads at once: each may hold an archive and what is in it, 120 MiB.

@@ -37,6 +37,11 @@ impl<T: Clone + Send + Sync + 'static> Task<T> {
         self.0.borrow().is_some() || self.0.has_changed().is_err()
     }
 
+    /// Whether it ended, and gave nothing.
+    pub(super) fn has_failed(&self) -> bool {
+        self.is_over() && !matches!(&*self.0.borrow(), Some(Ok(_)))
+    }
+
     /// What came of it.
     pub(super) async fn outcome(mut self) -> Result<T, Error> {
         let told = self.0.wait_for(Option::is_some).await.map_err(|_| Error::CutOff)?;
@@ -160,7 +165,7 @@ mod tests {
         assert_eq!((task.clone().outcome().await.unwrap(), task.outcome().await.unwrap()), (1, 1));
         let broken = Task::<()>::begin(async { Err(Error::NotInIndex) });
         assert_eq!(broken.clone().outcome().await.unwrap_err().to_string(), Error::NotInIndex.to_string());
-        assert!(broken.is_over());
+        assert!(broken.is_over() && broken.has_failed());
     }
 
     #[tokio::test]
