@@ -9,6 +9,7 @@ use axum::http::Method;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use http_body_util::BodyExt as _;
 use skillsync_hub::http::{Behaviour, Peer, guarded};
 use skillsync_wire::api::key::NewKey;
@@ -249,17 +250,19 @@ fn who_takes_archives_slowly_keeps_out_nobody_else() {
             standing.push(from(here, path, None).await);
         }
         for path in [&cdn, &open] {
-            let mut waiting = std::pin::pin!(from(here, path, None));
+            let further = 0..=skillsync_hub::limits::WAITING_OF_ONE;
+            let mut asked: FuturesUnordered<_> = further.map(|_| from(here, path, None)).collect();
+            let refused = asked.next().await.unwrap();
+            assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
             for (address, key) in [(there, None), (here, Some(&*owner))] {
-                let answer = from(address, &cdn, key).await;
-                assert_eq!(answer.status(), StatusCode::OK);
-                assert!(futures_util::poll!(&mut waiting).is_pending(), "{path}");
+                assert_eq!(from(address, &cdn, key).await.status(), StatusCode::OK);
             }
             // One takes its answer, and has all of it.
             let taken = standing.pop().unwrap().into_body().collect().await.unwrap().to_bytes();
             assert!(taken == skill("pdf", "x"));
-            assert_eq!(waiting.await.status(), StatusCode::OK);
-            standing.push(from(here, path, None).await);
+            let waited = asked.next().await.unwrap();
+            assert_eq!(waited.status(), StatusCode::OK);
+            standing.push(waited);
         }
     });
 }
