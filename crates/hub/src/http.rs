@@ -2,7 +2,7 @@
 //! says and what an answer looks like.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use tokio::sync::Semaphore;
 
@@ -52,6 +52,8 @@ pub struct Http {
     states: places::Places,
     rates: rates::Rates,
     trusted_proxies: Vec<IpAddr>,
+    /// Told of once.
+    untold_proxy: Once,
     openapi: bytes::Bytes,
 }
 
@@ -89,6 +91,7 @@ impl Http {
             states: places::Places::new(limits::STATES_AT_ONCE, limits::STATES_OF_ACCOUNT),
             rates: rates::Rates::new(behaviour.limited),
             trusted_proxies: behaviour.trusted_proxies,
+            untold_proxy: Once::new(),
             openapi: openapi::document().into(),
         })
     }

@@ -117,7 +117,7 @@ pub const BODY_RATE: u64 = 16 * 1024;
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a peer may take nothing of what it is sent.
 pub const WRITE_PAUSE: Duration = Duration::from_secs(30);
-/// How long requests in progress may take once the hub was told to stop.
+/// How long requests in progress may take once the hub was told to stop, and after them questions to the database.
 pub const DRAIN: Duration = Duration::from_secs(10);
 /// What somebody is told to wait who was turned away, in seconds.
 pub const RETRY_AFTER_S: u64 = 5;

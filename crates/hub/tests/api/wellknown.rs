@@ -142,6 +142,14 @@ fn p1_what_is_public_is_served_as_a_site_serves_it() {
         }
         let posted = house.ask(Method::POST, &format!("{OLD}/index.json"), None).await;
         assert_eq!((posted.problem(405), is_readable(&posted)), ("method-not-allowed".to_owned(), true));
+        // A page of another site may say which edition it has.
+        for path in ["index.json", "pdf.tar.gz", "pdf/SKILL.md"] {
+            for folder in [NEW, OLD] {
+                let asked = house.ask(Method::OPTIONS, &format!("{folder}/{path}"), None).await;
+                assert_eq!((asked.status, is_readable(&asked)), (StatusCode::NO_CONTENT, true), "{path}");
+                assert_eq!(asked.header("access-control-allow-headers"), "if-none-match", "{path}");
+            }
+        }
         let encoded = house.ask(Method::GET, &format!("{OLD}/pdf/%53KILL.md"), None).await;
         assert_eq!(encoded.status, StatusCode::OK);
         assert!(!is_readable(&house.ask(Method::GET, "/api/skills/pdf", None).await));
