@@ -7,3 +7,4 @@ mod interop;
 mod npm;
 mod publishing;
 mod server;
+mod strangers;

@@ -315,20 +315,22 @@ fn an_undo_leaves_what_was_here_before() {
 /// What was agreed to is what is done: a list that changes while the question stands brings nothing else.
 #[test]
 fn a_list_that_changes_after_it_was_shown_brings_nothing_else() {
-    for (args, question) in [("setup", "Set this up?"), ("source import", "Follow ")] {
+    let commands = [("setup", "Set this up?"), ("source import", "Follow ")];
+    let changes = [format!("cp other.json {LOCK}"), "rm -r .agents/skills/git".to_owned()];
+    for ((args, question), change) in commands.iter().flat_map(|one| changes.iter().map(move |c| (one, c))) {
         let (_publisher, server, m) = installed();
         m.run(&["init"]).ok();
         let other = m.read(LOCK).replace(&server.origin, "https://elsewhere.example");
         m.write("other.json", other);
         let line = format!(
             "( for i in $(seq 600); do grep -q '{question}' said 2>/dev/null && break; sleep 0.05; done; \
-               cp other.json {LOCK}; echo y; sleep 0.2 ) | script -qefc '{} {args}' said",
+               {change}; echo y; sleep 0.2 ) | script -qefc '{} {args}' said",
             m.binary().display()
         );
         let run = m.command_of("sh".as_ref(), &["-c", &line]).env("TERM", "xterm").env("SHELL", "/bin/sh");
         let output = run.run().fails(5);
-        assert!(output.stdout.contains("has changed since the plan was made"), "{args}: {output}");
-        assert_eq!(sources(&m), 0, "{args}: {output}");
+        assert!(output.stdout.contains("has changed since the plan was made"), "{args}, {change}: {output}");
+        assert_eq!(sources(&m), 0, "{args}, {change}: {output}");
         assert!(!m.store("skills/web").exists() && !m.store("skills/git").exists(), "{args}: {output}");
     }
 }
