@@ -226,6 +226,8 @@ fn stays(store: &Store, index: &Index, adopted: &Adopted) -> Result<Stay, Error>
     let meta = match skills::load(store, name) {
         Ok(meta) => meta,
         Err(skills::Error::NotFound { .. }) => return Ok(Stay::Gone),
+        // Whether it changed is known the next time: nothing that was noted of it goes before.
+        Err(e) if e.kind() == Kind::Io => return Err(e.into()),
         Err(e) => return Ok(Stay::Because(with_causes(&e))),
     };
     let versions = meta.versions();
