@@ -1,5 +1,6 @@
 //! Open indexes: `export --site`, read back over real web servers.
 
+mod cut_off;
 mod following;
 mod importing;
 mod moving_over;

@@ -37,7 +37,8 @@ impl Words<'_> {
         // Two of one day need their time to be told apart.
         let day = content.modified.get(..16).unwrap_or_default().replace('T', " ");
         let place = match content.from.split_first() {
-            None => "in the store now".to_owned(),
+            None if content.in_store => "in the store now".to_owned(),
+            None => "in the store, an earlier version".to_owned(),
             Some((first, [])) => self.path(first),
             Some((first, rest)) => format!("{} and {} more like it", self.path(first), rest.len()),
         };
