@@ -434,7 +434,7 @@ fn prepare(store: &Store, index: &Index, change: Change) -> Result<Result<Prepar
     let meta_path = dir.join(META);
     fs::create(&meta_path, meta.text(&meta_path)?.as_bytes(), fs::Mode::Plain)?;
     let meta_stamp = stamp(&meta_path)?;
-    let listing = scan::list(&dir)?;
+    let listing = scan::written(&dir, &tree)?;
     Ok(Ok(Prepared { name, tree, dir, meta, listing, meta_stamp, replaces }))
 }
 
