@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use skillsync_core::name::SkillName;
 
-use super::{Error, Prepared, Staged, load, stage_tree, stamp, swap};
+use super::advance::{Prepared, swap};
+use super::{Error, Staged, load, stage_tree, stamp};
 use crate::fs;
 use crate::index::Index;
 use crate::layout::META;
