@@ -225,11 +225,11 @@ impl<'a> Bars<'a> {
         .into())
     }
 
-    /// The newest version with other files than the head that may be used. Fails where there is none, and one that may be
-    /// cannot be looked at.
+    /// The newest version before the head that may be used. Fails where there is none, and one that may be cannot be looked
+    /// at.
     pub(super) fn newest_usable(&self) -> Result<Option<u32>, Error> {
         let versions = self.meta.versions().iter().zip(&self.versions).rev();
-        let others = versions.filter(|(version, _)| version.tree != self.meta.head().tree);
+        let others = versions.filter(|(version, _)| version.number != self.meta.head().number);
         let mut unread = None;
         for (version, known) in others {
             match &known.bar {

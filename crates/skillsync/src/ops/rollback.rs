@@ -218,14 +218,17 @@ fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Re
         ));
     }
     let target = skills::version(name, &meta, number)?.clone();
-    let is_mark_only = target.tree == head.tree && was == State::PendingRemove;
+    // What the head is made of stays with it: of other files, or of what must not be used, a new version is made.
+    let is_new =
+        target.tree != head.tree || number != head.number && bars.require_not_revoked(head.number).is_err();
+    let is_mark_only = !is_new && was == State::PendingRemove;
     let is_unknown = match is_mark_only && !bars.is_quarantined() {
         // It is what was in use when the mark was made.
         true => bars.require_not_revoked(number).map(|()| false)?,
         false => bars.require(number)?,
     };
     let (basis, is_noted) = (bars.basis(number), bars.is_noted(number));
-    if target.tree != head.tree {
+    if is_new {
         skills::require_pristine(store, index, name, &meta)?;
         return Ok(Decision { meta, content: Some(target), is_noted, basis, is_unknown, was });
     }
