@@ -128,7 +128,7 @@ pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledB
         };
         let Some(target) = content else {
             note(false)?;
-            skills::set_state(store, name, State::Active)?;
+            skills::revive(store, name)?;
             return Ok(done(head.number, head));
         };
         let before = InstallState::load(store.layout())?;
@@ -137,7 +137,7 @@ pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledB
         let advanced = back.advance(writing, index, reason, || {
             // What is noted ends with this: until the swap the record says it.
             if was == State::Quarantined {
-                skills::set_state(store, name, State::Quarantined)?;
+                skills::quarantine(store, name)?;
             }
             Ok(note(true)?)
         });
@@ -193,7 +193,7 @@ fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Re
     let meta = skills::load(store, name)?;
     let head = meta.head();
     let bars = Bars::of(store, name, &meta)?;
-    let was = bars.state();
+    let was = skills::Noted::of(store).state(name, meta.state);
     let revives = was != State::Active;
     let number = match to {
         Some(number) => number,
