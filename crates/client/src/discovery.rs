@@ -154,14 +154,14 @@ const FORMAT: u32 = 1;
 const KEPT_BYTES: u64 = 3 * bounds::INDEX_BYTES as u64;
 
 impl Found {
-    /// Keeps the index for the next time.
+    /// Keeps the index for the next time. A power cut may undo it.
     pub fn keep(&self, layout: &Layout, source: &Source) -> Result<(), fs::Error> {
         let path = layout.source_index(source.name());
         if self.is_kept || load(layout, source).as_ref() == Some(&self.kept) {
             return Ok(());
         }
         let text = serde_json::to_vec(&self.kept).map_err(|e| fs::Error::new("write", &path, e.into()))?;
-        fs::replace(&path, &text, fs::Mode::Private)
+        fs::place(&path, &text, fs::Mode::Private)
     }
 }
 

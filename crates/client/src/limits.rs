@@ -26,6 +26,8 @@ pub const ADDRESS_BYTES: usize = 2048;
 pub const PARALLEL: usize = 8;
 /// How often a source is asked where nobody says otherwise (checklist L6).
 pub const POLL_EVERY: Duration = Duration::from_secs(15 * 60);
+/// Most skills of a list of another tool: each is looked for in the folders of every agent.
+pub const LIST_SKILLS: usize = 10_000;
 /// Longest pause that failures of a hub lead to.
 pub const BACK_OFF_MOST: Duration = Duration::from_secs(6 * 60 * 60);
 /// Longest time without asking for a newer root, though the manifest did not change: nothing but a newer root replaces

@@ -11,6 +11,8 @@ use skillsync_core::tree::SKILL_MD;
 use skillsync_core::words;
 use skillsync_store::payload::Payload;
 
+use crate::limits::LIST_SKILLS;
+
 /// Largest list that is read.
 pub const LIST_BYTES: u64 = 16 * 1024 * 1024;
 /// Longest text of a list that is shown or kept, in characters: an address may be long, a book is none.
@@ -27,6 +29,9 @@ pub enum Error {
     /// It is JSON of a shape that no tool writes which is known here, or not the one whose name the file has.
     #[error("it is no list of skills of a tool that is known here")]
     Unknown,
+    /// It names more skills than anybody has.
+    #[error("it names {0} skills; the most is {LIST_SKILLS}")]
+    TooMany(usize),
 }
 
 /// The file that a tool writes its list into.
@@ -166,6 +171,9 @@ pub fn parse(bytes: &[u8], path: &Path, ic_site: &str) -> Result<List, Error> {
         Some(named) if list.skills.is_empty() => list.tool = named,
         Some(named) if named != list.tool => return Err(Error::Unknown),
         _ => {}
+    }
+    if list.skills.len() > LIST_SKILLS {
+        return Err(Error::TooMany(list.skills.len()));
     }
     for noted in &mut list.skills {
         noted.name = plain(&noted.name);

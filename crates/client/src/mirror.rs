@@ -10,6 +10,7 @@ use skillsync_core::digest::{ArchiveDigest, EnvelopeDigest};
 use skillsync_core::fault::{Fault as _, Kind};
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::Source as Origin;
+use skillsync_core::tree::Tree;
 use skillsync_store::config::{Apply, Policy, Wanted};
 use skillsync_store::installed::{Installed, Release, Standing as Noted};
 use skillsync_store::meta::Meta;
@@ -108,16 +109,15 @@ fn expected_bytes(found: &Found, due: &VecDeque<(SkillName, Why)>) -> u64 {
 }
 
 /// What `_meta.json` says of files that came from an index by another tool, which noted what the index `published` of them.
-pub fn edition_of(published: Option<&str>, payload: &Payload) -> Release {
-    let content_hash = payload.tree().content_hash();
+pub fn edition_of(published: Option<&str>, tree: &Tree) -> Release {
+    let content_hash = tree.content_hash();
     let release = match published {
         Some(published) => EnvelopeDigest::of(format!("index\n{published}").as_bytes()),
         None => unverified_digest(&content_hash),
     };
     let archive = published.and_then(|published| published.parse().ok());
     let tarball = archive.unwrap_or_else(|| ArchiveDigest::from_bytes(*content_hash.as_bytes()));
-    let tree = payload.tree().id();
-    Release { version: Version::new(0, 0, 1), seq: 1, release, content_hash, tree, tarball }
+    Release { version: Version::new(0, 0, 1), seq: 1, release, content_hash, tree: tree.id(), tarball }
 }
 
 fn unverified_digest(content: &dyn std::fmt::Display) -> EnvelopeDigest {

@@ -68,11 +68,11 @@ impl Polls {
         Self { format: FORMAT, ..known.unwrap_or_default() }
     }
 
-    /// Writes it as one step.
+    /// Writes it as one step, which a power cut may undo: waiting for the disk would cost each session more than that does.
     pub fn save(&self, layout: &Layout, name: &SourceName) -> Result<(), fs::Error> {
         let path = layout.source_poll(name);
         let text = serde_json::to_vec(self).map_err(|e| fs::Error::new("write", &path, e.into()))?;
-        fs::replace(&path, &text, fs::Mode::Private)
+        fs::place(&path, &text, fs::Mode::Private)
     }
 
     /// Whether the source is to be asked at `now`, when it is asked every `interval`.

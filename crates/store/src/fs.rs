@@ -202,7 +202,8 @@ pub fn replace(path: &Path, bytes: &[u8], mode: Mode) -> Result<()> {
     written_beside(path, bytes, mode, rename)
 }
 
-/// Puts a complete file under a name without making it durable: for many at once, before one [`sync_file_system`].
+/// Puts a complete file under a name without making it durable: for many at once, before one [`sync_file_system`], and for
+/// what may be lost.
 pub fn place(path: &Path, bytes: &[u8], mode: Mode) -> Result<()> {
     let temporary = parent(path).join(unique_name(OUR_PREFIX) + ".tmp");
     let written = create(&temporary, bytes, mode).and_then(|()| rename(&temporary, path));

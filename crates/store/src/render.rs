@@ -337,7 +337,7 @@ pub fn stage(
     let (name, version) = (rendering.name.clone(), rendering.version);
     let mark = Mark { name, version, canonical: rendering.canonical, tree };
     fs::create(&dir.join(TREE_MARK), mark.text().as_bytes(), fs::Mode::ReadOnly)?;
-    let listing = scan::list(&dir)?;
+    let listing = scan::written(&dir, &mark.tree)?;
     Ok((dir, listing))
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing is skipped in silence: what cannot be part of a skill and is not known litter is an error that names it.
 
+use std::collections::BTreeSet;
 use std::fs::Metadata;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
@@ -146,6 +147,34 @@ pub fn list(root: &Path) -> Result<Listing, Error> {
     let mut lister = Lister { root, real_root: None, listing: Listing::default(), size_bytes: 0 };
     lister.folder("")?;
     Ok(lister.listing)
+}
+
+/// The listing of `root`, which `tree` was just written to and nothing else: the evidence is asked for by name, and no folder
+/// is read.
+pub fn written(root: &Path, tree: &Tree) -> Result<Listing, fs::Error> {
+    let gone = |relative: &str| {
+        let vanished = std::io::Error::other("it vanished while it was written");
+        fs::Error::new("look at", &root.join(relative), vanished)
+    };
+    let folder = fs::Folder::open(root).ok_or_else(|| gone(""))?;
+    let mut listing = Listing::default();
+    let mut dirs = BTreeSet::from([""]);
+    for (path, file) in tree.files() {
+        dirs.extend(path.folders());
+        let stamp = folder.file(path.as_str()).ok_or_else(|| gone(path.as_str()))?;
+        listing.files.push(Found {
+            path: path.clone(),
+            at: root.join(path.as_str()),
+            size_bytes: file.size_bytes,
+            executable: file.executable,
+            stamp,
+        });
+    }
+    for dir in dirs {
+        let stamp = folder.dir(dir).ok_or_else(|| gone(dir))?;
+        listing.dirs.push((dir.to_owned(), stamp));
+    }
+    Ok(listing)
 }
 
 /// Lists and reads `root`: its tree, checked, and the listing it was made from.

@@ -1,32 +1,34 @@
-//! Canonical skills: what is there, whether it is as committed, and `advance`, the only way content changes.
+//! Canonical skills: what is there, and whether it is as committed. Content changes in `advance` alone.
 
 use std::path::{Path, PathBuf};
 
 use skillsync_core::artifact;
-use skillsync_core::digest::{ContentHash, TreeId};
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::SkillName;
 use skillsync_core::nearest::nearest;
-use skillsync_core::skill::{ArtifactType, Origin, Source, State, Stats, Version};
+use skillsync_core::skill::{ArtifactType, State, Version};
 use skillsync_core::tree::{self, Tree};
 
 use crate::fs::{self, FileStamp, Folder};
 use crate::index::{Index, Key, Seen, SkillSeen};
 use crate::installed;
-use crate::layout::META;
-use crate::meta::{self, Meta, Upstream};
-use crate::objects::{self, Batch, Stored};
+use crate::layout::Layout;
+use crate::meta::{self, Meta};
+use crate::objects::{self, Stored};
 use crate::scan::{self, Listing};
-use crate::store::{Store, Transaction, Writing, keep_repositories};
-use crate::{layout::Layout, parallel};
+use crate::store::Store;
 
+mod advance;
 mod look;
+mod mark;
 mod quarantine;
 mod restore;
 mod stage;
 
+pub use advance::{Advanced, Change, HandEdit, advance};
 pub use look::{Head, Look, head, look};
-pub use quarantine::{Noted, Quarantine, is_quarantined};
+pub use mark::{mark, quarantine, revive};
+pub use quarantine::{Noted, Quarantine};
 pub use restore::restore;
 pub use stage::{
     Staged, batch_payload, make_folders, stage_bytes, stage_folder, stage_folder_but, stage_payload,
@@ -195,7 +197,7 @@ pub fn find(store: &Store, name: &SkillName) -> Result<Option<Meta>, Error> {
 /// The record of a skill that is in use.
 pub fn load_active(store: &Store, name: &SkillName) -> Result<Meta, Error> {
     let meta = load_unmarked(store, name)?;
-    if is_quarantined(store, name, &meta)? {
+    if Noted::of(store).is_quarantined(name, Some(&meta)) {
         return Err(Error::Quarantined { name: name.clone() });
     }
     Ok(meta)
@@ -265,228 +267,9 @@ pub fn require_pristine(store: &Store, index: &Index, name: &SkillName, meta: &M
     }
 }
 
-/// A version about to be made.
-#[derive(Debug)]
-pub struct Change {
-    /// Its content.
-    pub staged: Staged,
-    /// Which act makes it.
-    pub origin: Origin,
-    /// What it was merged from, where it was.
-    pub parents: Vec<ContentHash>,
-    /// Why.
-    pub reason: Option<String>,
-    /// What it is, if this is its first version.
-    pub artifact_type: ArtifactType,
-    /// Where the skill comes from, if this is its first version.
-    pub source: Source,
-    /// Where it comes from in git; `None` leaves what is recorded.
-    pub upstream: Option<Upstream>,
-    /// What its log adds up to, for the cache in its record.
-    pub stats: Option<Stats>,
-    /// Whether a hand edit in the canonical folder is what is being committed or dropped.
-    pub hand_edit: HandEdit,
-    /// Whether a skill that is in quarantine comes back into use with it.
-    pub quarantine: Quarantine,
-}
-
-impl Change {
-    /// A change with no more to say than this; `source` counts if it is the first version.
-    pub fn new(staged: Staged, origin: Origin, source: Source) -> Self {
-        Self {
-            staged,
-            origin,
-            parents: Vec::new(),
-            reason: None,
-            artifact_type: ArtifactType::Skill,
-            source,
-            upstream: None,
-            stats: None,
-            hand_edit: HandEdit::Refuse,
-            quarantine: Quarantine::Stays,
-        }
-    }
-}
-
-/// What a change does about a hand edit in the canonical folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HandEdit {
-    /// Refuses to replace one.
-    Refuse,
-    /// It was asked for by name: the folder goes to trash.
-    Replace,
-}
-
-/// A version that was made.
-#[derive(Debug)]
-pub struct Advanced {
-    /// Whose.
-    pub name: SkillName,
-    /// The new head.
-    pub version: Version,
-    /// Whether the skill is in use now.
-    pub state: State,
-    /// Where the folder it replaced is now.
-    pub replaced: Option<PathBuf>,
-}
-
-/// Makes new versions: the only way content changes (decision 12). Objects and folders are durable before the
-/// first swap; each skill's swap is its own commit point, so an error at one leaves the others whole.
-pub fn advance(
-    writing: &Writing<'_>,
-    transaction: &Transaction,
-    batch: Batch<'_>,
-    index: &mut Index,
-    changes: Vec<Change>,
-) -> Result<Vec<Result<Advanced, Error>>, Error> {
-    let store = writing.store();
-    let known: &Index = index;
-    let prepared = parallel::map_owned(changes, |change| prepare(store, known, change));
-    let prepared = prepared.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let (mut files, mut dirs) = (Vec::new(), Vec::new());
-    for p in prepared.iter().filter_map(|p| p.as_ref().ok()) {
-        files.extend(p.tree.files().map(|(path, _)| p.dir.join(path.as_str())));
-        files.push(p.dir.join(META));
-        dirs.extend(p.listing.dirs.iter().map(|(path, _)| p.dir.join(path)));
-    }
-    batch.sync(&files, &dirs)?;
-    batch.publish()?;
-    let mut results = Vec::with_capacity(prepared.len());
-    for p in prepared {
-        results.push(p.and_then(|p| swap(store, transaction, index, p)));
-    }
-    fs::sync_dir(&store.layout().skills())?;
-    Ok(results)
-}
-
-struct Prepared {
-    name: SkillName,
-    tree: Tree,
-    dir: PathBuf,
-    meta: Meta,
-    listing: Listing,
-    meta_stamp: FileStamp,
-    /// What the folder that it replaces must hold at that moment; `None` when a hand edit is to be replaced.
-    replaces: Option<TreeId>,
-}
-
-/// Checks one change and writes its record beside its payload. The inner error spares the others, the outer not.
-fn prepare(store: &Store, index: &Index, change: Change) -> Result<Result<Prepared, Error>, Error> {
-    let Change {
-        staged,
-        origin,
-        parents,
-        reason,
-        artifact_type,
-        source,
-        upstream,
-        stats,
-        hand_edit,
-        quarantine,
-    } = change;
-    let Staged { name, tree, dir } = staged;
-    let known = match find(store, &name) {
-        Ok(known) => known,
-        Err(e) => return Ok(Err(e)),
-    };
-    if let (Some(meta), HandEdit::Refuse) = (&known, hand_edit)
-        && let Err(e) = require_pristine(store, index, &name, meta)
-    {
-        return Ok(Err(e));
-    }
-    // A name keeps its type, and a version of it is what the type asks for, whoever makes it.
-    let artifact_type = known.as_ref().map_or(artifact_type, |meta| meta.artifact_type);
-    if let Err(e) = artifact::main_file(artifact_type, &name, &tree) {
-        return Ok(Err(e.into()));
-    }
-    let replaces = match (&known, hand_edit) {
-        (Some(meta), HandEdit::Refuse) => Some(meta.head().tree),
-        _ => None,
-    };
-    let version = Version {
-        number: 1,
-        content_hash: tree.content_hash(),
-        tree: tree.id(),
-        reason,
-        origin,
-        parents,
-        at: store.now_text(),
-    };
-    let mut meta = match known {
-        Some(mut meta) => {
-            meta.push(version);
-            meta.state = match quarantine.state(store, &name, &meta) {
-                Ok(state) => state,
-                Err(e) => return Ok(Err(e.into())),
-            };
-            meta.was_quarantined = false;
-            meta
-        }
-        None => Meta::new(artifact_type, source, version),
-    };
-    if upstream.is_some() {
-        meta.upstream = upstream;
-    }
-    if let Some(stats) = stats {
-        meta.stats = stats;
-    }
-    // The record is written before the evidence is taken: it stands in the same folder.
-    let meta_path = dir.join(META);
-    fs::create(&meta_path, meta.text(&meta_path)?.as_bytes(), fs::Mode::Plain)?;
-    let meta_stamp = stamp(&meta_path)?;
-    let listing = scan::list(&dir)?;
-    Ok(Ok(Prepared { name, tree, dir, meta, listing, meta_stamp, replaces }))
-}
-
 fn stamp(path: &Path) -> Result<FileStamp, fs::Error> {
     let metadata = std::fs::symlink_metadata(path);
     Ok(FileStamp::of(&fs::Context::on(metadata, "look at", path)?))
-}
-
-fn swap(
-    store: &Store,
-    transaction: &Transaction,
-    index: &mut Index,
-    prepared: Prepared,
-) -> Result<Advanced, Error> {
-    let Prepared { name, dir, meta, listing, meta_stamp, replaces, .. } = prepared;
-    let live = store.layout().skill(&name);
-    let settled_ns = fs::clock_ns();
-    let old = transaction.swap_in(&dir, &live)?;
-    if let (Some(old), Some(tree)) = (&old, replaces) {
-        // Between the check and the swap somebody may have edited: what was live says so now, and goes back.
-        if !is_tree(index, &name, old, &tree) {
-            transaction.swap_back(old, &live)?;
-            return Err(Error::HandEdited { name, path: live });
-        }
-    }
-    let mut replaced = None;
-    if let Some(old) = old {
-        match store.trash().put(&old, name.as_str()) {
-            Ok(kept) => {
-                keep_repositories(&kept, &live);
-                replaced = Some(kept);
-            }
-            // What cannot be kept is not replaced: an error here means that nothing was changed.
-            Err(e) => {
-                transaction.swap_back(&old, &live)?;
-                return Err(e.into());
-            }
-        }
-    }
-    remember(index, &name, &meta, meta_stamp, &listing, settled_ns);
-    Ok(Advanced { name, version: meta.head().clone(), state: meta.state, replaced })
-}
-
-/// Whether the folder at `root` holds this tree; the index answers where it can.
-fn is_tree(index: &Index, name: &SkillName, root: &Path, tree: &TreeId) -> bool {
-    if let Some(seen) = index.get::<SkillSeen<'_>>(Key::Skill(name.as_str()))
-        && seen.tree == *tree
-        && Folder::open(root).is_some_and(|folder| seen.files.is_unchanged(&folder))
-    {
-        return true;
-    }
-    scan::read(root).is_ok_and(|(found, _)| found.id() == *tree)
 }
 
 /// Notes in the index that the canonical folder of `name` holds its head version.
@@ -508,25 +291,6 @@ pub fn remember(
         files: Seen::new(listing, settled_ns),
     };
     index.set(Key::Skill(name.as_str()), &seen);
-}
-
-/// Marks a skill for removal at the next sync (checklist D21), which ends no quarantine, or takes the mark away.
-pub fn set_state(store: &Store, name: &SkillName, state: State) -> Result<Meta, Error> {
-    let mut meta = load(store, name)?;
-    if meta.state != state {
-        meta.was_quarantined = state == State::PendingRemove && is_quarantined(store, name, &meta)?;
-        meta.state = state;
-        let folder = store.layout().skill(name);
-        // What a kill at this very place has left.
-        for entry in fs::entries(&folder)?.unwrap_or_default() {
-            if entry.to_str().is_some_and(fs::is_abandoned_temporary) {
-                fs::remove_file(&folder.join(entry))?;
-            }
-        }
-        let path = store.layout().meta(name);
-        fs::replace(&path, meta.text(&path)?.as_bytes(), fs::Mode::Plain)?;
-    }
-    Ok(meta)
 }
 
 /// The text of a version's main file: of a skill its `SKILL.md`, of a command or an agent all there is.

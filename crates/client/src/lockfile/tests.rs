@@ -78,6 +78,14 @@ fn a_list_is_of_the_tool_whose_file_it_is_in() {
 }
 
 #[test]
+fn a_list_of_more_skills_than_anybody_has_is_refused() {
+    let list = |count: usize| serde_json::json!(vec!["a"; count]).to_string();
+    assert_eq!(read(&list(LIST_SKILLS)).skills.len(), LIST_SKILLS);
+    let refused = parse(list(LIST_SKILLS + 1).as_bytes(), Path::new("x"), IC_SITE);
+    assert!(matches!(refused, Err(Error::TooMany(count)) if count == LIST_SKILLS + 1));
+}
+
+#[test]
 fn nothing_secret_long_or_forged_is_told_of_a_list() {
     let list = |source: &str| {
         let skill = serde_json::json!({"source": source, "sourceType": "git"});

@@ -23,7 +23,7 @@ use crate::ui::{Exit, Screen, Show, Stop};
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct SourceImportArgs {
-    /// The lists; those in the current folder and in your home when none is named
+    /// The lists; those in your home and in the current folder when none is named
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) files: Vec<PathBuf>,
     /// Where the skills of `.ic-managed.json` come from, which does not say it
@@ -37,8 +37,10 @@ fn site(text: &str) -> Result<BaseUrl, String> {
 
 pub(crate) fn run(cx: &mut Cx<'_>, args: &SourceImportArgs) -> Result<Exit, Stop> {
     let store = ops::open(cx.world)?;
-    let lists = match args.files.is_empty() {
-        true => [found_here(cx.world), found(cx.world)].concat(),
+    let is_searched = args.files.is_empty();
+    let lists = match is_searched {
+        // The user's own count before those of a project, which may be a stranger's.
+        true => [found(cx.world), found_here(cx.world)].concat(),
         false => args.files.iter().map(|file| cx.world.resolve(file)).collect(),
     };
     let ask = Ask { lists, site: args.site.clone(), ..Ask::default() };
@@ -47,12 +49,12 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &SourceImportArgs) -> Result<Exit, Stop
         cx.ui.show(&shown.report)?;
         return Ok(exit(&shown.report));
     }
-    if !shown.report.sources.is_empty() {
-        let sources: Vec<String> = shown.report.sources.iter().map(named).collect();
-        let sources = sources.join(", ");
-        cx.ui.consent(&format!(
-            "Follow {sources} from now on? Nobody signs their skills but the sites themselves"
-        ))?;
+    let sources: Vec<String> = shown.report.sources.iter().map(named).collect();
+    if !sources.is_empty() || is_searched && shown.report.coming().next().is_some() {
+        if !cx.ui.is_json() {
+            cx.ui.show(&shown.report)?;
+        }
+        cx.ui.consent(&question(&sources))?;
     }
     let report = ops::write(&store, |writing, index| {
         // Planned again under the mutex: another command may have come in between.
@@ -67,6 +69,16 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &SourceImportArgs) -> Result<Exit, Stop
         cx.ui.hint("`skillsync sync` brings them to every agent");
     }
     Ok(exit(&report))
+}
+
+fn question(sources: &[String]) -> String {
+    match sources {
+        [] => "Take these skills over?".to_owned(),
+        sources => {
+            let sources = sources.join(", ");
+            format!("Follow {sources} from now on? Nobody signs their skills but the sites themselves")
+        }
+    }
 }
 
 fn exit(report: &Imported) -> Exit {

@@ -1,5 +1,6 @@
 //! Open indexes: `export --site`, read back over real web servers.
 
+mod cut_off;
 mod following;
 mod importing;
 mod moving_over;
@@ -7,3 +8,4 @@ mod interop;
 mod npm;
 mod publishing;
 mod server;
+mod strangers;

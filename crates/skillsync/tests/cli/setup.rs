@@ -1,5 +1,8 @@
 //! `skillsync setup` and its way back: what a person with skills scattered over several agents meets first.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use expect_test::expect;
 use serde_json::Value;
 use skillsync_testkit::snapshot::Entry;
@@ -349,6 +352,43 @@ fn a_broken_store_is_not_set_up() {
     m.write(".skillsync/state/setup.json", "{");
     refuses(&m, &["setup", "--yes"], 1, "setup-record-damaged");
     refuses(&m, &["setup", "--undo", "--yes"], 1, "setup-record-damaged");
+}
+
+/// What cannot be written down cannot be taken: the record of what is moved is JSON.
+#[test]
+fn a_path_that_is_no_text_is_left_alone() {
+    let m = Machine::new(env!("CARGO_BIN_EXE_skillsync"));
+    m.agent("claude-code");
+    m.skill_folder(&format!("{CLAUDE}/pdf"), &skill("pdf"));
+    let odd = m.path(CLAUDE).join(OsStr::from_bytes(b"caf\xe9"));
+    disk::write(&odd.join("SKILL.md"), skill("cafe").text());
+    disk::link("pdf", &m.path(CLAUDE).join(OsStr::from_bytes(b"link\xe9")));
+    let done = m.run(&["setup", "--yes", "--json"]).ok().json();
+    assert_eq!(texts(&done["left_alone"], "reason"), ["name-unusable"; 2], "{done}");
+    assert_eq!(texts(&done["adopted"], "name"), ["pdf"], "{done}");
+    assert!(odd.join("SKILL.md").is_file());
+}
+
+/// What was agreed to is what is done: a skill that somebody changes while the question stands is not overruled.
+#[test]
+fn a_skill_that_changes_after_the_plan_was_shown_stays_as_it_is() {
+    let m = Machine::new(env!("CARGO_BIN_EXE_skillsync"));
+    m.agent("claude-code");
+    m.run(&["init"]).ok();
+    m.run(&["add", m.skill_folder("w/pdf", &skill("pdf").body("first\n")).to_str().unwrap()]).ok();
+    m.skill_folder(&format!("{CLAUDE}/pdf"), &skill("pdf").body("found\n"));
+    m.skill_folder("w/pdf", &skill("pdf").body("second\n"));
+    let binary = m.binary().display();
+    let line = format!(
+        "asks() {{ for i in $(seq 600); do grep -q \"$1\" said 2>/dev/null && break; sleep 0.05; done; }}; \
+         ( asks 'Which becomes'; echo; asks 'Set this up?'; {binary} add w/pdf --force >&2; echo y; sleep 0.2 ) | \
+         script -qefc '{binary} setup' said"
+    );
+    let run = m.command_of("sh".as_ref(), &["-c", &line]).env("TERM", "xterm").env("SHELL", "/bin/sh");
+    let output = run.run().fails(3);
+    assert!(output.stdout.contains("changed in the store since the plan was made"), "{output}");
+    assert!(m.read(".skillsync/skills/pdf/SKILL.md").contains("second\n"), "{output}");
+    assert!(m.read(&format!("{CLAUDE}/pdf/SKILL.md")).contains("found\n"), "{output}");
 }
 
 #[test]

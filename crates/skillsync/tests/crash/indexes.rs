@@ -262,9 +262,11 @@ fn installed_elsewhere(m: &Machine) {
     m.skill_folder(".claude/skills/alpha", &skill("alpha", 1));
     m.skill_folder(".agents/skills/gamma", &skill("gamma", 1));
     disk::link("../../.agents/skills/gamma", &m.path(".claude/skills/gamma"));
-    // An older edit of another skill that was installed: the newer content becomes current at last, on top of it.
+    // Older edits of another skill that was installed: the newest content becomes current at last, on top of them.
     m.skill_folder(".agents/skills/delta", &skill("delta", 2));
     disk::age(&m.skill_folder(".claude/skills/delta", &skill("delta", 1)), 1_600_000_000);
+    m.agent("windsurf");
+    disk::age(&m.skill_folder(".codeium/windsurf/skills/delta", &skill("delta", 3)), 1_500_000_000);
     let one = serde_json::json!({"source": "site", "sourceType": "well-known", "sourceUrl": NOBODY});
     let lock = serde_json::json!({"version": 3, "skills": {"gamma": one, "delta": one}});
     m.write(".agents/.skill-lock.json", lock.to_string());
@@ -293,7 +295,7 @@ fn setup_that_imports() {
         // Of an error the first run told, and what the second one finds is what it decides about.
         if hit.acknowledged() || hit.fault == Fault::Kill {
             assert_eq!(version_in(&m.store("skills/delta")), 2, "what was planned is current");
-            assert_eq!(history(m, "delta").len(), 3, "each content once, and the newest again");
+            assert_eq!(history(m, "delta").len(), 4, "each content once, and the newest again");
         }
         idle(m, &args);
         m.run(&["verify"]).ok();

@@ -142,11 +142,11 @@ fn nothing_is_guessed_of_a_marked_skill_where_meta_json_does_not_read() {
     let noted = machine.read(".skillsync/_meta.json");
     machine.write(".skillsync/_meta.json", "damaged");
     machine.run(&["rm", "pdf"]).ok();
-    rewrite(&machine, ".skillsync/skills/pdf/SKILL.md", "one", "by hand");
-    refused(&machine, &["adopt", "pdf"], "installed-damaged");
     machine.skill_folder("other/pdf", &skillsync_testkit::SkillBuilder::new("pdf"));
     let added = machine.run(&["add", "other/pdf", "--json"]).either().json();
     assert_eq!(added["failed"][0]["error"]["code"], "installed-damaged", "{added}");
+    rewrite(&machine, ".skillsync/skills/pdf/SKILL.md", "one", "by hand");
+    refused(&machine, &["adopt", "pdf"], "installed-damaged");
     // It is good, and in use again once that is known.
     machine.write(".skillsync/_meta.json", noted);
     assert_eq!(report(&machine, &["adopt", "pdf"], 0)["revived"], true);
@@ -171,9 +171,19 @@ fn t23_a_quarantine_that_only_a_note_says_is_one_wherever_it_is_asked() {
     machine.run(&["install", "docx"]).ok();
     publish(&hub, "malicious");
     machine.run(&["poll"]).ok();
+    machine.write("app/.claude/skills/.keep", "");
+    machine.run(&["deploy", "pdf", "app"]).ok();
     let record = machine.read(".skillsync/skills/pdf/.meta.toml");
     revoke(&hub, &machine, 2);
+    let checked = || report(&machine, &["sync", "check", "app", "--all"], 1)["artifacts"].clone();
+    let checked_first = checked();
     machine.write(".skillsync/skills/pdf/.meta.toml", record);
+    assert_eq!(checked(), checked_first);
+    disk::remove(&machine.path("app/.claude"));
+    machine.write("app/.claude/skills/.keep", "");
+    let absent = checked();
+    let absent: Vec<_> = absent.as_array().unwrap().iter().map(|one| &one["artifact_name"]).collect();
+    assert_eq!(absent, ["docx"], "what is not deployed is not recommended to be");
     assert_eq!(report(&machine, &["info", "pdf"], 0)["state"], "quarantined");
     assert_eq!(report(&machine, &["history", "pdf"], 0)["state"], "quarantined");
     let listed = report(&machine, &["ls"], 0);
@@ -193,18 +203,6 @@ fn t23_a_quarantine_that_only_a_note_says_is_one_wherever_it_is_asked() {
 }
 
 #[test]
-fn t23_a_cure_that_was_committed_unseen_is_one_though_it_is_listed_no_more() {
-    let (hub, machine) = handed_out();
-    decide(&machine);
-    revoke(&hub, &machine, 1);
-    disk::remove(&machine.store("sources/team/advisories.json"));
-    assert_eq!(report(&machine, &["commit", "pdf", "--reason", "both"], 0)["quarantined"], true);
-    out_of_use(&machine);
-    assert_eq!(outcome(&report(&machine, &["poll"], 0), "pdf")["outcome"], "unlisted");
-    assert!(loaded(&machine, "pdf").unwrap().contains("mine"));
-}
-
-#[test]
 fn t23_an_install_takes_up_nothing_that_has_the_files_of_a_revoked_release() {
     let hub = hub();
     let machine = installed(&hub);
@@ -213,8 +211,17 @@ fn t23_an_install_takes_up_nothing_that_has_the_files_of_a_revoked_release() {
     edit(&machine, "TWO", "two");
     hub.change(|house| house.revoke("pdf", 1, "malware"));
     report(&machine, &["poll"], 6);
-    machine.run(&["rm", "pdf"]).ok();
-    let done = report(&machine, &["install", "pdf"], 6);
-    assert_eq!(outcome(&done, "pdf")["error"]["code"], "skill-quarantined", "{done}");
-    assert!(!machine.path(".claude/skills/pdf").exists());
+    let record = machine.read(".skillsync/skills/pdf/.meta.toml");
+    let noted_alone = record.replace("\"quarantined\"", "\"active\"");
+    let marked = record.replace("\"quarantined\"", "\"pending_remove\"\nwas-quarantined = true");
+    for record in [noted_alone, marked] {
+        let in_the_way = ".skillsync/skills/pdf/.skillsync-2147483646-0123456789abcdef-0.tmp";
+        machine.write(".skillsync/skills/pdf/.meta.toml", record);
+        machine.write(&format!("{in_the_way}/x"), "");
+        let done = machine.run(&["install", "pdf@1.2.0", "--json"]).either().json();
+        assert!(outcome(&done, "pdf")["error"]["code"].is_string(), "{done}");
+        assert_eq!(meta(&machine)["skills"]["pdf"]["state"], "quarantined");
+        assert!(!machine.path(".claude/skills/pdf").exists());
+        disk::remove(&machine.path(in_the_way));
+    }
 }

@@ -9,7 +9,7 @@ use skillsync_core::name::{self, SourceName};
 use skillsync_core::skill;
 use toml_edit::{DocumentMut, Item, Table, TableLike, value};
 
-use super::{Config, Error, Reader};
+use super::{Config, Error, Reader, blocks};
 
 skill::words!(
     /// What answers at a source's address.
@@ -279,7 +279,8 @@ impl Config {
             return false;
         };
         let Some(item) = self.document.get("sources") else { return false };
-        tables(item).is_some_and(|tables| tables.get(position).is_some_and(|table| table.contains_key(field)))
+        blocks::tables(item)
+            .is_some_and(|tables| tables.get(position).is_some_and(|table| table.contains_key(field)))
     }
 }
 
@@ -311,22 +312,11 @@ impl SourceConfig {
     }
 }
 
-/// The tables of a list, however it is written; none when it is no list of tables.
-pub(super) fn tables(item: &Item) -> Option<Vec<&dyn TableLike>> {
-    match item {
-        Item::ArrayOfTables(tables) => Some(tables.iter().map(|t| t as &dyn TableLike).collect()),
-        Item::Value(toml_edit::Value::Array(array)) => {
-            array.iter().map(|v| v.as_inline_table().map(|t| t as &dyn TableLike)).collect()
-        }
-        _ => None,
-    }
-}
-
 impl Reader<'_> {
     pub(super) fn sources(&self, document: &DocumentMut) -> Result<Vec<SourceConfig>, Error> {
         let Some(item) = document.get("sources") else { return Ok(Vec::new()) };
-        let tables =
-            tables(item).ok_or_else(|| self.wrong("sources", "is not a list of [[sources]] blocks"))?;
+        let tables = blocks::tables(item)
+            .ok_or_else(|| self.wrong("sources", "is not a list of [[sources]] blocks"))?;
         let mut sources: Vec<SourceConfig> = Vec::new();
         for (index, table) in tables.into_iter().enumerate() {
             let source = self.source(index, table)?;

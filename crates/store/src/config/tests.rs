@@ -1,6 +1,9 @@
 //! What `config.toml` may say, what an edit keeps, and what is refused.
 
+use skillsync_core::name::TargetId;
+
 use super::*;
+use crate::tools::Mode;
 
 const FULL: &str = r#"# mine
 [skillsync]

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use skillsync_core::name::SkillName;
 
-use super::{Error, Prepared, Staged, load, stage_tree, stamp, swap};
+use super::advance::{Prepared, swap};
+use super::{Error, Staged, load, stage_tree, stamp};
 use crate::fs;
 use crate::index::Index;
 use crate::layout::META;
@@ -26,7 +27,7 @@ pub fn restore(
     let meta_path = dir.join(META);
     fs::create(&meta_path, meta.text(&meta_path)?.as_bytes(), fs::Mode::Plain)?;
     let meta_stamp = stamp(&meta_path)?;
-    let listing = scan::list(&dir)?;
+    let listing = scan::written(&dir, &tree)?;
     fs::sync_file_system(store.layout().root())?;
     let prepared = Prepared { name, tree, dir, meta, listing, meta_stamp, replaces: None };
     let restored = swap(store, transaction, index, prepared)?;

@@ -2,8 +2,10 @@
 
 use jiff::Timestamp;
 use skillsync_core::path::SkillPath;
+use skillsync_core::skill::{Origin, Source};
 
 use super::*;
+use crate::objects::Batch;
 
 #[test]
 fn a_name_keeps_its_type_and_its_files_are_what_that_asks_for() {

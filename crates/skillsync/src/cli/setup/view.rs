@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use serde::Serialize;
+use skillsync_client::lockfile::Tool;
 use skillsync_core::name::SkillName;
 use skillsync_store::config::{Wanted, path_text};
 
@@ -36,7 +37,8 @@ impl Words<'_> {
         // Two of one day need their time to be told apart.
         let day = content.modified.get(..16).unwrap_or_default().replace('T', " ");
         let place = match content.from.split_first() {
-            None => "in the store now".to_owned(),
+            None if content.in_store => "in the store now".to_owned(),
+            None => "in the store, an earlier version".to_owned(),
             Some((first, [])) => self.path(first),
             Some((first, rest)) => format!("{} and {} more like it", self.path(first), rest.len()),
         };
@@ -168,26 +170,27 @@ impl Show for PlanView<'_> {
 impl PlanView<'_> {
     fn imported(&self, out: &mut Screen<'_>) -> io::Result<()> {
         let Self { plan, words } = self;
-        let skills: Vec<(String, String)> = plan
-            .imported
-            .coming()
-            .map(|(tool, skill)| {
-                let followed = match (skill.outcome, skill.edited) {
-                    (Outcome::Followed, Some(_)) => ", followed from now on",
-                    (Outcome::Followed, None) => ", followed from now on; an update replaces an edit",
-                    (_, Some(true)) => ", edited since and so your own",
-                    _ => "",
-                };
-                let from = skill.from.as_ref().map(|from| format!(": {from}")).unwrap_or_default();
-                (skill.skill.clone(), format!("{}{from}{followed}", title(tool)))
-            })
-            .collect();
-        if !skills.is_empty() {
-            words.head(out, "Skills that other tools installed", skills.len())?;
-            words.pairs(out, &skills)?;
-            words.more(out, skills.len())?;
+        let row = |(tool, skill): (Tool, &ImportedSkill)| {
+            let followed = match (skill.outcome, skill.edited) {
+                (Outcome::Followed, Some(_)) => ", followed from now on",
+                (Outcome::Followed, None) => ", followed from now on; an update replaces an edit",
+                (_, Some(true)) => ", edited since and so your own",
+                _ => "",
+            };
+            let from = skill.from.as_ref().map(|from| format!(": {from}")).unwrap_or_default();
+            (skill.skill.clone(), format!("{}{from}{followed}", title(tool)))
+        };
+        let (followed, taken): (Vec<_>, Vec<_>) =
+            plan.imported.coming().partition(|(_, skill)| skill.outcome == Outcome::Followed);
+        if followed.is_empty() && taken.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        words.head(out, "Skills that other tools installed", followed.len() + taken.len())?;
+        // What a site may change later is shown to its end.
+        let all = Words { all: true, ..*words };
+        all.pairs(out, &followed.into_iter().map(row).collect::<Vec<_>>())?;
+        words.pairs(out, &taken.iter().copied().map(row).collect::<Vec<_>>())?;
+        words.more(out, taken.len())
     }
 
     fn skills(&self, out: &mut Screen<'_>) -> io::Result<()> {

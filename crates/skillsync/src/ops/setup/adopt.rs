@@ -9,9 +9,9 @@ use skillsync_core::skill::{Origin, Source};
 use skillsync_store::config::path_text;
 use skillsync_store::index::Index;
 use skillsync_store::objects::Batch;
+use skillsync_store::parallel;
 use skillsync_store::skills::{self, Change, Staged};
 use skillsync_store::store::{Store, Transaction, Writing};
-use skillsync_store::{fs, parallel};
 
 use super::import::Import;
 use super::plan::Plan;
@@ -118,8 +118,12 @@ fn stage(
         let message = format!("`{}` {what} since the plan was made", skill.name);
         refuse(Kind::Conflict, "plan-outdated", message, "run skillsync setup again")
     };
-    if skill.fresh && round == 0 && fs::lstat(&store.layout().skill(&skill.name))?.is_some() {
-        return Err(changed("came into the store"));
+    if round == 0 {
+        let now = skills::find(store, &skill.name)?;
+        let now = now.iter().flat_map(|meta| meta.versions()).map(|version| version.content_hash);
+        if !now.eq(skill.here.iter().copied()) {
+            return Err(changed("changed in the store"));
+        }
     }
     let staged = match &variant.at {
         At::Folder(root) if skill.is_noted(root) => {

@@ -45,10 +45,6 @@ impl Import {
             Lists::HomeAndHere => [import::found(world), import::found_here(world)].concat(),
         };
         let known = record.map(Record::taken).unwrap_or_default();
-        let offered = match lists {
-            Lists::Home => offered(world, store, &known)?,
-            Lists::None | Lists::HomeAndHere => Vec::new(),
-        };
         let (mut ask, mut left_alone) = (Ask { known, ..Ask::default() }, Vec::new());
         for path in candidates {
             match import::read(&path, None) {
@@ -60,6 +56,10 @@ impl Import {
             }
         }
         let plan = import::plan(world, store, &ask)?;
+        let offered = match lists {
+            Lists::Home => import::offered(world, store, &plan, &ask.known)?,
+            Lists::None | Lists::HomeAndHere => Vec::new(),
+        };
         let (adopting, reasons) = (BTreeSet::new(), BTreeMap::new());
         Ok((Self { ask, plan, adopting, reasons, offered }, left_alone))
     }
@@ -128,34 +128,14 @@ impl Import {
         index: &mut Index,
         failed: &mut Vec<Failure>,
     ) -> Result<Imported, Error> {
-        let brought = self.plan.brings();
-        let roots: Vec<(SkillName, String)> =
-            brought.iter().map(|(name, one)| ((*name).clone(), one.root.display().to_string())).collect();
+        let brought = self.plan.brings().into_iter();
+        let coming: Vec<_> = brought.map(|(name, one)| (one.at, name.clone(), one.root.to_owned())).collect();
         let imported = self.plan.apply(writing, index)?;
-        for (_, row) in imported.skills() {
-            let coming = roots.iter().find(|(name, _)| name.as_str() == row.skill);
-            if let (Some((skill, path)), Some(error)) = (coming, &row.error) {
-                failed.push(Failure { skill: skill.clone(), path: path.clone(), error: error.clone() });
+        for ((list, skill), name, root) in coming {
+            if let Some(error) = imported.lists[list].skills[skill].error.clone() {
+                failed.push(Failure { skill: name, path: root.display().to_string(), error });
             }
         }
         Ok(imported)
     }
-}
-
-/// The lists of the project that the current folder is, if they bring anything. A list that does not read brings nothing.
-fn offered(world: &World, store: Option<&Store>, known: &BTreeSet<SkillName>) -> Result<Vec<String>, Error> {
-    let reads = |path: &PathBuf| import::read(path, None).is_ok();
-    let here: Vec<PathBuf> = import::found_here(world).into_iter().filter(reads).collect();
-    if here.is_empty() {
-        return Ok(Vec::new());
-    }
-    // What the user's own lists bring is nothing to offer.
-    let own = import::found(world).into_iter().filter(reads);
-    let ask =
-        Ask { lists: own.chain(here.iter().cloned()).collect(), known: known.clone(), ..Ask::default() };
-    let plan = import::plan(world, store, &ask)?;
-    let is_here = |list: &import::ImportedList| here.iter().any(|path| path == Path::new(&list.path));
-    let brings = |list: &import::ImportedList| list.skills.iter().any(|skill| skill.outcome.comes());
-    let lists = plan.report.lists.iter().filter(|list| is_here(list) && brings(list));
-    Ok(lists.map(|list| list.path.clone()).collect())
 }

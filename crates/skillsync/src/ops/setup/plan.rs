@@ -167,7 +167,7 @@ pub(super) fn decide(
     let mut work = Vec::with_capacity(groups.len());
     let brought = import.brings();
     for (name, group) in groups {
-        let known = match brought.get(&name) {
+        let known = match brought.get(&name).filter(|brought| !brought.is_here) {
             Some(brought) => Ok(Held::Brought { content: brought.content, from: brought.root.to_owned() }),
             None => store.map_or(Ok(Ok(Held::Nothing)), |store| held(store, &name))?,
         };
@@ -267,7 +267,7 @@ impl Plan {
                         modified: jiff::Timestamp::from_second(v.modified_s)
                             .map(|t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
                             .unwrap_or_default(),
-                        in_store: matches!(v.at, At::Store),
+                        in_store: v.at == At::Store && skill.here.last() == Some(&v.hash),
                     };
                     let contents = several.iter().map(content).collect();
                     self.conflicts.push(Conflict { name, contents, current: skill.chosen });

@@ -61,8 +61,15 @@ impl Skill {
         held: Held,
         record: Option<&Record>,
         name: SkillName,
-        originals: Vec<Original>,
+        mut originals: Vec<Original>,
     ) -> Result<Self, Error> {
+        // `add` takes a folder whole, with what another tool noted in it.
+        for original in &mut originals {
+            let whole = original.tree.content_hash();
+            if held.versions().contains(&whole) {
+                original.content = whole;
+            }
+        }
         let mut variants: Vec<Variant> = Vec::new();
         for original in &originals {
             let hash = original.content;
@@ -79,13 +86,13 @@ impl Skill {
             Held::Brought { content, from } if !variants.is_empty() => {
                 variants.push(Variant { hash: content, at: At::Import(from), modified_s: 0 });
             }
-            // What the store has is kept before anything that turned up.
-            Held::Stored { head, at_s, .. } if !variants.is_empty() => {
-                newest_first(&mut variants)?;
-                variants.insert(0, Variant { hash: head, at: At::Store, modified_s: at_s });
-            }
-            // All contents came, and then the setup was cut off before the one that was chosen was current again.
             Held::Stored { head, at_s, .. } => {
+                // What the store has is kept before anything that turned up.
+                if !variants.is_empty() {
+                    newest_first(&mut variants)?;
+                    variants.insert(0, Variant { hash: head, at: At::Store, modified_s: at_s });
+                }
+                // The setup was cut off before the content that was chosen, which the store has, was current again.
                 if let Some(hash) = told.filter(|hash| *hash != head && here.contains(hash)) {
                     variants.push(Variant { hash, at: At::Store, modified_s: at_s });
                 }

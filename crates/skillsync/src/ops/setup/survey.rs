@@ -239,9 +239,24 @@ enum Found {
     LeftAlone(LeftAlone),
 }
 
+impl Found {
+    /// Whether the record can name what is taken from `place`, and where that points: it is JSON.
+    fn is_text(&self, place: &Path) -> bool {
+        match self {
+            Found::Nothing | Found::LeftAlone(_) => true,
+            Found::Skill(..) => place.to_str().is_some(),
+            Found::Link { text, .. } => place.to_str().and(text.to_str()).is_some(),
+        }
+    }
+}
+
 fn classify(layout: &Layout, place: &Path) -> Found {
     let left = |reason, message: String, hint| Found::LeftAlone(LeftAlone::new(place, reason, message, hint));
     match look(layout, place) {
+        Ok(found) if !found.is_text(place) => {
+            let hint = "a name of a-z, 0-9 and hyphens can be taken";
+            left("name-unusable", "its path is not UTF-8".to_owned(), Some(hint.to_owned()))
+        }
         Ok(found) => found,
         Err(e) => left(NOT_READABLE, with_causes(&e), e.hint()),
     }

@@ -101,8 +101,8 @@ impl<'a, 'w> Swapper<'a, 'w> {
         }
         let (tree, _) = scan::read(&original.place)?;
         let meta = skills::load_active(self.writing.store(), &original.name)?;
-        let hash = content_of(&tree);
-        let is_stored = meta.versions().iter().any(|version| version.content_hash == hash);
+        let hashes = [content_of(&tree), tree.content_hash()];
+        let is_stored = meta.versions().iter().any(|version| hashes.contains(&version.content_hash));
         if is_stored { Ok(()) } else { Err(changed()) }
     }
 

@@ -226,6 +226,8 @@ fn stays(store: &Store, index: &Index, adopted: &Adopted) -> Result<Stay, Error>
     let meta = match skills::load(store, name) {
         Ok(meta) => meta,
         Err(skills::Error::NotFound { .. }) => return Ok(Stay::Gone),
+        // Whether it changed is known the next time: nothing that was noted of it goes before.
+        Err(e) if e.kind() == Kind::Io => return Err(e.into()),
         Err(e) => return Ok(Stay::Because(with_causes(&e))),
     };
     let versions = meta.versions();
@@ -234,9 +236,11 @@ fn stays(store: &Store, index: &Index, adopted: &Adopted) -> Result<Stay, Error>
     if !is_known {
         return Ok(Stay::Because(format!("it has changed since, to version {}", meta.head().number)));
     }
-    if !matches!(lease::get(store.layout(), name), Ok(None))
-        || fs::lstat(&store.layout().working_copy(name))?.is_some()
-    {
+    let lease = match lease::get(store.layout(), name) {
+        Err(e) if e.kind() == Kind::Io => return Err(e.into()),
+        lease => lease,
+    };
+    if !matches!(lease, Ok(None)) || fs::lstat(&store.layout().working_copy(name))?.is_some() {
         return Ok(Stay::Because("it is being edited".to_owned()));
     }
     Ok(match skills::standing(store, index, name, &meta)? {

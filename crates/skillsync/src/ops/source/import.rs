@@ -19,7 +19,8 @@ use skillsync_store::skills;
 
 use super::*;
 use crate::ops::{builtin, target};
-pub(in crate::ops) use lists::{content_of, payload, read};
+use lists::Reach;
+pub(in crate::ops) use lists::{content_of, offered, payload, read};
 pub use lists::{found, found_here};
 pub use report::{Imported, ImportedList, ImportedSkill, NewSource, Outcome, title};
 
@@ -35,7 +36,7 @@ pub struct Ask {
 }
 
 /// Which list, and which skill of it.
-type Place = (usize, usize);
+pub(in crate::ops) type Place = (usize, usize);
 
 /// A skill on its way.
 #[derive(Debug)]
@@ -44,7 +45,8 @@ struct Coming {
     name: SkillName,
     /// The folder it comes from, what it leads to.
     root: PathBuf,
-    payload: Payload,
+    /// What that holds; it is read again when it is taken, so that not all of them are in memory at once.
+    tree: Tree,
     /// How its first version came here, for its history.
     reason: String,
     /// The site that is followed for it.
@@ -54,10 +56,24 @@ struct Coming {
 }
 
 impl Coming {
+    fn brought(&self) -> Brought<'_> {
+        let content = self.tree.content_hash();
+        Brought { at: self.at, content, root: &self.root, is_here: self.is_here }
+    }
+
+    /// Its files, which are still those that were looked at.
+    fn payload(&self) -> Result<Payload, Error> {
+        let payload = payload(&self.root)?;
+        if *payload.tree() == self.tree {
+            Ok(payload)
+        } else {
+            Err(outdated(&format!("`{}`", self.root.display())))
+        }
+    }
+
     /// Whether it is the same as when it was shown.
     fn is_as_shown(&self, shown: &Coming) -> bool {
-        let tree = |one: &Coming| one.payload.tree().id();
-        self.name == shown.name && self.follow == shown.follow && tree(self) == tree(shown)
+        self.name == shown.name && self.follow == shown.follow && self.tree == shown.tree
     }
 }
 
@@ -97,6 +113,8 @@ pub(in crate::ops) struct Stored {
 /// A skill that an import brings.
 #[derive(Debug)]
 pub(in crate::ops) struct Brought<'p> {
+    /// Its row.
+    pub(in crate::ops) at: Place,
     /// Its content.
     pub(in crate::ops) content: ContentHash,
     /// The folder that it comes from.
@@ -148,14 +166,14 @@ pub fn plan(world: &World, store: Option<&Store>, ask: &Ask) -> Result<Plan, Err
     };
     for path in &ask.lists {
         let list = lists::read(path, ask.site.as_ref())?;
-        let folders = lists::folders(world, &agents, path, list.tool);
+        let reach = Reach::of(world, &agents, path, list.tool)?;
         plan.report.lists.push(ImportedList {
             path: path.display().to_string(),
             tool: list.tool,
             skills: Vec::new(),
         });
         for noted in &list.skills {
-            plan.row(&here, &folders, list.tool, noted);
+            plan.row(&here, &reach, list.tool, noted);
         }
     }
     plan.name_sources()?;
@@ -163,18 +181,18 @@ pub fn plan(world: &World, store: Option<&Store>, ask: &Ask) -> Result<Plan, Err
 }
 
 impl Plan {
-    /// Decides about one skill of the last list, which speaks of `folders`, and notes what becomes of it.
-    fn row(&mut self, here: &Here<'_>, folders: &[PathBuf], tool: Tool, noted: &Noted) {
+    /// Decides about one skill of the last list, and notes what becomes of it.
+    fn row(&mut self, here: &Here<'_>, reach: &Reach, tool: Tool, noted: &Noted) {
         let from = from(&noted.origin);
         let list = self.report.lists.len() - 1;
         let at = (list, self.report.lists[list].skills.len());
         let mut edited = None;
-        let (outcome, error) = match self.take(here, folders, tool, noted, at, &mut edited) {
+        let (outcome, error) = match self.take(here, reach, tool, noted, at, &mut edited) {
             Ok(outcome) => (outcome, None),
             Err(error) => (Outcome::Failed, Some(Report::of(&error))),
         };
         if matches!(outcome, Outcome::Failed | Outcome::Removed)
-            && let Ok(Some(root)) = lists::place(folders, &noted.name)
+            && let Ok(Some(root)) = reach.place(&noted.name)
         {
             self.left.insert(root, (at, reason(tool, from.as_deref())));
         }
@@ -185,7 +203,7 @@ impl Plan {
     fn take(
         &mut self,
         here: &Here<'_>,
-        folders: &[PathBuf],
+        reach: &Reach,
         tool: Tool,
         noted: &Noted,
         at: Place,
@@ -199,12 +217,12 @@ impl Plan {
         };
         let site = site.filter(|site| can_be_followed(here.sources(), site));
         let coming = self.coming.iter().find(|coming| coming.name == name);
-        let coming = coming.map(|coming| vec![coming.payload.tree().content_hash()]);
+        let coming = coming.map(|coming| vec![coming.tree.content_hash()]);
         let known = there.as_ref().filter(|_| !here.is_pending(&name, site.as_ref()));
         let known = known.map(|meta| meta.versions().iter().map(|version| version.content_hash).collect());
         if let Some(contents) = coming.or(known) {
             // Nobody asks for it: a folder that does not read is as if it were not there.
-            if let Ok(Some(root)) = lists::place(folders, name.as_str())
+            if let Ok(Some(root)) = reach.place(name.as_str())
                 && let Ok(payload) = lists::payload(&root)
                 && contents.contains(&payload.tree().content_hash())
             {
@@ -215,9 +233,12 @@ impl Plan {
         if there.is_none() && here.ask.known.contains(&name) {
             return Ok(Outcome::Removed);
         }
-        let Some(root) = lists::place(folders, name.as_str())? else { return Ok(Outcome::Missing) };
+        let Some(root) = reach.place(name.as_str())? else { return Ok(Outcome::Missing) };
         if builtin::is_reserved(&name) {
             return Err(reserved(&name));
+        }
+        if fs::lstat(&root.join(".git"))?.is_some() {
+            return Err(checkout(&root));
         }
         let payload = lists::payload(&root)?;
         edit::check_main(ArtifactType::Skill, &name, payload.get(SKILL_MD).unwrap_or_default())?;
@@ -239,8 +260,9 @@ impl Plan {
         }
         let outcome = if follow.is_some() { Outcome::Followed } else { Outcome::Added };
         let reason = reason(tool, from(&noted.origin).as_deref());
-        self.stored.insert(root.clone(), Stored { name: name.clone(), tree: payload.tree().clone() });
-        self.coming.push(Coming { at, name, root, payload, reason, follow, is_here });
+        let tree = payload.tree().clone();
+        self.stored.insert(root.clone(), Stored { name: name.clone(), tree: tree.clone() });
+        self.coming.push(Coming { at, name, root, tree, reason, follow, is_here });
         Ok(outcome)
     }
 
@@ -267,7 +289,7 @@ impl Plan {
     }
 
     /// Keeps to what was shown: what did not come then does not come now. Fails with `plan-outdated` where something else
-    /// would come.
+    /// would come, or something would not.
     pub fn keep_to(&mut self, shown: &Plan) -> Result<(), Error> {
         let lists = &shown.report.lists;
         for one in std::mem::take(&mut self.coming) {
@@ -278,8 +300,12 @@ impl Plan {
             match before {
                 Some(before) if !before.outcome.comes() => *row = before.clone(),
                 Some(_) if shown.coming.iter().any(|shown| one.is_as_shown(shown)) => self.coming.push(one),
-                _ => return Err(outdated(&list.path)),
+                _ => return Err(outdated(&format!("what `{}` names", list.path))),
             }
+        }
+        let coming = self.brings();
+        if let Some(gone) = shown.coming.iter().find(|one| !coming.contains_key(&one.name)) {
+            return Err(outdated(&format!("what `{}` names", lists[gone.at.0].path)));
         }
         self.name_sources()
     }
@@ -291,9 +317,7 @@ impl Plan {
 
     /// The skills that come.
     pub(in crate::ops) fn brings(&self) -> BTreeMap<&SkillName, Brought<'_>> {
-        let brought = |one: &'_ Coming| one.payload.tree().content_hash();
-        let of = |one| Brought { content: brought(one), root: &one.root, is_here: one.is_here };
-        self.coming.iter().map(|one| (&one.name, of(one))).collect()
+        self.coming.iter().map(|one| (&one.name, one.brought())).collect()
     }
 
     /// The folders of other tools whose content the store holds, or will hold, by what they lead to.
@@ -358,8 +382,14 @@ fn reserved(name: &SkillName) -> Error {
     Refusal { kind: Kind::Invalid, code: "name-reserved", message, hint }.into()
 }
 
-fn outdated(list: &str) -> Error {
-    let message = format!("what `{list}` names has changed since the plan was made");
+fn checkout(root: &Path) -> Error {
+    let message = format!("`{}` is a git checkout", root.display());
+    let hint = Some(format!("skillsync add {} takes a copy into the store", root.display()));
+    Refusal { kind: Kind::Invalid, code: "git-checkout", message, hint }.into()
+}
+
+fn outdated(what: &str) -> Error {
+    let message = format!("{what} has changed since the plan was made");
     let hint = Some("the same command again shows what it comes to now".to_owned());
     Refusal { kind: Kind::Conflict, code: "plan-outdated", message, hint }.into()
 }

@@ -12,7 +12,7 @@ const LOCK: &str = ".agents/.skill-lock.json";
 
 /// A site with the skill `web`, and a machine where npm's `skills` installed it and `git` for Claude Code, as links to the
 /// one copy that it keeps, openskills installed `open`, and `own` is nobody's but the user's.
-fn installed() -> (Machine, Server, Machine) {
+pub(super) fn installed() -> (Machine, Server, Machine) {
     let publisher = Machine::new(env!("CARGO_BIN_EXE_skillsync"));
     publisher.run(&["init"]).ok();
     publisher.skill_folder("src/web", &SkillBuilder::new("web").file("references/a.md", "a\n"));
@@ -315,109 +315,44 @@ fn an_undo_leaves_what_was_here_before() {
 /// What was agreed to is what is done: a list that changes while the question stands brings nothing else.
 #[test]
 fn a_list_that_changes_after_it_was_shown_brings_nothing_else() {
-    for (args, question) in [("setup", "Set this up?"), ("source import", "Follow ")] {
+    let commands = [("setup", "Set this up?"), ("source import", "Follow ")];
+    let changes = [format!("cp other.json {LOCK}"), "rm -r .agents/skills/git".to_owned()];
+    for ((args, question), change) in commands.iter().flat_map(|one| changes.iter().map(move |c| (one, c))) {
         let (_publisher, server, m) = installed();
         m.run(&["init"]).ok();
         let other = m.read(LOCK).replace(&server.origin, "https://elsewhere.example");
         m.write("other.json", other);
         let line = format!(
             "( for i in $(seq 600); do grep -q '{question}' said 2>/dev/null && break; sleep 0.05; done; \
-               cp other.json {LOCK}; echo y; sleep 0.2 ) | script -qefc '{} {args}' said",
+               {change}; echo y; sleep 0.2 ) | script -qefc '{} {args}' said",
             m.binary().display()
         );
         let run = m.command_of("sh".as_ref(), &["-c", &line]).env("TERM", "xterm").env("SHELL", "/bin/sh");
         let output = run.run().fails(5);
-        assert!(output.stdout.contains("has changed since the plan was made"), "{args}: {output}");
-        assert_eq!(sources(&m), 0, "{args}: {output}");
+        assert!(output.stdout.contains("has changed since the plan was made"), "{args}, {change}: {output}");
+        assert_eq!(sources(&m), 0, "{args}, {change}: {output}");
         assert!(!m.store("skills/web").exists() && !m.store("skills/git").exists(), "{args}: {output}");
     }
 }
 
-/// The program killed at its `nth` call of `call`.
-fn killed(m: &Machine, args: &[&str], call: &str, nth: usize) {
-    let inject = format!("inject={call}:signal=KILL:when={nth}");
-    let binary = m.binary().display().to_string();
-    let strace = [&["-f", "-qq", "-o", "/dev/null", "-e", &inject, &binary], args].concat();
-    m.command_of("strace".as_ref(), &strace).run().either();
-}
-
-/// What a setup that was cut off was going to do is no reason to undo what somebody did since, or what did not come.
-#[test]
-fn what_was_done_since_a_setup_was_cut_off_stands() {
-    let (_publisher, _server, m) = installed();
-    // Early: what is to come is noted, and nothing has.
-    let mut nth = 1;
-    while !m.store("state/setup.json").exists() {
-        killed(&m, &["setup", "--yes"], "renameat2,renameat,rename", nth);
-        nth += 1;
-        assert!(nth < 60, "no setup was cut off");
-    }
-    assert!(!m.store("skills/git").exists(), "it was too late");
-    m.run(&["setup", "--no-import", "--yes"]).ok();
-    let plan = m.run(&["setup", "--dry-run", "--json"]).ok().json();
-    let outcomes: Vec<&Value> = plan["imported"]["lists"][0]["skills"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| &one["outcome"])
-        .collect();
-    assert_eq!(outcomes, ["added", "followed"], "what never came was not removed: {plan}");
-    m.run(&["setup", "--yes"]).ok();
-
-    // Then the user works, removes something, and another setup is cut off.
-    m.run(&["rm", "git", "--yes"]).ok();
-    m.run(&["sync", "--offline"]).ok();
-    m.skill_folder("w/own", &SkillBuilder::new("own").body("newer\n"));
-    m.run(&["add", "w/own", "--force"]).ok();
-    m.agent("windsurf");
-    m.skill_folder(".codeium/windsurf/skills/own", &SkillBuilder::new("own"));
-    m.skill_folder(".claude/skills/late", &SkillBuilder::new("late"));
-    let mut nth = 1;
-    while !m.read(".skillsync/state/setup.json").contains("\"done\": false") {
-        killed(&m, &["setup", "--yes"], "renameat2,renameat,rename", nth);
-        nth += 1;
-        assert!(nth < 60, "no setup was cut off");
-    }
-    m.run(&["setup", "--yes"]).ok();
-    assert!(m.read(".skillsync/skills/own/SKILL.md").contains("newer"), "the user's version is current");
-    assert!(!m.store("skills/git").exists(), "it was removed");
-    assert!(m.store("skills/late").exists());
-}
-
-/// A version that somebody made of a skill after the setup that brought it was cut off stays current.
-#[test]
-fn a_setup_that_goes_on_takes_back_no_version() {
-    let (_publisher, _server, m) = installed();
-    let mut nth = 1;
-    while !m.store("skills/own").exists() {
-        killed(&m, &["setup", "--yes"], "renameat2,renameat,rename", nth);
-        nth += 1;
-        assert!(nth < 120, "no setup came so far");
-    }
-    assert!(m.read(".skillsync/state/setup.json").contains("\"done\": false"), "it was too late");
-    m.skill_folder("w/own", &SkillBuilder::new("own").body("newer\n"));
-    m.run(&["add", "w/own", "--force"]).ok();
-    m.run(&["setup", "--yes"]).ok();
-    assert!(m.read(".skillsync/skills/own/SKILL.md").contains("newer"), "the user's version is current");
-    assert_eq!(m.run(&["history", "own", "--json"]).ok().json()["current"], 2);
-}
-
-/// What a tool noted among the files of a skill is no part of it, whichever command takes it.
+/// What a tool noted among the files of a skill is no part of it, unless the user added the folder as it is.
 #[test]
 fn the_note_of_a_tool_is_no_content() {
-    for imports_first in [true, false] {
+    for first in [None, Some("import"), Some("add")] {
         let (_publisher, _server, m) = installed();
         let before = m.snapshot();
         m.run(&["init"]).ok();
-        if imports_first {
-            m.run(&["source", "import", ".claude/skills/open/.openskills.json"]).ok();
+        match first {
+            Some("import") => drop(m.run(&["source", "import", ".claude/skills/open/.openskills.json"]).ok()),
+            Some(add) => drop(m.run(&[add, ".claude/skills/open"]).ok()),
+            None => {}
         }
         let plan = m.run(&["setup", "--dry-run", "--json"]).ok().json();
         assert_eq!(plan["conflicts"], json!([]), "{plan}");
         m.run(&["setup", "--yes"]).ok();
         let history = m.run(&["history", "open", "--json"]).ok().json();
         assert_eq!(history["versions"].as_array().unwrap().len(), 1, "{history}");
-        assert!(!m.store("skills/open/.openskills.json").exists());
+        assert_eq!(m.store("skills/open/.openskills.json").exists(), first == Some("add"));
         m.run(&["verify"]).ok();
         m.run(&["setup", "--undo", "--yes"]).ok();
         before.without(&[".skillsync"]).assert_same(&m.snapshot().without(&[".skillsync"]));

@@ -52,7 +52,7 @@ fn import(
     let source_of = |url: &BaseUrl| config.sources().iter().find(|source| source.url == *url);
     let editions = coming.iter().filter_map(|one| {
         let Follow { site, published, .. } = one.follow.as_ref()?;
-        Some((one, source_of(site)?.name.clone(), mirror::edition_of(published.as_deref(), &one.payload)))
+        Some((one, source_of(site)?.name.clone(), mirror::edition_of(published.as_deref(), &one.tree)))
     });
     let editions: Vec<(&Coming, SourceName, Release)> = editions.collect();
     // Before the versions: a kill before they are there leaves a record that says so, and the next import goes on from it.
@@ -94,20 +94,24 @@ fn make<'c>(
     let store = writing.store();
     let transaction = writing.transaction()?;
     let batch = Batch::new(store.layout(), transaction.dir())?;
-    let (mut changes, mut changing) = (Vec::new(), Vec::new());
+    let (mut changes, mut changing, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     for one in coming.iter().filter(|one| !one.is_here) {
-        let staged = skills::stage_payload(&transaction, &batch, &one.name, &one.payload)?;
+        let payload = match one.payload() {
+            Ok(payload) => payload,
+            Err(error) => {
+                failed.push((one, Report::of(&error)));
+                continue;
+            }
+        };
+        let staged = skills::stage_payload(&transaction, &batch, &one.name, &payload)?;
         let (act, from) =
             if one.follow.is_some() { (Act::Install, From::Index) } else { (Act::Add, From::Imported) };
         changes.push(Change { reason: Some(one.reason.clone()), ..Change::new(staged, act, from) });
         changing.push(one);
     }
     let advanced = skills::advance(writing, &transaction, batch, index, changes)?;
-    let failed = changing
-        .into_iter()
-        .zip(advanced)
-        .filter_map(|(one, advanced)| advanced.err().map(|error| (one, Report::of(&error))))
-        .collect();
+    let advanced = changing.into_iter().zip(advanced);
+    failed.extend(advanced.filter_map(|(one, advanced)| Some((one, Report::of(&advanced.err()?)))));
     transaction.finish()?;
     Ok(failed)
 }

@@ -1,23 +1,28 @@
 //! Where other tools keep their lists, and where the skills lie that a list names.
 
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use skillsync_client::lockfile::{self, List, Tool};
 use skillsync_core::digest::ContentHash;
-use skillsync_core::fault::{Fault as _, with_causes};
+use skillsync_core::fault::{Fault as _, Kind, with_causes};
+use skillsync_core::name::SkillName;
 use skillsync_core::tree::{SKILL_MD, Tree};
 use skillsync_store::payload::{Payload, PayloadFile};
+use skillsync_store::skills;
+use skillsync_store::store::Store;
 use skillsync_store::tools::Tools as Agents;
 use skillsync_store::{fs, scan};
 
-use super::{BaseUrl, Error, Refusal, World};
-use crate::ops::target::with_places;
+use super::{BaseUrl, Error, Plan, Refusal, World};
+use crate::ops::builtin;
+use crate::ops::target::{tools, with_places};
 
 /// Where a tool puts its list, below a project or the home folder. What agents read first counts first.
 const LISTS: [&str; 4] =
     [".claude/skills/.ic-managed.json", ".agents/.skill-lock.json", "skills-lock.json", ".clawhub/lock.json"];
-/// Where openskills puts skills, below the same.
-const OPENSKILLS: [&str; 2] = [".claude/skills", ".agent/skills"];
+/// Where tools put skills for one agent alone, below the same; openskills nowhere else.
+const SKILLS: [&str; 2] = [".claude/skills", ".agent/skills"];
 /// What openskills puts into each skill.
 const OPENSKILLS_NOTE: &str = ".openskills.json";
 /// The list of what npm's `skills` installed for all projects.
@@ -38,7 +43,7 @@ pub fn found_here(world: &World) -> Vec<PathBuf> {
 
 fn below(root: &Path) -> Vec<PathBuf> {
     let mut candidates: Vec<PathBuf> = LISTS.iter().map(|place| root.join(place)).collect();
-    for folder in OPENSKILLS {
+    for folder in SKILLS {
         let folder = root.join(folder);
         // A folder that cannot be read is another command's to tell of.
         let names = fs::entries(&folder).ok().flatten().unwrap_or_default();
@@ -66,44 +71,119 @@ pub(in crate::ops) fn read(path: &Path, ic_site: Option<&BaseUrl>) -> Result<Lis
     })
 }
 
-/// The folders that the list of `tool` at `path` speaks of: each may hold a skill under its name. One of openskills speaks of
-/// the folder that it lies in.
-pub(super) fn folders(world: &World, agents: &Agents, path: &Path, tool: Tool) -> Vec<PathBuf> {
-    let folder = path.parent().unwrap_or(path);
-    let above = folder.parent().unwrap_or(folder);
-    match tool {
-        Tool::IcSkills => vec![folder.to_owned()],
-        Tool::OpenSkills => vec![above.to_owned()],
-        Tool::ClawHub => vec![above.join("skills")],
-        Tool::Skills => {
-            let is_global = path.file_name().is_some_and(|file| file == GLOBAL_LOCK);
-            // Its list for all projects may lie where the skills do not.
-            let root = if is_global { &world.home } else { folder };
-            let mut folders =
-                vec![folder.join("skills"), root.join(".agents/skills"), root.join(".claude/skills")];
-            // For one agent alone it puts them nowhere else.
-            folders.extend(agents.iter().filter_map(|agent| match is_global {
-                true => with_places(world, |places| agent.global_dir(places)),
-                false => Some(agent.project_dir(root)),
-            }));
-            folders
+/// Where the skills of a list may lie.
+#[derive(Debug)]
+pub(super) struct Reach {
+    /// Each may hold a skill under its name.
+    folders: Vec<PathBuf>,
+    /// The project that the list is of, which its skills do not lead out of; none for a list of the user's own.
+    project: Option<PathBuf>,
+}
+
+impl Reach {
+    /// What the list of `tool` at `path` speaks of. One of openskills speaks of the folder that it lies in. What speaks of all
+    /// agents' own folders is the user's list, whatever another is called.
+    pub(super) fn of(world: &World, agents: &Agents, path: &Path, tool: Tool) -> Result<Self, Error> {
+        let folder = path.parent().unwrap_or(path);
+        let above = folder.parent().unwrap_or(folder);
+        let is_own = is_own(world, path)?;
+        let (folders, project) = match tool {
+            Tool::IcSkills => (vec![folder.to_owned()], project(folder)),
+            Tool::OpenSkills => (vec![above.to_owned()], project(above)),
+            Tool::ClawHub => (vec![above.join("skills")], above),
+            Tool::Skills => {
+                let is_global = is_own && path.file_name().is_some_and(|file| file == GLOBAL_LOCK);
+                // Its list for all projects may lie where the skills do not.
+                let root = if is_global { &world.home } else { folder };
+                let mut folders =
+                    vec![folder.join("skills"), root.join(".agents/skills"), root.join(".claude/skills")];
+                // For one agent alone it puts them nowhere else.
+                folders.extend(agents.iter().filter_map(|agent| match is_global {
+                    true => with_places(world, |places| agent.global_dir(places)),
+                    false => Some(agent.project_dir(root)),
+                }));
+                (folders, folder)
+            }
+        };
+        let project = if is_own { None } else { Some(fs::resolved(project)?) };
+        Ok(Self { folders, project })
+    }
+
+    /// The folder of a skill, what it leads to; none where none is there. Fails where it leads out of the list's project.
+    pub(super) fn place(&self, name: &str) -> Result<Option<PathBuf>, Error> {
+        let mut parts = Path::new(name).components();
+        if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
+            return Ok(None);
         }
+        for folder in &self.folders {
+            let place = folder.join(name);
+            if fs::stat(&place.join(SKILL_MD))?.is_some() {
+                let real = fs::resolved(&place)?;
+                let is_within = self.project.as_ref().is_none_or(|project| real.starts_with(project));
+                return if is_within { Ok(Some(real)) } else { Err(outside(&place, &real)) };
+            }
+        }
+        Ok(None)
     }
 }
 
-/// The folder of a skill in one of `folders`, what it leads to; none where none is there.
-pub(super) fn place(folders: &[PathBuf], name: &str) -> Result<Option<PathBuf>, Error> {
-    let mut parts = Path::new(name).components();
-    if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
-        return Ok(None);
-    }
-    for folder in folders {
-        let place = folder.join(name);
-        if fs::stat(&place.join(SKILL_MD))?.is_some() {
-            return Ok(Some(fs::resolved(&place)?));
+/// Whether the list at `path` is one of the user's own, however its folder is spelled.
+fn is_own(world: &World, path: &Path) -> Result<bool, Error> {
+    let real = |path: &Path| -> Result<PathBuf, Error> {
+        let folder = fs::resolved(path.parent().unwrap_or(path))?;
+        Ok(folder.join(path.file_name().unwrap_or_default()))
+    };
+    let wanted = real(path)?;
+    for own in found(world) {
+        if real(&own)? == wanted {
+            return Ok(true);
         }
     }
-    Ok(None)
+    Ok(false)
+}
+
+/// The project whose folder of skills this is; the folder itself where no tool puts skills of a project.
+fn project(skills: &Path) -> &Path {
+    let is_known = SKILLS.iter().any(|known| skills.ends_with(known));
+    skills.ancestors().nth(if is_known { 2 } else { 0 }).unwrap_or(skills)
+}
+
+fn outside(place: &Path, real: &Path) -> Error {
+    let (place, real) = (place.display(), real.display());
+    let message = format!("`{place}` leads out of the project that names it, to `{real}`");
+    let hint = Some(format!("if it is yours: skillsync add {real}"));
+    Refusal { kind: Kind::Invalid, code: "leads-out-of-project", message, hint }.into()
+}
+
+/// The lists of the project that the current folder is which name a skill that is there, and that neither the store nor `own`
+/// has nor came before as one of `known`. They may be a stranger's: no file of a skill is read for that.
+pub(in crate::ops) fn offered(
+    world: &World,
+    store: Option<&Store>,
+    own: &Plan,
+    known: &BTreeSet<SkillName>,
+) -> Result<Vec<String>, Error> {
+    let lists = found_here(world);
+    if lists.is_empty() {
+        return Ok(Vec::new());
+    }
+    let agents = tools(&world.store)?;
+    let coming = own.brings();
+    let is_new = |name: &SkillName| {
+        let is_stored = store.is_some_and(|store| !matches!(skills::find(store, name), Ok(None)));
+        !is_stored && !coming.contains_key(name) && !known.contains(name) && !builtin::is_reserved(name)
+    };
+    let mut offered = Vec::new();
+    for path in lists {
+        // One that does not read brings nothing.
+        let Ok(list) = read(&path, None) else { continue };
+        let reach = Reach::of(world, &agents, &path, list.tool)?;
+        let names = list.skills.iter().filter_map(|noted| SkillName::parse(&noted.name).ok());
+        if names.filter(is_new).any(|name| matches!(reach.place(name.as_str()), Ok(Some(_)))) {
+            offered.push(path.display().to_string());
+        }
+    }
+    Ok(offered)
 }
 
 /// Whether this file of a skill is what a tool noted there, and no part of the skill.
