@@ -13,7 +13,7 @@ use super::{INLINE_BYTES, object_bytes, pump, trailer};
 use crate::fs;
 use crate::layout::Layout;
 
-/// Up to so many files are synced one by one; above, the whole file system at once is cheaper.
+/// Up to so many folders of objects are synced one by one; above, the whole file system at once is cheaper.
 const SINGLE_SYNCS: usize = 16;
 
 /// Objects being added together. Nothing is visible until [`Batch::publish`]; what is dropped before leaves
@@ -156,23 +156,11 @@ impl<'a> Batch<'a> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the bytes durable, and `also` (files staged beside them) with them. Then [`Batch::publish`].
-    pub fn sync(&self, also: &[PathBuf], also_dirs: &[PathBuf]) -> Result<(), fs::Error> {
-        let staged: Vec<PathBuf> = self.lock().values().cloned().collect();
-        if staged.len() + also.len() > SINGLE_SYNCS {
-            return fs::sync_file_system(self.layout.root());
-        }
-        for path in staged.iter().chain(also) {
-            fs::sync_file(path)?;
-        }
-        for dir in also_dirs {
-            fs::sync_dir(dir)?;
-        }
-        Ok(())
-    }
-
-    /// Gives every object its name, durably. Call after [`Batch::sync`].
-    pub fn publish(self) -> Result<(), fs::Error> {
+    /// Makes the objects durable, and with them the trees at `beside`, on the same file system; then gives every object its
+    /// name, durably.
+    pub fn publish(self, beside: &[&Path]) -> Result<(), fs::Error> {
+        let staged: Vec<&Path> = [&*self.dir].into_iter().chain(beside.iter().copied()).collect();
+        fs::sync_trees(&staged)?;
         let pending = std::mem::take(&mut *self.lock());
         let mut dirs: Vec<&Path> = pending.keys().filter_map(|object| object.parent()).collect();
         dirs.dedup();
