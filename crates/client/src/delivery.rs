@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use skillsync_core::name::SkillName;
-use skillsync_core::skill::State;
 use skillsync_store::fs;
 use skillsync_store::index::Index;
 use skillsync_store::installed::{InstallState, Standing};
@@ -16,6 +15,7 @@ use skillsync_wire::json::Time;
 use skillsync_wire::limits as bounds;
 use skillsync_wire::trust::{Accepted, Advised, Refusal};
 
+use crate::anchor::Revoked as Known;
 use crate::limits;
 use crate::plan::{Ask, Held, Step};
 use crate::source::{self, Source};
@@ -29,8 +29,8 @@ mod survey;
 mod unpack;
 
 pub(crate) use change::{Prepared, prepare, stage};
-pub(crate) use revoked::{Record, quarantined, revoked};
-use revoked::{Revoked, committed, cured};
+use revoked::Revoked;
+pub(crate) use revoked::{Look, Record, quarantined};
 pub use row::{Done, Error, Row};
 pub use survey::Survey;
 
@@ -84,7 +84,8 @@ pub fn withdraw(store: &Store, delivery: &Delivery<'_>) -> Result<Option<Deliver
     let changes = |(slug, found): &(SkillName, Result<Revoked, Error>)| {
         found.as_ref().is_ok_and(|revoked| !revoked.is_settled(&state, slug))
     };
-    if !revoked(store, source.name(), &state, believed.advised()).iter().any(changes) {
+    let known = Known::of(believed.advised().advisories());
+    if !Look::new(store, source.name(), believed.advised(), &known).revoked(&state).iter().any(changes) {
         return Ok(None);
     }
     let writing = store.write()?;
@@ -106,6 +107,7 @@ struct Work<'a, 'w> {
     holder: &'a Holder,
     believed: &'a Believed,
     advised: Advised,
+    revoked: Known,
     state: InstallState,
     rows: BTreeMap<SkillName, Row>,
 }
@@ -117,8 +119,13 @@ impl<'a, 'w> Work<'a, 'w> {
         // Its rules may have changed, and it may be gone.
         source::named(store.config(), source.name())?;
         let advised = believed.again(store.layout(), Time::of(store.now()))?;
-        let state = InstallState::load(store.layout())?;
-        Ok(Self { writing, index, source, ask, holder, believed, advised, state, rows: BTreeMap::new() })
+        let revoked = Known::of(advised.advisories());
+        let (state, rows) = (InstallState::load(store.layout())?, BTreeMap::new());
+        Ok(Self { writing, index, source, ask, holder, believed, advised, revoked, state, rows })
+    }
+
+    fn look(&self) -> Look<'_> {
+        Look::new(self.writing.store(), self.source.name(), &self.advised, &self.revoked)
     }
 
     fn run(&mut self, mut ready: BTreeMap<SkillName, Result<Statement, Error>>) -> Result<(), Error> {
@@ -247,16 +254,12 @@ impl<'a, 'w> Work<'a, 'w> {
     fn quarantine(&mut self) -> Result<(), Error> {
         let (store, name) = (self.writing.store(), self.source.name());
         let (mut failed, mut unnoted) = (Vec::new(), Vec::new());
-        for slug in cured(store, name, &self.state, &self.advised) {
+        for slug in self.look().cured(&self.state) {
             if let Some(installed) = self.state.get_mut(&slug) {
                 (installed.state, installed.reason) = (Standing::Installed, None);
             }
         }
-        for slug in committed(store, self.index, name, &self.state, &self.advised) {
-            let back = skills::set_state(store, &slug, State::Active);
-            failed.extend(back.err().map(|error| (slug, error.into())));
-        }
-        for (slug, revoked) in revoked(store, name, &self.state, &self.advised) {
+        for (slug, revoked) in self.look().revoked(&self.state) {
             let revoked = match revoked {
                 Ok(revoked) => revoked,
                 Err(error) => {
@@ -266,7 +269,7 @@ impl<'a, 'w> Work<'a, 'w> {
             };
             // One that did not read is tried all the same: the disk may think better of it.
             let is_to_mark = revoked.record != Record::OutOfUse;
-            let marked = is_to_mark.then(|| skills::set_state(store, &slug, State::Quarantined));
+            let marked = is_to_mark.then(|| skills::quarantine(store, &slug));
             let error = marked.and_then(Result::err);
             failed.extend(error.map(|error| (slug.clone(), error.into())));
             unnoted.extend(revoked.note(&mut self.state, name, &slug, store.now_text()));

@@ -208,11 +208,14 @@ impl About<'_> {
         if !is_here {
             // What stands in its place is the user's own, and what was marked for removal can come back.
             let is_in_the_way = matches!(here.local, Local::Present { source, .. } if source != Source::Hub);
+            let is_marked = !is_in_the_way && here.local != Local::Absent;
             let is_there = self.entry.is_some() || self.is_chosen();
             return match (self.ask.installs(self.name), was_removed) {
                 (true, _) if is_in_the_way => Some(Step::Refuse(Refusal::Local)),
                 (true, _) if is_there => Some(Step::Add),
                 (true, _) => Some(Step::Refuse(Refusal::NotListed)),
+                // Its quarantine outlasts the mark of `rm`: that may be held up, and be taken back.
+                (false, false) if is_marked && installed.state == Standing::Quarantined => None,
                 (false, false) => Some(Step::Forget),
                 (false, true) => self.ask.names(self.name).then_some(Step::Refuse(Refusal::NotInstalled)),
             };

@@ -21,7 +21,7 @@ use skillsync_wire::json::Time;
 use skillsync_wire::limits as bounds;
 use skillsync_wire::trust::{Advised, Freshness, Refusal};
 
-use crate::delivery::{self, Delivered, Delivery, Done, Error, Row, Statement, Survey};
+use crate::delivery::{self, Delivered, Delivery, Error, Row, Statement, Survey};
 use crate::download::{Places, Progress, Warning, Watch, in_parallel};
 use crate::fetch::Fetch;
 use crate::limits;
@@ -115,15 +115,14 @@ pub fn pull(store: &Store, fetch: &dyn Fetch, source: &Source, wish: &Wish<'_>) 
     let pull = Pull { store, desk: Desk { store, fetch, source, places: &places }, wish };
     let began = Polls::load(store.layout(), source.name());
     let mut polls = began.clone();
-    let (believed, outcome) = pull.run(&mut polls);
-    let Delivered { rows, error } =
-        outcome.unwrap_or_else(|error| Delivered { rows: Vec::new(), error: Some(error) });
+    let before = pull.report();
+    let (believed, Delivered { rows, error }) = pull.run(&mut polls);
     ended::note(store, source.name(), wish, (&began, &polls), (error.as_ref(), &rows));
     let status = pull.status(error.as_ref());
     let manifest = believed.map(|advised| (advised.manifest().version, advised.manifest().expires));
-    if wish.mode == Mode::Apply && wish.telling == Telling::Told && rows.iter().any(has_changed) {
+    if let Some(report) = pull.report().filter(|report| before.as_ref() != Some(report)) {
         // The hub's page of this machine is the hub's concern: what it does not hear now it hears the next time.
-        let _ = pull.tell();
+        let _ = source.api(fetch).post::<IgnoredAny>(path::STATE, &report);
     }
     let (source, warnings) = (source.name().clone(), places.warnings());
     Pulled { source, status, error, manifest, warnings, rows }
@@ -137,11 +136,6 @@ pub fn standing(store: &Store, name: &SourceName) -> Option<Pulled> {
     Some(Pulled { source: name.clone(), status: Status::Stale, error, manifest: None, warnings, rows })
 }
 
-/// Whether something else is installed now.
-fn has_changed(row: &Row) -> bool {
-    matches!(row.done, Done::Added | Done::Updated | Done::Merged | Done::Removed | Done::Quarantined)
-}
-
 struct Pull<'a> {
     store: &'a Store,
     desk: Desk<'a>,
@@ -150,29 +144,25 @@ struct Pull<'a> {
 
 impl Pull<'_> {
     /// What was believed, if anything was, and what came of it.
-    fn run(&self, polls: &mut Polls) -> (Option<Advised>, Result<Delivered, Error>) {
-        let ticket = match self.ticket() {
-            Ok(ticket) => ticket,
-            Err(error) => return (None, Err(error)),
-        };
-        let mut last = None;
-        for _ in 0..limits::BEGINNINGS {
-            let believed = match self.desk.believe(polls) {
-                Ok(believed) => believed,
-                Err(error) => return (None, Err(error.into())),
-            };
-            let advised = believed.advised().clone();
-            match self.follow(&believed, ticket.as_ref()) {
+    fn run(&self, polls: &mut Polls) -> (Option<Advised>, Delivered) {
+        let (mut advised, mut withdrawn) = (None, Vec::new());
+        let outcome = self.ticket().and_then(|ticket| {
+            let mut beginnings = limits::BEGINNINGS;
+            loop {
+                let believed = self.desk.believe(polls)?;
+                advised = Some(believed.advised().clone());
+                let outcome = self.follow(&believed, ticket.as_ref(), &mut withdrawn);
+                beginnings -= 1;
                 // Another program was ahead: what it knows is looked at first.
-                Err(Error::Trust(trust::Error::Refused(refusal)))
-                    if is_ahead(&refusal) || self.has_newer_root(&believed) =>
-                {
-                    last = Some((Some(advised), Err(refusal_error(refusal))));
+                match &outcome {
+                    Err(Error::Trust(trust::Error::Refused(refusal)))
+                        if beginnings > 0 && (is_ahead(refusal) || self.has_newer_root(&believed)) => {}
+                    _ => return outcome,
                 }
-                outcome => return (Some(advised), outcome),
             }
-        }
-        last.unwrap_or((None, Ok(Delivered { rows: Vec::new(), error: None })))
+        });
+        // What was taken out of use is, whatever came of the rest.
+        (advised, outcome.unwrap_or_else(|error| Delivered { rows: withdrawn, error: Some(error) }))
     }
 
     /// Whether another program went to a newer root since: the keys that signed what is believed may be replaced.
@@ -199,18 +189,23 @@ impl Pull<'_> {
         Ok(self.desk.source.api(self.desk.fetch).get(path::INSTALL, &query)?)
     }
 
-    fn follow(&self, believed: &Believed, ticket: Option<&InstallReply>) -> Result<Delivered, Error> {
+    /// Does what is believed, and gives what was `withdrawn` before anything else could fail.
+    fn follow(
+        &self,
+        believed: &Believed,
+        ticket: Option<&InstallReply>,
+        withdrawn: &mut Vec<Row>,
+    ) -> Result<Delivered, Error> {
         let advised = believed.advised();
         let Wish { ask, holder, .. } = self.wish;
         let mut delivery =
             Delivery { source: self.desk.source, ask, holder, believed, ready: BTreeMap::new() };
         if !self.wish.is_look()
-            && let Some(withdrawn) = delivery::withdraw(self.store, &delivery)?
+            && let Some(Delivered { rows, error }) = delivery::withdraw(self.store, &delivery)?
         {
             (self.wish.withdrawn)();
-            if withdrawn.error.is_some() {
-                return Ok(withdrawn);
-            }
+            *withdrawn = rows;
+            error.map_or(Ok(()), Err)?;
         }
         let index = Index::load(self.store.layout());
         let mut survey = Survey::of(self.store, &index, advised)?;
@@ -303,10 +298,14 @@ impl Pull<'_> {
         }
     }
 
-    /// Tells the hub what is installed from it: names, versions, hashes, times, and nothing else (checklist L4, L12).
-    fn tell(&self) -> Result<(), Error> {
+    /// What is installed from the hub, where it may be told: names, versions, hashes, times, and nothing else (checklist L4,
+    /// L12).
+    fn report(&self) -> Option<StateReport> {
+        if self.wish.mode == Mode::Plan || self.wish.telling == Telling::Silent {
+            return None;
+        }
         let name = self.desk.source.name();
-        let state = InstallState::load(self.store.layout())?;
+        let state = InstallState::load(self.store.layout()).ok()?;
         let told = state.iter().filter(|(_, i)| i.source == *name && i.state == Standing::Installed);
         let skills = told.filter_map(|(slug, installed)| {
             Some(InstalledSkill {
@@ -317,17 +316,11 @@ impl Pull<'_> {
                 installed_at: installed.installed_at.parse().ok()?,
             })
         });
-        let report = StateReport { skills: skills.take(bounds::MANIFEST_SKILLS).collect() };
-        self.desk.source.api(self.desk.fetch).post::<IgnoredAny>(path::STATE, &report)?;
-        Ok(())
+        Some(StateReport { skills: skills.take(bounds::MANIFEST_SKILLS).collect() })
     }
 }
 
 /// Whether a refusal says that newer documents are believed.
 fn is_ahead(refusal: &Refusal) -> bool {
     matches!(refusal, Refusal::Rollback { .. } | Refusal::Fork { .. } | Refusal::Epoch { .. })
-}
-
-fn refusal_error(refusal: Box<Refusal>) -> Error {
-    trust::Error::Refused(refusal).into()
 }

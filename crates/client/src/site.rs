@@ -86,10 +86,10 @@ impl Exhibit {
 /// The skills that a site has when none are named: all in use that somebody here wrote or added. What comes with
 /// skillsync itself is its own to publish.
 pub fn all(store: &Store) -> Result<Vec<SkillName>, Error> {
-    let (mut chosen, noted) = (Vec::new(), skills::Noted::read(store));
+    let (mut chosen, noted) = (Vec::new(), skills::Noted::of(store));
     for name in skills::names(store.layout()).map_err(skills::Error::from)? {
         let meta = skills::load(store, &name)?;
-        let is_public = noted.state(&name, &meta) == State::Active
+        let is_public = noted.state(&name, meta.state) == State::Active
             && meta.artifact_type == ArtifactType::Skill
             && meta.source != Source::BuiltIn;
         if is_public {

@@ -20,7 +20,7 @@ use skillsync_client::pull::Status;
 use skillsync_core::fault::Fault as _;
 use skillsync_core::skill::{Origin, Source, State};
 use skillsync_store::config::{Apply, Policy, Wanted};
-use skillsync_store::skills::set_state;
+use skillsync_store::skills::{Noted, mark};
 use skillsync_testkit::web::{Answer, Manner};
 use skillsync_wire::wellknown::Version;
 
@@ -234,7 +234,7 @@ fn what_the_user_has_and_had_is_theirs() {
     assert_eq!(line(&pulled), "2 added, 0 updated, 0 removed (0 unchanged)");
     assert_eq!(done(&pulled, "skill-03").0, Done::Refused, "a skill of the user's own has its name");
     assert_eq!(follower.read("skill-03", "references/1.md").unwrap(), "skill-03 1 mine\n");
-    set_state(&follower.store, &name("skill-02"), State::PendingRemove).unwrap();
+    mark(&Noted::of(&follower.store), &name("skill-02")).unwrap();
     site.change(|shelf| shelf.skills = skills(3, "b"));
     assert_eq!(follower.line(), "0 added, 1 updated, 0 removed (0 unchanged)", "what was removed stays so");
     let asked = follower.asking(Ask::Install(name("skill-02"), None));

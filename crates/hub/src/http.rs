@@ -2,7 +2,7 @@
 //! says and what an answer looks like.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use tokio::sync::Semaphore;
 
@@ -47,10 +47,13 @@ pub struct Http {
     files: places::Places,
     open: places::Places,
     open_files: places::Places,
+    open_blobs: places::Places,
     unpacking: places::Places,
     states: places::Places,
     rates: rates::Rates,
     trusted_proxies: Vec<IpAddr>,
+    /// Told of once.
+    untold_proxy: Once,
     openapi: bytes::Bytes,
 }
 
@@ -84,9 +87,11 @@ impl Http {
             open: places::Places::new(limits::OPEN, limits::OPEN_OF_ONE),
             unpacking: places::Places::new(limits::UNPACK_QUEUE, limits::UNPACK_QUEUE_OF_ONE),
             open_files: places::Places::new(limits::FILES_SENT_OPEN, limits::FILES_SENT_OPEN_OF_ONE),
+            open_blobs: places::Places::new(limits::BLOBS_SENT_OPEN, limits::BLOBS_SENT_OPEN_OF_ONE),
             states: places::Places::new(limits::STATES_AT_ONCE, limits::STATES_OF_ACCOUNT),
             rates: rates::Rates::new(behaviour.limited),
             trusted_proxies: behaviour.trusted_proxies,
+            untold_proxy: Once::new(),
             openapi: openapi::document().into(),
         })
     }
@@ -99,8 +104,8 @@ impl Http {
     /// Forgets what it counted of callers that have not asked for long.
     pub fn tidy(&self) {
         self.rates.tidy();
-        let Self { uploads, files, states, open, open_files, unpacking, .. } = self;
-        for places in [uploads, files, states, open, open_files, unpacking] {
+        let Self { uploads, files, states, open, open_files, open_blobs, unpacking, .. } = self;
+        for places in [uploads, files, states, open, open_files, open_blobs, unpacking] {
             places.tidy();
         }
     }

@@ -117,7 +117,7 @@ pub const BODY_RATE: u64 = 16 * 1024;
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a peer may take nothing of what it is sent.
 pub const WRITE_PAUSE: Duration = Duration::from_secs(30);
-/// How long requests in progress may take once the hub was told to stop.
+/// How long requests in progress may take once the hub was told to stop, and after them questions to the database.
 pub const DRAIN: Duration = Duration::from_secs(10);
 /// What somebody is told to wait who was turned away, in seconds.
 pub const RETRY_AFTER_S: u64 = 5;
@@ -140,6 +140,10 @@ pub const FILES_SENT_OF_ONE: usize = 4;
 pub const FILES_SENT_OPEN: usize = 8;
 /// Most of these for one address.
 pub const FILES_SENT_OPEN_OF_ONE: usize = 2;
+/// Most archives and statements at once that are being sent to those without a key: each has a connection and an open file.
+pub const BLOBS_SENT_OPEN: usize = 1_024;
+/// Most of these for one address: that of a company may be the address of a whole fleet.
+pub const BLOBS_SENT_OPEN_OF_ONE: usize = BLOBS_SENT_OPEN / 4;
 /// How large a file is of which so many may be sent at once, in bytes.
 pub const FILE_LARGE: usize = 64 * 1024;
 /// Most archives at once that are unpacked for the open indexes, each with the archive in memory.
@@ -150,7 +154,7 @@ pub const UNPACK_QUEUE: usize = 32;
 pub const UNPACK_QUEUE_OF_ONE: usize = 8;
 /// How long a request waits for an archive to be unpacked.
 pub const UNPACK_WAIT: Duration = Duration::from_secs(5);
-/// Most requests at once that ask for something of the open indexes: the other half of [`IN_FLIGHT`] is for keys.
+/// Most requests at once that ask for something of the open indexes: the other half of [`IN_FLIGHT`] is for everything else.
 pub const OPEN: usize = IN_FLIGHT / 2;
 /// Most of them from one address.
 pub const OPEN_OF_ONE: usize = OPEN / 2;
@@ -158,14 +162,16 @@ pub const OPEN_OF_ONE: usize = OPEN / 2;
 pub const UNPACKED_BYTES: usize = 128 * 1024 * 1024;
 /// Most unpacked archives kept in memory: the list of them is looked through.
 pub const UNPACKED_ARCHIVES: usize = 1_000;
-/// For how long an archive that turned out to be damaged counts as damaged without another look at it.
+/// For how long an archive that turned out to be lost or damaged counts as that without another look at it.
 pub const DAMAGED_FOR: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
 /// Most bytes of lists of files behind the open indexes: room for the most skills with two dozen files each. In memory they
-/// take twice as much.
+/// take twice as much; what an index says beside them is less.
 pub const SITE_BYTES: usize = 32 * 1024 * 1024;
 /// Most bytes of the list of files of one skill in the database for it to be in the open indexes: what
 /// [`INDEX_BYTES_OF_ONE`] has room for.
 pub const SITE_BYTES_OF_ONE: usize = 256 * 1024;
+/// Most bytes of open indexes in memory: the newest, and those that somebody is being sent yet, each of 16 MiB at most.
+pub const INDEXES_BYTES: usize = 256 * 1024 * 1024;
 /// Most bytes of one skill in an open index, of 16 MiB in all: some fifteen hundred files.
 pub const INDEX_BYTES_OF_ONE: usize = 64 * 1024;
 /// Most uploads at once: each may hold an archive and what is in it, 120 MiB.
@@ -178,12 +184,11 @@ pub const PLACE_WAIT: Duration = Duration::from_secs(10);
 pub const WAITING: usize = 128;
 /// Most of them of one account, or of one address where there is no key.
 pub const WAITING_OF_ONE: usize = 8;
-/// What is sent of an answer at a time, in bytes, where the answer holds a place: so much more than its place accounts for
-/// is in memory.
+/// What is sent of an answer at a time, in bytes, where the answer is in memory: so much more of it is there.
 pub const SENT_AT_ONCE: usize = 16 * 1024;
-/// How many bytes of such an answer have to be taken in a second, once it has had [`WRITE_PAUSE`].
+/// How many bytes of an answer that is held have to be taken in a second, once it has had [`WRITE_PAUSE`].
 pub const SENT_RATE: u64 = BODY_RATE;
-/// How long such an answer may take in all: the largest file at 85 KB a second.
+/// How long an answer may take in all that is in memory: the largest file at 85 KB a second.
 pub const SENT_WITHIN: Duration = Duration::from_secs(300);
 
 /// How long database and blobs have to answer whether they are there.

@@ -28,6 +28,8 @@ mod secrets;
 mod several;
 #[path = "siege/cut.rs"]
 mod cut;
+#[path = "siege/damage.rs"]
+mod damage;
 #[path = "siege/told.rs"]
 mod told;
 #[path = "siege/full.rs"]

@@ -138,7 +138,7 @@ macro_rules! through_skills {
         }
     )+};
 }
-through_skills!(artifact::Error, fs::Error, objects::Error, scan::Error, tree::Error);
+through_skills!(artifact::Error, fs::Error, installed::Error, objects::Error, scan::Error, tree::Error);
 
 /// What conflict markers call the working copy.
 const OURS: &str = "working copy";
@@ -412,10 +412,7 @@ fn end(store: &Store, name: &SkillName, lease: &Lease) -> Result<(), Error> {
                 installed.took(release, store.now_text());
             }
         };
-        // The same: what the version is made of follows from its parents.
-        if let Err(installed::Error::Fs(e)) = InstallState::amend(store.layout(), took) {
-            return Err(e.into());
-        }
+        InstallState::amend(store.layout(), took)?;
     }
     lease::end(store.layout(), name)?;
     let path = store.layout().working_copy(name);

@@ -81,8 +81,8 @@ impl Fault for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Error::Held { name, .. } => Some(format!(
-                "if nobody is working on it any more, `skillsync edit {name} --force` takes over and keeps the old \
-                 working copy in trash"
+                "`skillsync commit {name}` or `skillsync abort {name}` ends that; if nobody is working on it any more, \
+                 `skillsync edit {name} --force` takes over and keeps the old working copy in trash"
             )),
             Error::Damaged { name, .. } => Some(format!(
                 "`skillsync edit {name} --force` takes over and keeps the working copy in trash"

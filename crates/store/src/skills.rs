@@ -20,13 +20,15 @@ use crate::store::Store;
 
 mod advance;
 mod look;
+mod mark;
 mod quarantine;
 mod restore;
 mod stage;
 
 pub use advance::{Advanced, Change, HandEdit, advance};
 pub use look::{Head, Look, head, look};
-pub use quarantine::{Noted, Quarantine, is_quarantined};
+pub use mark::{mark, quarantine, revive};
+pub use quarantine::{Noted, Quarantine};
 pub use restore::restore;
 pub use stage::{
     Staged, batch_payload, make_folders, stage_bytes, stage_folder, stage_folder_but, stage_payload,
@@ -195,7 +197,7 @@ pub fn find(store: &Store, name: &SkillName) -> Result<Option<Meta>, Error> {
 /// The record of a skill that is in use.
 pub fn load_active(store: &Store, name: &SkillName) -> Result<Meta, Error> {
     let meta = load_unmarked(store, name)?;
-    if is_quarantined(store, name, &meta)? {
+    if Noted::of(store).is_quarantined(name, Some(&meta)) {
         return Err(Error::Quarantined { name: name.clone() });
     }
     Ok(meta)
@@ -289,25 +291,6 @@ pub fn remember(
         files: Seen::new(listing, settled_ns),
     };
     index.set(Key::Skill(name.as_str()), &seen);
-}
-
-/// Marks a skill for removal at the next sync (checklist D21), which ends no quarantine, or takes the mark away.
-pub fn set_state(store: &Store, name: &SkillName, state: State) -> Result<Meta, Error> {
-    let mut meta = load(store, name)?;
-    if meta.state != state {
-        meta.was_quarantined = state == State::PendingRemove && is_quarantined(store, name, &meta)?;
-        meta.state = state;
-        let folder = store.layout().skill(name);
-        // What a kill at this very place has left.
-        for entry in fs::entries(&folder)?.unwrap_or_default() {
-            if entry.to_str().is_some_and(fs::is_abandoned_temporary) {
-                fs::remove_file(&folder.join(entry))?;
-            }
-        }
-        let path = store.layout().meta(name);
-        fs::replace(&path, meta.text(&path)?.as_bytes(), fs::Mode::Plain)?;
-    }
-    Ok(meta)
 }
 
 /// The text of a version's main file: of a skill its `SKILL.md`, of a command or an agent all there is.

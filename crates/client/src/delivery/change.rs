@@ -79,10 +79,12 @@ pub(crate) fn prepare(
     }
     lease::require_free(store.layout(), slug)?;
     skills::require_pristine(store, index, slug, &meta)?;
-    if head.tree == theirs.tree().id() {
+    let is_there = head.tree == theirs.tree().id();
+    // What an edit made already is made of the release that came later with it, and of none that came before.
+    if is_there && release.seq > basis.seq {
         return Ok(Prepared::Here);
     }
-    if head.content_hash == basis.content_hash {
+    if is_there || head.content_hash == basis.content_hash {
         return Ok(Prepared::Version { merged: None, done: Done::Updated, parents: Vec::new() });
     }
     merge(store, slug, &meta, basis, release, theirs)

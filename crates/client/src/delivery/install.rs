@@ -14,7 +14,6 @@ use skillsync_wire::limits as bounds;
 use skillsync_wire::trust::Accepted;
 
 use super::change::{self, Prepared};
-use super::revoked::is_revoked;
 use super::{Done, Error, Row, Statement, Work, unpack};
 use crate::plan::Ask;
 
@@ -138,11 +137,12 @@ impl Work<'_, '_> {
     /// the files of another release, which was revoked.
     fn here(&self, slug: &SkillName) -> Result<(), Error> {
         let store = self.writing.store();
-        let is_out = skills::load(store, slug)?.state != State::Active;
-        if is_out && is_revoked(store, self.source.name(), slug, &self.state, &self.advised)? {
+        let meta = skills::load(store, slug)?;
+        let is_out = meta.state != State::Active || self.state.is_quarantined(slug);
+        if is_out && self.look().is_revoked(slug, self.state.get(slug), &meta) {
             return Err(skills::Error::Quarantined { name: slug.clone() }.into());
         }
-        skills::set_state(store, slug, State::Active)?;
+        skills::revive(store, slug)?;
         Ok(())
     }
 

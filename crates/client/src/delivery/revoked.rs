@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use skillsync_core::digest::EnvelopeDigest;
 use skillsync_core::name::{SkillName, SourceName};
 use skillsync_core::skill::{Source as Origin, State};
-use skillsync_store::index::Index;
 use skillsync_store::installed::{InstallState, Installed, Release, Standing};
+use skillsync_store::meta::Meta;
 use skillsync_store::skills;
 use skillsync_store::store::Store;
 use skillsync_wire::trust::Advised;
@@ -24,15 +24,21 @@ pub(crate) struct Revoked {
     basis: Option<Release>,
 }
 
-/// Whether the record of a skill says that it is in use.
+/// Whether the record of a skill says that it is in quarantine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Record {
-    /// It is.
+    /// It says nothing of that: the skill is in use, or will be where the mark of `rm` is taken away.
     InUse,
-    /// It is not.
+    /// It does, marked for removal or not.
     OutOfUse,
     /// It does not read.
     Unread,
+}
+
+impl Record {
+    fn of(meta: &Meta) -> Self {
+        if meta.is_quarantined() { Self::OutOfUse } else { Self::InUse }
+    }
 }
 
 impl Revoked {
@@ -65,124 +71,81 @@ impl Revoked {
     }
 }
 
-/// The skills from `source` that are here, made of a revoked release, and not in quarantine by their record and by
-/// `_meta.json`; or why one that may be cannot be looked at. One of which `_meta.json` says nothing is looked at by what
-/// was signed and believed.
-pub(crate) fn revoked(
-    store: &Store,
-    source: &SourceName,
-    state: &InstallState,
-    advised: &Advised,
-) -> Vec<(SkillName, Result<Revoked, Error>)> {
-    let revoked = Known::of(advised.advisories());
-    let kept = Kept { layout: store.layout(), source, revoked: &revoked };
-    let look = Look { store, advised, kept };
-    let named: BTreeSet<&SkillName> = revoked.slugs().collect();
-    let recorded = state.iter().filter(|(slug, installed)| {
-        let is_of_one = || installed.releases.iter().any(|r| revoked.is_revoked(r.release));
-        installed.source == *source && (named.contains(slug) || is_of_one())
-    });
-    let recorded =
-        recorded.filter_map(|(slug, installed)| Some((slug.clone(), look.known(slug, installed)?)));
-    let marks = advised.state().skills.iter();
-    let marked = marks.filter(|(_, mark)| revoked.is_revoked(mark.release)).map(|(slug, _)| slug);
-    // Most of what a hub ever revoked was never here.
-    let there: BTreeSet<SkillName> = skills::names(store.layout()).unwrap_or_default().into_iter().collect();
-    let lost: BTreeSet<&SkillName> = named.iter().copied().chain(marked).collect();
-    let lost = lost.into_iter().filter(|slug| there.contains(*slug) && state.get(slug).is_none());
-    let lost = lost.filter_map(|slug| Some((slug.clone(), look.lost(slug)?)));
-    recorded.chain(lost).collect()
-}
-
-/// The skills from `source` that are noted to be in quarantine and are in use, made of another release, which is known and
-/// not revoked: their cure came, and the run was killed before it noted that.
-pub(crate) fn cured(
-    store: &Store,
-    source: &SourceName,
-    state: &InstallState,
-    advised: &Advised,
-) -> Vec<SkillName> {
-    let is_noted =
-        |installed: &Installed| installed.source == *source && installed.state == Standing::Quarantined;
-    let mut noted = state.iter().filter(|(_, installed)| is_noted(installed)).peekable();
-    if noted.peek().is_none() {
-        return Vec::new();
-    }
-    let revoked = Known::of(advised.advisories());
-    let kept = Kept { layout: store.layout(), source, revoked: &revoked };
-    let is_cured = |(slug, installed): &(&SkillName, &Installed)| {
-        let Ok(Some(meta)) = skills::find(store, slug) else { return false };
-        let basis = installed.basis(meta.versions());
-        let is_another = basis.is_some_and(|basis| basis.release != installed.current.release);
-        let head = || kept.revoked_head(slug, None, Some(installed), meta.versions());
-        meta.source == Origin::Hub && meta.state == State::Active && is_another && head().is_none()
-    };
-    noted.filter(is_cured).map(|(slug, _)| slug.clone()).collect()
-}
-
-/// The skills from `source` that are noted to be installed and are in quarantine by their record, made of a release that is
-/// known and not revoked: a cure that was committed here while nobody could look at it.
-pub(crate) fn committed(
-    store: &Store,
-    index: &Index,
-    source: &SourceName,
-    state: &InstallState,
-    advised: &Advised,
-) -> Vec<SkillName> {
-    let is_out = |(slug, installed): &(&SkillName, &Installed)| {
-        let is_noted = installed.source == *source && installed.state == Standing::Installed;
-        is_noted
-            && matches!(skills::head(store, index, slug), Ok(Some(head)) if head.state == State::Quarantined)
-    };
-    let mut out = state.iter().filter(is_out).peekable();
-    if out.peek().is_none() {
-        return Vec::new();
-    }
-    let revoked = Known::of(advised.advisories());
-    let kept = Kept { layout: store.layout(), source, revoked: &revoked };
-    let is_cure = |(slug, installed): &(&SkillName, &Installed)| {
-        let Ok(Some(meta)) = skills::find(store, slug) else { return false };
-        let head = || kept.revoked_head(slug, None, Some(installed), meta.versions());
-        meta.source == Origin::Hub && installed.basis(meta.versions()).is_some() && head().is_none()
-    };
-    out.filter(is_cure).map(|(slug, _)| slug.clone()).collect()
-}
-
-/// Whether the newest version of `slug` is made of a revoked release, or has the very files of one.
-pub(crate) fn is_revoked(
-    store: &Store,
-    source: &SourceName,
-    slug: &SkillName,
-    state: &InstallState,
-    advised: &Advised,
-) -> Result<bool, Error> {
-    let revoked = Known::of(advised.advisories());
-    let kept = Kept { layout: store.layout(), source, revoked: &revoked };
-    let meta = skills::load(store, slug)?;
-    Ok(kept.revoked_head(slug, None, state.get(slug), meta.versions()).is_some())
-}
-
-struct Look<'a> {
+/// What the skills from one source that are here are looked at by.
+pub(crate) struct Look<'a> {
     store: &'a Store,
     advised: &'a Advised,
     kept: Kept<'a>,
 }
 
-impl Look<'_> {
-    /// A skill with a record. One that is still to come may be here: an install was killed before that was noted. One that
-    /// is noted to be in quarantine may be in use: its record did not read then. So may one that is noted to be removed.
+impl<'a> Look<'a> {
+    /// By what is `advised` of `source`, of which `known` is what is revoked.
+    pub(crate) fn new(
+        store: &'a Store,
+        source: &'a SourceName,
+        advised: &'a Advised,
+        known: &'a Known,
+    ) -> Self {
+        Self { store, advised, kept: Kept { layout: store.layout(), source, revoked: known } }
+    }
+
+    /// The skills that are made of a revoked release, and not in quarantine by their record and by `_meta.json`; or why one
+    /// that may be cannot be looked at. One of which `_meta.json` says nothing is looked at by what was signed and believed.
+    pub(crate) fn revoked(&self, state: &InstallState) -> Vec<(SkillName, Result<Revoked, Error>)> {
+        let known = self.kept.revoked;
+        let named: BTreeSet<&SkillName> = known.slugs().collect();
+        let recorded = state.iter().filter(|(slug, installed)| {
+            let is_of_one = || installed.releases.iter().any(|r| known.is_revoked(r.release));
+            installed.source == *self.kept.source && (named.contains(slug) || is_of_one())
+        });
+        let recorded =
+            recorded.filter_map(|(slug, installed)| Some((slug.clone(), self.known(slug, installed)?)));
+        let marks = self.advised.state().skills.iter();
+        let marked = marks.filter(|(_, mark)| known.is_revoked(mark.release)).map(|(slug, _)| slug);
+        // Most of what a hub ever revoked was never here.
+        let there: BTreeSet<SkillName> =
+            skills::names(self.store.layout()).unwrap_or_default().into_iter().collect();
+        let lost: BTreeSet<&SkillName> = named.iter().copied().chain(marked).collect();
+        let lost = lost.into_iter().filter(|slug| there.contains(*slug) && state.get(slug).is_none());
+        let lost = lost.filter_map(|slug| Some((slug.clone(), self.lost(slug)?)));
+        recorded.chain(lost).collect()
+    }
+
+    /// The skills that are noted to be in quarantine and are in use, made of another release, which is known and not revoked:
+    /// their cure came, and the run was killed before it noted that.
+    pub(crate) fn cured(&self, state: &InstallState) -> Vec<SkillName> {
+        let is_cured = |(slug, installed): &(&SkillName, &Installed)| {
+            if installed.source != *self.kept.source || installed.state != Standing::Quarantined {
+                return false;
+            }
+            let Ok(Some(meta)) = skills::find(self.store, slug) else { return false };
+            let basis = installed.basis(meta.versions());
+            let is_another = basis.is_some_and(|basis| basis.release != installed.current.release);
+            meta.source == Origin::Hub
+                && meta.state == State::Active
+                && is_another
+                && !self.is_revoked(slug, Some(installed), &meta)
+        };
+        state.iter().filter(is_cured).map(|(slug, _)| slug.clone()).collect()
+    }
+
+    /// Whether the newest version of `slug` is made of a revoked release, or has the very files of one.
+    pub(crate) fn is_revoked(&self, slug: &SkillName, installed: Option<&Installed>, meta: &Meta) -> bool {
+        self.kept.revoked_head(slug, None, installed, meta.versions()).is_some()
+    }
+
+    /// A skill that is noted. One that is still to come may be here: an install was killed before that was noted. One that is
+    /// noted to be in quarantine may be in use: its record did not read then. So may one that is noted to be removed: its mark
+    /// was taken back, or an edit holds it up.
     fn known(&self, slug: &SkillName, installed: &Installed) -> Option<Result<Revoked, Error>> {
         let is_noted = installed.state == Standing::Quarantined;
         let meta = match skills::find(self.store, slug) {
             Ok(meta) => meta.filter(|meta| meta.source == Origin::Hub)?,
-            Err(_) if is_noted || installed.state == Standing::Removed => return None,
+            Err(_) if is_noted => return None,
             // What came last is what it is, as far as anybody knows.
             Err(error) => return Some(self.unread(&installed.current).ok_or_else(|| error.into())),
         };
-        let record = if meta.state == State::Active { Record::InUse } else { Record::OutOfUse };
-        if installed.state == Standing::Removed && record != Record::InUse {
-            return None;
-        }
+        let record = Record::of(&meta);
         let head = self.kept.revoked_head(slug, None, Some(installed), meta.versions())?;
         let is_current = head.basis.as_ref().is_none_or(|basis| basis.release == installed.current.release);
         let is_done = is_noted && record == Record::OutOfUse && is_current;
@@ -194,7 +157,7 @@ impl Look<'_> {
         Some(Revoked { reason, record: Record::Unread, basis: Some(current.clone()) })
     }
 
-    /// A skill without a record.
+    /// A skill that is not noted.
     fn lost(&self, slug: &SkillName) -> Option<Result<Revoked, Error>> {
         let mark = self.advised.state().skills.get(slug).map(|mark| mark.release);
         let meta = match skills::find(self.store, slug) {
@@ -206,11 +169,7 @@ impl Look<'_> {
                 return may_be_it.then(|| Err(error.into()));
             }
         };
-        let record = match meta.state {
-            State::Active => Record::InUse,
-            State::Quarantined => Record::OutOfUse,
-            State::PendingRemove => return None,
-        };
+        let record = Record::of(&meta);
         let head = self.kept.revoked_head(slug, mark, None, meta.versions())?;
         Some(Ok(Revoked { reason: head.reason, record, basis: head.basis }))
     }

@@ -162,7 +162,7 @@ impl Settling<'_, '_> {
         let mut versions = Vec::new();
         for (edition, step) in prepared {
             match step {
-                Prepared::Here => match skills::set_state(store, &edition.name, State::Active) {
+                Prepared::Here => match skills::revive(store, &edition.name) {
                     Ok(_) => self.took(&edition, Done::Current, None),
                     Err(error) => self.fail(&edition.name, error.into()),
                 },
@@ -335,7 +335,7 @@ impl Settling<'_, '_> {
         let meta = skills::load(store, name)?;
         skills::require_pristine(store, self.cache, name, &meta)?;
         // What was edited where an agent loads it holds up the sync that takes it away.
-        skills::set_state(store, name, State::PendingRemove)?;
+        skills::mark(&skills::Noted::of(store), name)?;
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use skillsync_store::installed::Standing;
 use skillsync_wire::trust::Advised;
 
 use super::Pull;
+use crate::anchor::Revoked as Known;
 use crate::delivery::{self, Delivered, Done, Error, Row, Survey};
 use crate::plan::{Ask, Step};
 
@@ -30,7 +31,9 @@ impl Pull<'_> {
     fn warn_of_revoked(&self, advised: &Advised, survey: &Survey, rows: &mut BTreeMap<SkillName, Row>) {
         let (name, mut state) = (self.desk.source.name(), survey.state().clone());
         let (mut unnoted, mut in_use) = (Vec::new(), BTreeSet::new());
-        for (slug, revoked) in delivery::revoked(self.store, name, survey.state(), advised) {
+        let known = Known::of(advised.advisories());
+        for (slug, revoked) in delivery::Look::new(self.store, name, advised, &known).revoked(survey.state())
+        {
             match revoked {
                 Ok(revoked) => {
                     // What is noted is in no agent's folder, whatever its record says.
@@ -48,12 +51,11 @@ impl Pull<'_> {
         }
         for row in delivery::quarantined(name, &state).into_iter().chain(unnoted) {
             let planned = rows.remove(&row.slug);
+            let in_use = in_use.contains(&row.slug);
             let row = match planned {
-                Some(cure) if cure.done.is_cure() => cure,
-                planned => {
-                    let in_use = in_use.contains(&row.slug);
-                    Row { error: planned.and_then(|planned| planned.error), in_use, ..row }
-                }
+                // What is only marked for removal is still there.
+                Some(cure) if cure.done.is_cure() && !(in_use && cure.done == Done::Removed) => cure,
+                planned => Row { error: planned.and_then(|planned| planned.error), in_use, ..row },
             };
             rows.insert(row.slug.clone(), row);
         }

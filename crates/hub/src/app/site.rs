@@ -15,11 +15,13 @@ use super::together::Generation;
 use super::{App, Error};
 use crate::blobs::{self, BlobKey, BlobStream};
 
+mod damaged;
 mod left_out;
 mod looked_into;
 mod making;
 mod unpacked;
 
+use damaged::damaged;
 use making::{Made, Showcase};
 use unpacked::Unpacked;
 
@@ -125,7 +127,11 @@ impl App {
             Content::Archive(digest) => {
                 let key = BlobKey::Tarball(digest);
                 let stream = self.blobs.stream(&key).await?;
-                Ok(Shipment::Stream(stream.ok_or_else(|| blobs::Error::Lost { path: key.path() })?))
+                let stream = stream.ok_or_else(|| blobs::Error::Lost { path: key.path() })?;
+                if stream.size_bytes != exhibit.size_bytes {
+                    return Err(damaged(digest));
+                }
+                Ok(Shipment::Stream(stream))
             }
             Content::File { archive, tree, path } => {
                 let (unpacked, now) = (&self.shown.unpacked, self.clock.timestamp());
@@ -138,15 +144,16 @@ impl App {
     /// The site of the catalogue as it is now, or as it was at some time after this was called.
     async fn site(&self) -> Result<Arc<Made>, Error> {
         let generation = self.shown.generation.now(&self.db).await?;
-        if let Some(made) = self.shown.showcase.at(generation) {
+        let now = self.clock.timestamp();
+        if let Some(made) = self.shown.showcase.at(generation, now) {
             return Ok(made);
         }
-        let made = self.shown.showcase.making(&self.db, &self.blobs).outcome().await?;
+        let made = self.shown.showcase.making(&self.db, &self.blobs, now).outcome().await?;
         if made.generation >= generation {
             return Ok(made);
         }
         // It was begun before the catalogue changed; one that begins now was not.
-        self.shown.showcase.making(&self.db, &self.blobs).outcome().await
+        self.shown.showcase.making(&self.db, &self.blobs, now).outcome().await
     }
 
     /// Notes what an index says of the releases that an older hub published, so that no caller waits for it. Their archives

@@ -2,8 +2,10 @@
 //! second time.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::FutureExt as _;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::Error;
@@ -35,6 +37,11 @@ impl<T: Clone + Send + Sync + 'static> Task<T> {
     /// Whether it ended, one way or another.
     pub(super) fn is_over(&self) -> bool {
         self.0.borrow().is_some() || self.0.has_changed().is_err()
+    }
+
+    /// Whether it ended, and gave nothing.
+    pub(super) fn has_failed(&self) -> bool {
+        self.is_over() && !matches!(&*self.0.borrow(), Some(Ok(_)))
     }
 
     /// What came of it.
@@ -92,7 +99,8 @@ impl<T: Send + 'static> Questions<T> {
                 if together.is_empty() {
                     break;
                 }
-                answer(together).await;
+                // Those whose answer breaks are told by their questions being gone; who asked meanwhile has an answer to come.
+                let _ = AssertUnwindSafe(answer(together)).catch_unwind().await;
             }
             drop(place);
             // Somebody may have come after the last look and found every place taken.
@@ -140,13 +148,15 @@ impl Generation {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use tokio::sync::Notify;
 
     use super::*;
 
     #[tokio::test]
     async fn work_goes_on_when_all_who_wait_for_it_go_away() {
-        let (count, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(tokio::sync::Notify::new()));
+        let (count, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
         let (counted, waited) = (count.clone(), done.clone());
         let task = Task::begin(async move {
             waited.notified().await;
@@ -160,22 +170,42 @@ mod tests {
         assert_eq!((task.clone().outcome().await.unwrap(), task.outcome().await.unwrap()), (1, 1));
         let broken = Task::<()>::begin(async { Err(Error::NotInIndex) });
         assert_eq!(broken.clone().outcome().await.unwrap_err().to_string(), Error::NotInIndex.to_string());
-        assert!(broken.is_over());
+        assert!(broken.is_over() && broken.has_failed());
     }
 
     #[tokio::test]
-    async fn who_asks_after_an_answer_that_broke_is_answered() {
+    async fn who_asks_during_an_answer_that_breaks_or_after_it_is_answered() {
         let questions = Questions::new(1);
-        for is_broken in [true, false, false] {
+        let (begun, breaks) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let is_first = Arc::new(AtomicBool::new(true));
+        let ask = || {
+            let (begun, breaks, is_first) = (begun.clone(), breaks.clone(), is_first.clone());
             let (answer, answered) = oneshot::channel();
-            questions.ask(answer, move |together: Vec<oneshot::Sender<usize>>| async move {
-                assert!(!is_broken, "as it should");
-                let count = together.len();
-                for one in together {
-                    let _ = one.send(count);
+            questions.ask(answer, move |together: Vec<oneshot::Sender<usize>>| {
+                let (begun, breaks) = (begun.clone(), breaks.clone());
+                let is_first = is_first.swap(false, Ordering::SeqCst);
+                async move {
+                    if is_first {
+                        begun.notify_one();
+                        breaks.notified().await;
+                        panic!("as it should");
+                    }
+                    let count = together.len();
+                    for one in together {
+                        let _ = one.send(count);
+                    }
                 }
             });
-            assert_eq!(answered.await.ok(), (!is_broken).then_some(1));
+            answered
+        };
+        let broken = ask();
+        begun.notified().await;
+        let during = [ask(), ask()];
+        breaks.notify_one();
+        assert!(broken.await.is_err());
+        for answered in during {
+            assert_eq!(answered.await, Ok(2));
         }
+        assert_eq!(ask().await, Ok(1));
     }
 }

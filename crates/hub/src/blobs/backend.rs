@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{Stream, StreamExt as _, future};
 use jiff::Timestamp;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::local::LocalFileSystem;
@@ -18,6 +18,7 @@ use object_store::{
     Attribute, Attributes, BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt as _, PutOptions,
     RetryConfig,
 };
+use skillsync_core::digest::Hasher;
 
 use super::{BlobKey, Error, folder};
 use crate::limits;
@@ -83,11 +84,12 @@ pub struct BlobInfo {
     pub size_bytes: u64,
 }
 
-/// A blob, read piece by piece. Its digest is not checked on the way: whoever reads it checks it at the end.
+/// A blob, read piece by piece.
 pub struct BlobStream {
     /// Its size.
     pub size_bytes: u64,
-    /// Its bytes.
+    /// Its bytes, hashed on the way: in the place of the last piece comes an error where they are not those of its digest, so
+    /// that nobody has the whole of what is damaged.
     pub pieces: BoxStream<'static, Result<Bytes, Error>>,
 }
 
@@ -162,7 +164,7 @@ impl Blobs {
         let Some(found) = self.found(key).await? else { return Ok(None) };
         let bytes = found.bytes().await.map_err(|error| self.error(error))?;
         if !key.fits(&bytes) {
-            return Err(Error::Damaged { path: key.path(), reason: "its bytes are not those of its digest" });
+            return Err(Error::misread(key));
         }
         Ok(Some(bytes))
     }
@@ -172,8 +174,10 @@ impl Blobs {
         let Some(found) = self.found(key).await? else { return Ok(None) };
         let is_remote = self.is_remote();
         let size_bytes = found.meta.size;
-        let pieces =
-            found.into_stream().map(move |piece| piece.map_err(|error| Error::of(error, is_remote))).boxed();
+        let pieces = found.into_stream().map(move |piece| piece.map_err(|error| Error::of(error, is_remote)));
+        let mut pieces = Box::pin(checked(*key, pieces).peekable());
+        // What has no first piece is not begun: of a small blob that is the whole.
+        pieces.as_mut().next_if(Result::is_err).await.transpose()?;
         Ok(Some(BlobStream { size_bytes, pieces }))
     }
 
@@ -285,6 +289,26 @@ impl Blobs {
     fn error(&self, error: object_store::Error) -> Error {
         Error::of(error, self.is_remote())
     }
+}
+
+/// The pieces of a blob. Each is held back until the next one is there, and the last one until their digest is known.
+fn checked(
+    key: BlobKey,
+    pieces: impl Stream<Item = Result<Bytes, Error>>,
+) -> impl Stream<Item = Result<Bytes, Error>> {
+    let (mut hasher, mut held) = (Hasher::default(), None);
+    let to_the_end = pieces.map(Some).chain(stream::iter([None]));
+    to_the_end.filter_map(move |piece| {
+        future::ready(match piece {
+            Some(Ok(piece)) => {
+                hasher.update(&piece);
+                held.replace(piece).map(Ok)
+            }
+            Some(Err(error)) => Some(Err(error)),
+            None if key.fits_hashed(std::mem::take(&mut hasher)) => held.take().map(Ok),
+            None => Some(Err(Error::misread(&key))),
+        })
+    })
 }
 
 impl Bucket {

@@ -4,6 +4,8 @@ use std::io;
 
 use skillsync_core::fault::{Fault, Kind};
 
+use super::BlobKey;
+
 /// Why a blob could not be stored or read. What it says is for the log: no caller of the hub sees more than its kind.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -112,6 +114,11 @@ impl Fault for Error {
 }
 
 impl Error {
+    /// A blob has other bytes than its name says.
+    pub(super) fn misread(key: &BlobKey) -> Self {
+        Error::Damaged { path: key.path(), reason: "its bytes are not those of its digest" }
+    }
+
     /// What an error of a storage means. `is_remote` says whether a network is between.
     pub(super) fn of(error: object_store::Error, is_remote: bool) -> Self {
         let source = Box::new(error);

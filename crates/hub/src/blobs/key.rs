@@ -1,6 +1,6 @@
 //! What blobs there are: where each lies, what it is, how long it may be kept by others, how large it can be.
 
-use skillsync_core::digest::{ArchiveDigest, EnvelopeDigest};
+use skillsync_core::digest::{ArchiveDigest, EnvelopeDigest, Hasher};
 use skillsync_wire::limits::{ADVISORIES_BYTES, ARCHIVE_BYTES, RELEASE_BYTES, ROOT_BYTES};
 
 /// Names a blob.
@@ -75,9 +75,16 @@ impl BlobKey {
 
     /// Whether `bytes` are this blob. A number says nothing of its bytes.
     pub fn fits(&self, bytes: &[u8]) -> bool {
+        let mut hasher = Hasher::default();
+        hasher.update(bytes);
+        self.fits_hashed(hasher)
+    }
+
+    /// Whether what was fed to `hasher` is this blob.
+    pub(super) fn fits_hashed(&self, hasher: Hasher) -> bool {
         match self {
-            BlobKey::Tarball(digest) => ArchiveDigest::of(bytes) == *digest,
-            BlobKey::Release(digest) => EnvelopeDigest::of(bytes) == *digest,
+            BlobKey::Tarball(digest) => ArchiveDigest::from_hasher(hasher) == *digest,
+            BlobKey::Release(digest) => EnvelopeDigest::from_hasher(hasher) == *digest,
             BlobKey::Root(_) | BlobKey::Advisories(_) => true,
         }
     }

@@ -73,7 +73,10 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Stop> {
     if let Some(metrics) = metrics {
         metrics.abort();
     }
-    http.app().close().await;
+    // A long listing for the open indexes holds a connection, and nobody waits for it any more.
+    if tokio::time::timeout(limits::DRAIN, http.app().close()).await.is_err() {
+        tracing::warn!("not all questions to the database ended in time");
+    }
     tracing::info!("the hub stopped");
     Ok(())
 }

@@ -8,6 +8,7 @@ use semver::Version;
 use skillsync_core::digest::{ArchiveDigest, ContentHash};
 use skillsync_core::name::SkillName;
 use skillsync_wire::api::skill::Tier;
+use sqlx::FromRow as _;
 
 use super::engine::{reading, writing};
 use super::record::{self, int, rank, text};
@@ -17,22 +18,25 @@ use crate::limits;
 /// How many rows are read at a time: the most that an index lists are forty questions to a database that is a network away.
 const PAGE: usize = 250;
 
+/// How many of those are named that there are beyond the most.
+const NAMED_BEYOND: i64 = 20;
+
 /// The skills that everybody may have, and how many bytes each takes; none of those whose list of files is too large. Their
 /// releases are looked up one by one: PostgreSQL would otherwise walk through the releases of all.
 macro_rules! listed {
     () => {
         "with listed as materialized (select s.id, s.slug, s.owner, (select case when octet_length(r.files_json) <= $2 then \
-         cast(octet_length(r.slug) + octet_length(r.files_json) + coalesce(octet_length(r.offer_json), 0) as bigint) end \
+         cast(octet_length(r.slug) + octet_length(r.files_json) as bigint) end \
          from releases r where r.slug = s.slug and r.seq = s.head_seq) as bytes \
          from skills s where s.visibility = 'public' and s.tier = $1 and s.head_seq is not null) "
     };
 }
 
 /// Those that may have room, in the order in which they get it: each by how much its account has with it, the account's
-/// oldest skills first. What they say is not read for it.
+/// oldest skills first. With each comes how many there are in all.
 pub(super) const RANKED: &str = concat!(
     listed!(),
-    "select id, slug, bytes from (select id, slug, bytes, sum(bytes) over (partition by owner order by id) as share \
+    "select id, slug, bytes, count(*) over () as of_all from (select id, slug, bytes, sum(bytes) over (partition by owner order by id) as share \
      from listed where bytes is not null) ranked order by share, id limit $3"
 );
 
@@ -52,8 +56,10 @@ pub struct Offers {
     /// first what gets room first: where there is none for all, each account has the same share of it, which its oldest
     /// skills fill. So nobody takes room from who has less.
     pub rows: Vec<OfferRow>,
-    /// Skills that have no room, no more of them than may be listed.
+    /// Skills that have no room: all of those that may be listed in number, and a few beyond.
     pub no_room: Vec<String>,
+    /// How many more have none.
+    pub no_room_unnamed: usize,
     /// Skills that are left out because their lists of files are too large, no more of them than may be listed.
     pub too_large: Vec<String>,
     /// Skills that are left out because what is stored of them cannot be.
@@ -115,6 +121,7 @@ struct Ranked {
     id: i64,
     slug: String,
     bytes: i64,
+    of_all: i64,
 }
 
 /// How many of them have room: the first, up to one that has not.
@@ -130,7 +137,7 @@ fn fitting(ranked: &[Ranked], most: usize, room: usize) -> usize {
 
 impl Db {
     /// What everybody may have: at most `most` skills, and no more of them than have room in `room` bytes of their names and
-    /// JSON. Those whose list of files alone has more than `room_of_one` are left out.
+    /// lists of files. Those whose list of files alone has more than `room_of_one` are left out.
     pub async fn offers(&self, most: usize, room: usize, room_of_one: usize) -> Result<Offers, Error> {
         let (rows, bytes) = (int(most as u64), int(room_of_one as u64));
         // So long for each question, not for all of them: the link to a server may be slow, and there is much to read.
@@ -142,7 +149,7 @@ impl Db {
             let generation: i64 =
                 in_time(each, sqlx::query_scalar("select generation from catalogue").fetch_one(&mut *conn))
                     .await?;
-            let asked = sqlx::query_as(RANKED).bind(rank(Tier::Free)).bind(bytes).bind(rows + 1);
+            let asked = sqlx::query_as(RANKED).bind(rank(Tier::Free)).bind(bytes).bind(rows + NAMED_BEYOND);
             let ranked: Vec<Ranked> = in_time(each, asked.fetch_all(&mut *conn)).await?;
             let fitting = fitting(&ranked, most, room);
             let mut raws: HashMap<i64, Raw> = HashMap::with_capacity(fitting);
@@ -153,9 +160,10 @@ impl Db {
                     ids.push_bind(one.id);
                 }
                 query.push(")");
-                let page: Vec<Raw> =
-                    in_time(each, query.build_query_as().fetch_all(&mut *conn)).await?;
-                raws.extend(page.into_iter().map(|raw| (raw.id, raw)));
+                let page = in_time(each, query.build().fetch_all(&mut *conn)).await?;
+                // One that does not read keeps the others of its page.
+                let page = page.iter().filter_map(|row| Raw::from_row(row).ok());
+                raws.extend(page.map(|raw| (raw.id, raw)));
             }
             let asked = sqlx::query_scalar(LARGE).bind(rank(Tier::Free)).bind(bytes).bind(rows);
             let too_large: Vec<String> = in_time(each, asked.fetch_all(&mut *conn)).await?;
@@ -168,9 +176,11 @@ impl Db {
                 _ => damaged.push(one.slug.clone()),
             }
         }
+        let of_all = ranked.first().map_or(0, |one| usize::try_from(one.of_all).unwrap_or_default());
+        let no_room_unnamed = of_all.saturating_sub(ranked.len());
         let no_room = ranked.into_iter().skip(fitting).map(|one| one.slug).collect();
         let generation = record::count("generation", generation)?;
-        Ok(Offers { generation, rows, no_room, too_large, damaged })
+        Ok(Offers { generation, rows, no_room, no_room_unnamed, too_large, damaged })
     }
 
     /// Notes what an index says of a release beside its files, where nothing is noted yet. It follows from the archive, and is

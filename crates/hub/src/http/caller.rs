@@ -151,6 +151,11 @@ fn shown(headers: &HeaderMap) -> Option<&str> {
 fn address(parts: &Parts, http: &Http) -> IpAddr {
     let peer = parts.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
     if !http.trusted_proxies.contains(&peer) {
+        if peer.is_loopback() && parts.headers.contains_key("x-forwarded-for") {
+            http.untold_proxy.call_once(|| {
+                tracing::warn!(%peer, "a proxy is not named in --trusted-proxies: all its callers count as one");
+            });
+        }
         return peer;
     }
     let forwarded = parts.headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
@@ -13,6 +12,7 @@ use super::Http;
 use super::answer::{Document, IMMUTABLE, IMMUTABLE_PRIVATE};
 use super::body::{Path, Query};
 use super::caller::Visitor;
+use super::places::streamed_in_time;
 use super::problem::Problem;
 use crate::app::{Error, Sharing, SignedQuery};
 use crate::blobs::BlobKey;
@@ -69,6 +69,11 @@ async fn answer(
         Sharing::Public => IMMUTABLE,
         Sharing::Private => IMMUTABLE_PRIVATE,
     };
+    // Whoever has a key is known; a signed address may be in anybody's hands.
+    let place = match caller {
+        Some(_) => None,
+        None => Some(http.open_blobs.take(http, visitor.account()).await?),
+    };
     let document = Document { content_type: key.content_type(), cache, hex };
-    Ok(document.answer_with(asked, stream.size_bytes, || Body::from_stream(stream.pieces)))
+    Ok(document.answer_with(asked, stream.size_bytes, || streamed_in_time(stream, place)))
 }

@@ -3,15 +3,19 @@
 //! place: each of them is a request at work, of which the hub has so many in all.
 
 use std::collections::HashMap;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody, to_bytes};
 use axum::response::{IntoResponse as _, Response};
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use hyper::body::{Frame, SizeHint};
+use skillsync_core::fault::{Fault as _, with_causes};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 
@@ -19,6 +23,7 @@ use super::Http;
 use super::problem::{Problem, Trouble};
 use super::rates::Who;
 use crate::app::keys::Caller;
+use crate::blobs::BlobStream;
 use crate::limits;
 
 /// See the head of this file.
@@ -127,14 +132,37 @@ impl Place {
     }
 }
 
-/// A body that is given up when it is not taken in its time. Until then it holds its bytes, and a place where it has one.
+/// A body that is given up when it is not taken in its time. Until then it holds its bytes, and a place where it has one. It
+/// hands out small copies: what HTTP has of it while it waits for the other side is no more than one.
 pub(super) fn sent_in_time(bytes: Bytes, place: Option<Place>) -> Body {
-    let within = limits::WRITE_PAUSE + Duration::from_secs(bytes.len() as u64 / limits::SENT_RATE);
-    Body::new(Held::new(bytes, place, within.min(limits::SENT_WITHIN)))
+    let size_bytes = bytes.len() as u64;
+    let pieces = (0..bytes.len()).step_by(limits::SENT_AT_ONCE).map(move |at| {
+        let rest = &bytes[at..];
+        Ok(Bytes::copy_from_slice(&rest[..rest.len().min(limits::SENT_AT_ONCE)]))
+    });
+    Body::new(Held::new(
+        stream::iter(pieces).boxed(),
+        size_bytes,
+        place,
+        paid(size_bytes).min(limits::SENT_WITHIN),
+    ))
 }
 
-/// A body that is handed out in small copies: what HTTP has of it while it waits for the other side is no more than one.
-#[derive(Debug)]
+/// The same of a blob, of which only pieces are in memory: it may take as long as it pays for. What fails on the way is cut off
+/// and told to the log.
+pub(super) fn streamed_in_time(blob: BlobStream, place: Option<Place>) -> Body {
+    let pieces = blob.pieces.map_err(|error| {
+        tracing::error!(code = error.code(), "an answer is cut off: {}", with_causes(&error));
+        io::Error::other(error)
+    });
+    Body::new(Held::new(pieces.boxed(), blob.size_bytes, place, paid(blob.size_bytes)))
+}
+
+fn paid(size_bytes: u64) -> Duration {
+    limits::WRITE_PAUSE + Duration::from_secs(size_bytes / limits::SENT_RATE)
+}
+
+/// A body that is held until it was taken, and not for too long.
 struct Held {
     rest: Arc<Mutex<Option<Rest>>>,
     left_bytes: u64,
@@ -143,22 +171,31 @@ struct Held {
 
 /// What is yet to be sent, and its place. None once that took too long: both are given back even where nobody looks at the
 /// body any more, because the other side takes nothing.
-#[derive(Debug)]
 struct Rest {
-    bytes: Bytes,
+    pieces: BoxStream<'static, io::Result<Bytes>>,
+    /// Who waits for the next piece.
+    waiting: Option<Waker>,
     _place: Option<Place>,
 }
 
 impl Held {
-    fn new(bytes: Bytes, place: Option<Place>, within: Duration) -> Self {
-        let left_bytes = bytes.len() as u64;
-        let rest = Arc::new(Mutex::new((left_bytes > 0).then_some(Rest { bytes, _place: place })));
+    fn new(
+        pieces: BoxStream<'static, io::Result<Bytes>>,
+        size_bytes: u64,
+        place: Option<Place>,
+        within: Duration,
+    ) -> Self {
+        let rest = (size_bytes > 0).then_some(Rest { pieces, waiting: None, _place: place });
+        let rest = Arc::new(Mutex::new(rest));
         let late = rest.clone();
         let giving_up = tokio::spawn(async move {
             tokio::time::sleep(within).await;
-            late.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let late = late.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(waiting) = late.and_then(|late| late.waiting) {
+                waiting.wake();
+            }
         });
-        Self { rest, left_bytes, giving_up: giving_up.abort_handle() }
+        Self { rest, left_bytes: size_bytes, giving_up: giving_up.abort_handle() }
     }
 }
 
@@ -171,26 +208,27 @@ impl Drop for Held {
 
 impl HttpBody for Held {
     type Data = Bytes;
-    type Error = std::io::Error;
+    type Error = io::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         if self.left_bytes == 0 {
             return Poll::Ready(None);
         }
         let mut held = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(rest) = held.as_mut() else {
-            return Poll::Ready(Some(Err(std::io::ErrorKind::TimedOut.into())));
+            return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
         };
-        let piece = Bytes::copy_from_slice(&rest.bytes[..rest.bytes.len().min(limits::SENT_AT_ONCE)]);
-        rest.bytes.advance(piece.len());
-        if rest.bytes.is_empty() {
+        let Poll::Ready(piece) = rest.pieces.poll_next_unpin(cx) else {
+            rest.waiting = Some(cx.waker().clone());
+            return Poll::Pending;
+        };
+        let piece = piece.unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into()))?;
+        let left_bytes = self.left_bytes.saturating_sub(piece.len() as u64);
+        if left_bytes == 0 {
             *held = None;
         }
         drop(held);
-        self.left_bytes -= piece.len() as u64;
+        self.left_bytes = left_bytes;
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
@@ -214,9 +252,18 @@ mod tests {
         let places = Places::new(1, 1);
         let who = || Who::Account("acme".to_owned());
         let place = places.free(who()).unwrap();
-        let mut held = Held::new(Bytes::from(vec![7; 100_000]), Some(place), Duration::from_millis(1));
-        assert_eq!(held.frame().await.unwrap().unwrap().into_data().unwrap().len(), limits::SENT_AT_ONCE);
+        let (taken, comes) = (Bytes::from_static(b"taken"), stream::pending());
+        let pieces = stream::iter([Ok(taken.clone())]).chain(comes).boxed();
+        let mut held = Held::new(pieces, 100, Some(place), Duration::from_millis(1));
+        assert_eq!(held.frame().await.unwrap().unwrap().into_data().unwrap(), taken);
         assert!(places.free(who()).is_none());
+        // Who waits for a piece that does not come is told, too.
+        assert!(held.frame().await.unwrap().is_err(), "it is cut off, not cut short");
+        assert!(places.free(who()).is_some());
+
+        // And so it is where nobody looks at it.
+        let place = places.free(who()).unwrap();
+        let mut held = Held::new(stream::pending().boxed(), 100, Some(place), Duration::from_millis(1));
         let freed = async {
             while places.free(who()).is_none() {
                 tokio::time::sleep(Duration::from_millis(1)).await;

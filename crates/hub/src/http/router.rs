@@ -286,39 +286,39 @@ pub fn routes() -> Vec<Route> {
         },
         Route {
             reply: Reply::Bytes("application/json"),
-            ..Route::get("/.well-known/agent-skills/index.json", "The open index, v0.2.0", || {
-                get(wellknown::get)
-            })
+            ..Route::get("/.well-known/agent-skills/index.json", "The open index, v0.2.0", wellknown::route)
         },
         Route {
             reply: Reply::Bytes("application/gzip"),
             problems: &[404],
-            ..Route::get("/.well-known/agent-skills/{file}", "The archive `NAME.tar.gz` of a skill", || {
-                get(wellknown::get)
-            })
+            ..Route::get(
+                "/.well-known/agent-skills/{file}",
+                "The archive `NAME.tar.gz` of a skill",
+                wellknown::route,
+            )
         },
         Route {
             reply: Reply::Bytes("application/octet-stream"),
             problems: &[404],
-            ..Route::get("/.well-known/agent-skills/{slug}/{*path}", "One file of a skill", || {
-                get(wellknown::get)
-            })
+            ..Route::get("/.well-known/agent-skills/{slug}/{*path}", "One file of a skill", wellknown::route)
         },
         Route {
             reply: Reply::Bytes("application/json"),
-            ..Route::get("/.well-known/skills/index.json", "The open index, v0.1", || get(wellknown::get))
+            ..Route::get("/.well-known/skills/index.json", "The open index, v0.1", wellknown::route)
         },
         Route {
             reply: Reply::Bytes("application/gzip"),
             problems: &[404],
-            ..Route::get("/.well-known/skills/{file}", "The archive `NAME.tar.gz` of a skill", || {
-                get(wellknown::get)
-            })
+            ..Route::get(
+                "/.well-known/skills/{file}",
+                "The archive `NAME.tar.gz` of a skill",
+                wellknown::route,
+            )
         },
         Route {
             reply: Reply::Bytes("application/octet-stream"),
             problems: &[404],
-            ..Route::get("/.well-known/skills/{slug}/{*path}", "One file of a skill", || get(wellknown::get))
+            ..Route::get("/.well-known/skills/{slug}/{*path}", "One file of a skill", wellknown::route)
         },
         Route {
             reply: Reply::Bytes("application/json"),

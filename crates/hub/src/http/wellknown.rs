@@ -5,22 +5,33 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::HeaderName;
+use axum::http::header::{ACCESS_CONTROL_ALLOW_HEADERS, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
+use axum::routing::{self, MethodRouter};
 use skillsync_wire::wellknown::{HEADERS, INDEX, decoded};
 
 use super::Http;
-use super::answer::Document;
+use super::answer::{Document, done};
 use super::caller::Anybody;
-use super::places::{busy, sent_in_time};
+use super::places::{busy, sent_in_time, streamed_in_time};
 use super::problem::Problem;
 use super::rates::Class;
 use crate::app::{Error, Shipment};
 use crate::limits;
 
-pub(super) async fn get(
+/// Its methods: a page of another site that has an edition asks first whether it may say so.
+pub(super) fn route() -> MethodRouter<Arc<Http>> {
+    routing::get(get).options(async || {
+        let mut response = done();
+        let allowed = HeaderValue::from_static("if-none-match");
+        response.headers_mut().insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
+        response
+    })
+}
+
+async fn get(
     State(http): State<Arc<Http>>,
     anybody: Anybody,
     uri: Uri,
@@ -53,7 +64,10 @@ pub(super) async fn get(
         // Whoever stands still would keep it in memory, an index long after others took its place.
         Shipment::Whole(bytes) if is_large => sent_in_time(bytes, place),
         Shipment::Whole(bytes) => Body::from(bytes),
-        Shipment::Stream(stream) => Body::from_stream(stream.pieces),
+        Shipment::Stream(stream) => {
+            let place = http.open_blobs.take(&http, anybody.who()).await?;
+            streamed_in_time(stream, Some(place))
+        }
     };
     Ok(document.answer_with(&asked, size_bytes, || content))
 }

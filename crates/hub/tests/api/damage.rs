@@ -34,6 +34,10 @@ fn who_cannot_be_looked_into_at_the_moment_is_missed_by_no_follower() {
         }
         std::fs::remove_file(&archive).unwrap();
         std::fs::write(&archive, kept).unwrap();
+        // For as long as they were told to wait nobody looks again.
+        let answer = twin.ask(Method::GET, &format!("{OLD}/index.json"), None).await;
+        assert_eq!(answer.problem(500), "hub-failed");
+        house.site.clock.advance(5);
         assert_eq!(names(&twin).await, ["csv", "pdf"], "without another start");
         twin.http.app().close().await;
     });
@@ -62,15 +66,72 @@ fn what_an_index_names_and_is_lost_or_damaged_is_the_trouble_of_the_hub() {
 }
 
 #[test]
+fn what_was_lost_or_damaged_is_there_again_a_minute_after_it_is_put_back() {
+    on_both(|house| async move {
+        let archive = publish(&house, &["pdf", "csv"]).await;
+        forget(&house.site.database).await;
+        let kept = std::fs::read(&archive).unwrap();
+        for damage in [None, Some(&kept[..kept.len() / 2])] {
+            match damage {
+                Some(half) => std::fs::write(&archive, half).unwrap(),
+                None => std::fs::remove_file(&archive).unwrap(),
+            }
+            let twin = house.twin().await;
+            assert_eq!(names(&twin).await, ["csv"]);
+            std::fs::write(&archive, &kept).unwrap();
+            assert_eq!(names(&twin).await, ["csv"], "nobody looks again");
+            house.site.clock.advance(60);
+            assert_eq!(names(&twin).await, ["csv", "pdf"]);
+            twin.http.app().close().await;
+            forget(&house.site.database).await;
+        }
+    });
+}
+
+#[test]
+fn where_no_blob_is_at_all_no_skill_counts_as_lost() {
+    on_both(|house| async move {
+        publish(&house, &["pdf", "csv"]).await;
+        forget(&house.site.database).await;
+        let twin = house.twin().await;
+        let (blobs, aside) = (house.site.folder.join("blobs"), house.site.folder.join("aside"));
+        std::fs::rename(&blobs, &aside).unwrap();
+        std::fs::create_dir(&blobs).unwrap();
+        let answer = twin.ask(Method::GET, &format!("{NEW}/index.json"), None).await;
+        assert_eq!(answer.problem(500), "hub-failed");
+        std::fs::remove_dir(&blobs).unwrap();
+        std::fs::rename(&aside, &blobs).unwrap();
+        house.site.clock.advance(5);
+        assert_eq!(names(&twin).await, ["csv", "pdf"]);
+        twin.http.app().close().await;
+    });
+}
+
+#[test]
 fn a_row_that_cannot_be_keeps_no_other_skill_back() {
     on_both(|house| async move {
-        publish(&house, &["pdf", "csv", "xls", "doc"]).await;
+        publish(&house, &["pdf", "csv", "xls", "doc", "odt", "eml"]).await;
         for sql in [
             "update releases set version = 'one' where slug = 'csv'",
             "update releases set files_json = '[]' where slug = 'xls'",
             "update releases set size_bytes = -1 where slug = 'doc'",
         ] {
             behind(&house.site.database, sql).await;
+        }
+        if house.site.database.starts_with("sqlite://") {
+            // It takes values of any kind.
+            for sql in [
+                "update releases set size_bytes = 'many' where slug = 'odt'",
+                "update releases set files_json = cast(x'ff22' as text) where slug = 'eml'",
+            ] {
+                behind(&house.site.database, sql).await;
+            }
+        } else {
+            behind(
+                &house.site.database,
+                "update skills set visibility = 'private' where slug in ('odt', 'eml')",
+            )
+            .await;
         }
         let twin = house.twin().await;
         assert_eq!(names(&twin).await, ["pdf"]);

@@ -9,6 +9,7 @@ use axum::http::Method;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use http_body_util::BodyExt as _;
 use skillsync_hub::http::{Behaviour, Peer, guarded};
 use skillsync_wire::api::key::NewKey;
@@ -228,6 +229,41 @@ fn one_account_cannot_take_all_places() {
         assert!(futures_util::poll!(&mut waiting).is_pending());
         standing.pop();
         assert_eq!(waiting.await.status, StatusCode::OK);
+    });
+}
+
+#[test]
+fn who_takes_archives_slowly_keeps_out_nobody_else() {
+    on_lite(|house| async move {
+        let owner = house.key("acme", &["read", "publish"]).await.key;
+        let published = house.publish(&owner, "pdf", "x").await;
+        let (cdn, open) = (path::tarball(&published.checksum_sha256), format!("{OLD}/pdf.tar.gz"));
+        let from = async |address: &str, path: &str, key: Option<&str>| {
+            let request = asking(Method::GET, path, key).header("host", "hub");
+            let mut request = request.body(Body::empty()).unwrap();
+            request.extensions_mut().insert(Peer(address.parse().unwrap()));
+            house.router.clone().oneshot(request).await.unwrap()
+        };
+        let (here, there) = ("192.0.2.1:1", "192.0.2.2:1");
+        let mut standing = Vec::new();
+        for path in [&cdn, &open].into_iter().cycle().take(skillsync_hub::limits::BLOBS_SENT_OPEN_OF_ONE) {
+            standing.push(from(here, path, None).await);
+        }
+        for path in [&cdn, &open] {
+            let further = 0..=skillsync_hub::limits::WAITING_OF_ONE;
+            let mut asked: FuturesUnordered<_> = further.map(|_| from(here, path, None)).collect();
+            let refused = asked.next().await.unwrap();
+            assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+            for (address, key) in [(there, None), (here, Some(&*owner))] {
+                assert_eq!(from(address, &cdn, key).await.status(), StatusCode::OK);
+            }
+            // One takes its answer, and has all of it.
+            let taken = standing.pop().unwrap().into_body().collect().await.unwrap().to_bytes();
+            assert!(taken == skill("pdf", "x"));
+            let waited = asked.next().await.unwrap();
+            assert_eq!(waited.status(), StatusCode::OK);
+            standing.push(waited);
+        }
     });
 }
 

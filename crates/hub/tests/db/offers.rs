@@ -56,6 +56,35 @@ fn nobody_takes_room_in_the_indexes_from_who_has_less() {
 }
 
 #[test]
+fn all_that_have_no_room_are_counted() {
+    on_both(|db| async move {
+        accounts(&db, &["acme"]).await;
+        for n in 0..40 {
+            done(db.publish(&sized(&format!("skill-{n:02}"), "acme", 1, 100)).await.unwrap());
+        }
+        for (most, room, listed, named) in [(2, 10_000, 2, 20), (40, 250, 2, 38), (40, 10_000, 40, 0)] {
+            let offers = db.offers(most, room, 1_000).await.unwrap();
+            assert_eq!((offers.rows.len(), offers.no_room.len()), (listed, named), "{most} {room}");
+            assert_eq!(listed + named + offers.no_room_unnamed, 40, "{most} {room}");
+        }
+        assert_eq!(db.offers(0, 0, 10).await.unwrap().no_room_unnamed, 0, "too large for any room");
+    });
+}
+
+/// An older hub noted nothing: where there is little room, the same skills have it before that is made up for and after.
+#[test]
+fn what_an_index_says_of_a_skill_takes_no_room_from_others() {
+    on_both(|db| async move {
+        accounts(&db, &["acme"]).await;
+        for slug in ["a", "b", "c"] {
+            let new = NewRelease { offer_json: "x".repeat(100), ..sized(slug, "acme", 1, 100) };
+            done(db.publish(&new).await.unwrap());
+        }
+        assert_eq!(listed(&db, 10, 250).await, both("a b", "c"));
+    });
+}
+
+#[test]
 fn a_list_that_is_too_large_is_left_out_and_named() {
     on_both(|db| async move {
         accounts(&db, &["acme"]).await;

@@ -235,3 +235,16 @@ fn old_and_new_ways_to_use_a_connection_work_or_are_declined() {
     assert_eq!(line.hear(false).unwrap().status, 204);
     unharmed(&hub);
 }
+
+#[test]
+fn a_proxy_that_nobody_named_is_told_of_once() {
+    let told = |hub: &Hub| {
+        for n in 0..3 {
+            let from = format!("x-forwarded-for: 192.0.2.{n}");
+            assert_eq!(send(hub, head("GET", "/api/skills/absent", &[&from])).status, 404);
+        }
+        hub.log().matches("a proxy is not named in --trusted-proxies").count()
+    };
+    assert_eq!(told(&hub()), 1);
+    assert_eq!(told(&hub_with(&[("SKILLSYNC_HUB_TRUSTED_PROXIES", "127.0.0.1")])), 0);
+}

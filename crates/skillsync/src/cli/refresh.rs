@@ -80,20 +80,16 @@ fn say_of(cx: &mut Cx<'_>, source: &SourceName, skill: &SkillOutcome) {
             cx.ui.warn(format_args!(
                 "{name}: revoked by {source}: {why}; it is in no agent's folder any more"
             ));
-            match &skill.working_copy {
-                Some(path) => cx.ui.hint(format_args!(
-                    "a newer release and your edits both changed: decide the marked places in {}, then `skillsync commit {name}`",
-                    path.display()
-                )),
-                None => cx.ui.hint(format_args!("`skillsync rollback {name}` goes back to a version before it")),
+            if skill.working_copy.is_none() {
+                cx.ui.hint(format_args!("`skillsync rollback {name}` goes back to a version before it"));
             }
         }
         Done::Conflict => {
-            let path = skill.working_copy.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
             cx.ui
                 .warn(format_args!("{name}: the release and your edits both changed: {}", shown(&skill.why)));
-            cx.ui.hint(format_args!("decide the marked places in {path}, then `skillsync commit {name}`"));
         }
+        // It waits to be decided.
+        Done::Held if skill.working_copy.is_some() => {}
         Done::Held if matches!(skill.why.as_deref(), Some("rollback" | "version" | "conflict")) => {
             cx.ui.hint(format_args!("`skillsync update {name}` brings {name} up to date again"));
         }
@@ -110,6 +106,12 @@ fn say_of(cx: &mut Cx<'_>, source: &SourceName, skill: &SkillOutcome) {
             ));
         }
         _ => {}
+    }
+    if let Some(path) = &skill.working_copy {
+        cx.ui.hint(format_args!(
+            "a release waits in {} with your edits: decide the marked places, then `skillsync commit {name}`",
+            path.display()
+        ));
     }
     failed(cx, skill);
 }

@@ -318,7 +318,7 @@ fn standing(
         .into());
     }
     // What is made of what was revoked is settled first.
-    if skills::is_quarantined(store, name, &meta).map_err(skills::Error::from)? {
+    if skills::Noted::of(store).is_quarantined(name, Some(&meta)) {
         return Err(skills::Error::Quarantined { name: name.clone() }.into());
     }
     skills::require_pristine(store, index, name, &meta)?;

@@ -195,8 +195,7 @@ impl Case {
             Err(_) if request.intent == Intent::Discard => None,
             Err(e) => return Err(e),
         };
-        // Where that cannot be known, no version is made.
-        let is_out = |meta: &Meta| skills::is_quarantined(store, name, meta).unwrap_or(false);
+        let is_out = |meta: &Meta| skills::Noted::of(store).is_quarantined(name, Some(meta));
         let is_quarantined = meta.as_ref().is_some_and(is_out);
         Ok(Case { name: name.clone(), meta, is_quarantined, sites, base, payload, canonical_too })
     }

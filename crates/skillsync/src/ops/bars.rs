@@ -8,11 +8,11 @@ use skillsync_client::anchor::{Barred, Barring, Came};
 use skillsync_core::digest::TreeId;
 use skillsync_core::fault::Kind;
 use skillsync_core::name::{SkillName, SourceName};
-use skillsync_core::skill::{Source, State, Version};
+use skillsync_core::skill::{Source, Version};
 use skillsync_store::config::SourceKind;
 use skillsync_store::installed::{self, InstallState, Installed, Release};
 use skillsync_store::meta::Meta;
-use skillsync_store::skills::Quarantine;
+use skillsync_store::skills::{Noted, Quarantine};
 use skillsync_store::store::Store;
 
 use super::{Error, Refusal};
@@ -77,8 +77,7 @@ impl<'a> Bars<'a> {
         };
         let hubs = sources.map(|source| hub(&source.name)).collect();
         let has_record = installed.is_some();
-        let is_noted = meta.source == Source::Hub && state.is_quarantined(name);
-        let is_quarantined = is_noted || meta.is_quarantined();
+        let is_quarantined = Noted::of(store).is_quarantined(name, Some(meta));
         let bars = Self { name, meta, has_record, is_quarantined, hubs, versions: Vec::new() };
         let versions = bars.known(installed);
         Ok(Self { versions, ..bars })
@@ -162,14 +161,6 @@ impl<'a> Bars<'a> {
         self.is_quarantined
     }
 
-    /// Whether the skill is in use, in quarantine by `_meta.json` alone or not.
-    pub(super) fn state(&self) -> State {
-        match self.meta.state {
-            State::Active if self.is_quarantined => State::Quarantined,
-            state => state,
-        }
-    }
-
     /// Whether a record says what the skill is made of, and that version came from its source.
     pub(super) fn is_noted(&self, number: u32) -> bool {
         self.has_record && self.at(number).is_some_and(|known| known.is_from_source)
@@ -198,9 +189,9 @@ impl<'a> Bars<'a> {
         }
     }
 
-    /// What taking in `release` does about a quarantine: it ends where `source` is known, which is what the record names, and
-    /// nothing is wrong with it. Fails where it must not be used: revoked by any hub, since a digest names it whoever records
-    /// it, or below the lowest of its own.
+    /// What taking in `release` does about a quarantine: it ends where `source`, which is what the record names, is there to
+    /// say that nothing is wrong with it. Fails where it must not be used: revoked by any hub, since a digest names it whoever
+    /// records it, or below the lowest of its own; and where what its own said does not read.
     pub(super) fn taking_in(
         &self,
         source: Option<&SourceName>,
@@ -211,11 +202,17 @@ impl<'a> Bars<'a> {
             let barred = hub.barring.bars(self.name, release.seq, release.release)?;
             (is_its(hub) || matches!(barred, Barred::Revoked(_))).then_some(barred)
         };
-        let Some(barred) = self.hubs.iter().find_map(barred) else {
-            let is_known = self.hubs.iter().any(|hub| is_its(hub) && hub.barring.is_whole());
-            return Ok(if is_known { Quarantine::Ends } else { Quarantine::Stays });
-        };
         let name = self.name;
+        let Some(barred) = self.hubs.iter().find_map(barred) else {
+            let may_be_its = |hub: &&Hub| source.is_none() || is_its(hub);
+            return match self.hubs.iter().filter(may_be_its).find(|hub| !hub.barring.is_whole()) {
+                Some(hub) => {
+                    Err(unread(format!("release {} of `{name}`", release.version), &hub.name).into())
+                }
+                None if self.hubs.iter().any(is_its) => Ok(Quarantine::Ends),
+                None => Ok(Quarantine::Stays),
+            };
+        };
         Err(Refusal {
             kind: Kind::Untrusted,
             code: "version-revoked",
@@ -225,11 +222,11 @@ impl<'a> Bars<'a> {
         .into())
     }
 
-    /// The newest version with other files than the head that may be used. Fails where there is none, and one that may be
-    /// cannot be looked at.
+    /// The newest version before the head that may be used. Fails where there is none, and one that may be cannot be looked
+    /// at.
     pub(super) fn newest_usable(&self) -> Result<Option<u32>, Error> {
         let versions = self.meta.versions().iter().zip(&self.versions).rev();
-        let others = versions.filter(|(version, _)| version.tree != self.meta.head().tree);
+        let others = versions.filter(|(version, _)| version.number != self.meta.head().number);
         let mut unread = None;
         for (version, known) in others {
             match &known.bar {
@@ -264,17 +261,19 @@ impl<'a> Bars<'a> {
                     "it may have been revoked; `skillsync install {name}@VERSION` brings a release that may be used"
                 )),
             },
-            Bar::Unread(source) => Refusal {
-                kind: Kind::Untrusted,
-                code: "version-unchecked",
-                message: format!(
-                    "nothing here tells whether version {number} of `{name}` was revoked: what `{source}` said does not read"
-                ),
-                hint: Some(format!(
-                    "`skillsync poll --source {source}` asks it again; `skillsync source trust {source}` says what does not read"
-                )),
-            },
+            Bar::Unread(source) => unread(format!("version {number} of `{name}`"), source),
         }
+    }
+}
+
+fn unread(what: String, source: &SourceName) -> Refusal {
+    Refusal {
+        kind: Kind::Untrusted,
+        code: "version-unchecked",
+        message: format!("nothing here tells whether {what} was revoked: what `{source}` said does not read"),
+        hint: Some(format!(
+            "`skillsync poll --source {source}` asks it again; `skillsync source trust {source}` says what does not read"
+        )),
     }
 }
 

@@ -263,12 +263,13 @@ pub(super) fn unrecorded(
 /// What the store has and the project has nowhere.
 fn not_deployed(store: &Store, index: &Index, there: &[CopyKey]) -> Result<Vec<Drifted>, Error> {
     let there: BTreeSet<_> = there.iter().map(|key| (&key.artifact_name, key.artifact_type)).collect();
-    let mut absent = Vec::new();
+    let (mut absent, noted) = (Vec::new(), skills::Noted::of(store));
     for name in skills::names(store.layout())? {
         let Some(head) = skills::head(store, index, &name)? else { continue };
         let is_there = there.contains(&(&name, head.artifact_type));
         // What comes with the program is for its user: `deploy --all` leaves it out, too.
-        if is_there || head.state != State::Active || super::builtin::is_reserved(&name) {
+        let is_in_use = noted.state(&name, head.state) == State::Active;
+        if is_there || !is_in_use || super::builtin::is_reserved(&name) {
             continue;
         }
         let collection_sha = skills::load(store, &name)?.head().content_hash;

@@ -212,7 +212,8 @@ pub fn commit(
     })
 }
 
-/// What a commit does about a quarantine: a release that was handed out ends it, unless that was revoked since.
+/// What a commit does about a quarantine: a release that was handed out ends it. Fails where that was revoked since, or may
+/// have been.
 fn quarantine(store: &Store, name: &SkillName) -> Result<Quarantine, Error> {
     // A lease that does not read is refused by the commit.
     let lease = lease::get(store.layout(), name).ok().flatten();

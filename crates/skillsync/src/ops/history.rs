@@ -58,6 +58,6 @@ pub fn history(store: &Store, name: &SkillName) -> Result<History, Error> {
         tree: version.tree,
     };
     let versions = meta.versions().iter().rev().map(entry).collect();
-    let state = skills::Noted::read(store).state(name, &meta);
+    let state = skills::Noted::of(store).state(name, meta.state);
     Ok(History { name: name.clone(), state, current, versions })
 }

@@ -63,7 +63,7 @@ pub fn info(store: &Store, name: &SkillName) -> Result<Info, Error> {
         name: name.clone(),
         artifact_type: meta.artifact_type,
         version: head.number,
-        state: skills::Noted::read(store).state(name, &meta),
+        state: skills::Noted::of(store).state(name, meta.state),
         content_hash: head.content_hash,
         created: meta.created.clone(),
         source: meta.source,

@@ -59,7 +59,7 @@ pub struct Failed {
 pub fn ls(store: &Store) -> Result<Listing, Error> {
     let names = skills::names(store.layout())?;
     let mut listing = Listing { skills: Vec::new(), failed: Vec::new() };
-    let noted = skills::Noted::read(store);
+    let noted = skills::Noted::of(store);
     for (name, line) in names.iter().zip(parallel::map(&names, |name| line(store, &noted, name))) {
         match line {
             Ok(line) => listing.skills.push(line),
@@ -69,7 +69,7 @@ pub fn ls(store: &Store) -> Result<Listing, Error> {
     Ok(listing)
 }
 
-fn line(store: &Store, noted: &skills::Noted, name: &SkillName) -> Result<Line, skills::Error> {
+fn line(store: &Store, noted: &skills::Noted<'_>, name: &SkillName) -> Result<Line, skills::Error> {
     let meta = skills::load(store, name)?;
     let stats = observe::read(store.layout(), name)?.stats();
     let head = meta.head();
@@ -77,7 +77,7 @@ fn line(store: &Store, noted: &skills::Noted, name: &SkillName) -> Result<Line, 
         name: name.clone(),
         artifact_type: meta.artifact_type,
         version: head.number,
-        state: noted.state(name, &meta),
+        state: noted.state(name, meta.state),
         source: meta.source,
         content_hash: head.content_hash,
         total_invocations: stats.total(),

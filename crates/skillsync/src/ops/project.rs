@@ -11,6 +11,7 @@ use skillsync_store::deployment::{self, Record, skillmeat};
 use skillsync_store::index::Index;
 use skillsync_store::ledger::{CopyKey, Ledger};
 use skillsync_store::project::{self, AgentFolder, Looked, Place, Project};
+use skillsync_store::skills::Noted;
 use skillsync_store::store::Store;
 use skillsync_store::{fs, parallel};
 
@@ -209,9 +210,9 @@ impl Opened {
         index: &Index,
         wanted: &[CopyKey],
     ) -> Vec<Outcome> {
-        let this = &*self;
+        let (this, noted) = (&*self, Noted::of(store));
         let compared = parallel::map(wanted, |key| {
-            this.compare_one(world, store, index, key).map_err(|e| Box::new(this.failure(key, &e)))
+            this.compare_one(world, store, index, &noted, key).map_err(|e| Box::new(this.failure(key, &e)))
         });
         let mut outcomes = Vec::with_capacity(compared.len());
         for compared in compared {
@@ -231,11 +232,12 @@ impl Opened {
         world: &World,
         store: &Store,
         index: &Index,
+        noted: &Noted<'_>,
         key: &CopyKey,
     ) -> Result<(Compared, Looked), Error> {
         let folder = self.folder(key).ok_or_else(|| no_folder(key))?;
         let subject = self.subject(folder, key.artifact_type, &key.artifact_name)?;
-        compare(world, store, index, self, &subject)
+        compare(world, store, index, noted, self, &subject)
     }
 
     /// The agent's folder of a copy.

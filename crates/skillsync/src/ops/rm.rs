@@ -49,8 +49,9 @@ fn check(store: &Store, index: &Index, names: &[SkillName]) -> Result<Marked, Er
 pub fn rm(store: &Store, names: &[SkillName]) -> Result<Marked, Error> {
     write(store, |writing, index| {
         let found = check(store, index, names)?;
+        let noted = skills::Noted::of(store);
         for name in &found.marked {
-            let meta = skills::set_state(store, name, State::PendingRemove)?;
+            let meta = skills::mark(&noted, name)?;
             if meta.source == Source::BuiltIn {
                 super::builtin::leave_out(writing, name)?;
             }

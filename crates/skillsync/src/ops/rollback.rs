@@ -128,7 +128,7 @@ pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledB
         };
         let Some(target) = content else {
             note(false)?;
-            skills::set_state(store, name, State::Active)?;
+            skills::revive(store, name)?;
             return Ok(done(head.number, head));
         };
         let before = InstallState::load(store.layout())?;
@@ -137,7 +137,7 @@ pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledB
         let advanced = back.advance(writing, index, reason, || {
             // What is noted ends with this: until the swap the record says it.
             if was == State::Quarantined {
-                skills::set_state(store, name, State::Quarantined)?;
+                skills::quarantine(store, name)?;
             }
             Ok(note(true)?)
         });
@@ -193,7 +193,7 @@ fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Re
     let meta = skills::load(store, name)?;
     let head = meta.head();
     let bars = Bars::of(store, name, &meta)?;
-    let was = bars.state();
+    let was = skills::Noted::of(store).state(name, meta.state);
     let revives = was != State::Active;
     let number = match to {
         Some(number) => number,
@@ -218,14 +218,17 @@ fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Re
         ));
     }
     let target = skills::version(name, &meta, number)?.clone();
-    let is_mark_only = target.tree == head.tree && was == State::PendingRemove;
+    // What the head is made of stays with it: of other files, or of what must not be used, a new version is made.
+    let is_new =
+        target.tree != head.tree || number != head.number && bars.require_not_revoked(head.number).is_err();
+    let is_mark_only = !is_new && was == State::PendingRemove;
     let is_unknown = match is_mark_only && !bars.is_quarantined() {
         // It is what was in use when the mark was made.
         true => bars.require_not_revoked(number).map(|()| false)?,
         false => bars.require(number)?,
     };
     let (basis, is_noted) = (bars.basis(number), bars.is_noted(number));
-    if target.tree != head.tree {
+    if is_new {
         skills::require_pristine(store, index, name, &meta)?;
         return Ok(Decision { meta, content: Some(target), is_noted, basis, is_unknown, was });
     }

@@ -5,12 +5,11 @@ use std::path::Path;
 
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::name::{SkillName, TargetId};
-use skillsync_core::skill::{ArtifactType, Source, State};
+use skillsync_core::skill::{ArtifactType, State};
 use skillsync_store::config::Target;
 use skillsync_store::index::{Index, Key};
-use skillsync_store::installed::InstallState;
 use skillsync_store::render::{self, Condition, Rendering};
-use skillsync_store::skills::{self, Look};
+use skillsync_store::skills::{self, Look, Noted};
 use skillsync_store::store::{Store, Transaction, Writing};
 use skillsync_store::targets::{self, Extent, Installed, Occupant, Wanted};
 
@@ -119,8 +118,7 @@ struct Present {
 /// Looks at every skill and every rendered tree in use; the index answers what it can.
 fn look(store: &Store, index: &mut Index) -> Result<Present, Error> {
     let names = skills::names(store.layout())?;
-    // Where that does not read nothing is known of anything: `doctor` says so.
-    let noted = InstallState::quarantined(store.layout()).unwrap_or_default();
+    let noted = Noted::of(store);
     let mut state = Present {
         report: Synced::default(),
         renderings: Vec::with_capacity(names.len()),
@@ -169,26 +167,18 @@ fn look(store: &Store, index: &mut Index) -> Result<Present, Error> {
             Err(e) => state.fail(&look.name, &e),
         }
     }
-    state.revoked.extend(state.unknown.extract_if(.., |name| noted.contains(name)));
+    // Whatever keeps what was revoked from being looked at or removed, it is in no target.
+    state.revoked.extend(state.unknown.extract_if(.., |name| noted.holds(name)));
     Ok(state)
 }
 
-/// Whether a skill came from a hub, and is not the user's own in the place of one that did.
-fn is_of_hub(store: &Store, name: &SkillName) -> bool {
-    skills::find(store, name).is_ok_and(|meta| meta.is_some_and(|meta| meta.source == Source::Hub))
-}
-
 impl Present {
-    fn sort(&mut self, store: &Store, look: Look, noted: &BTreeSet<SkillName>, active: &mut Vec<Look>) {
+    fn sort(&mut self, store: &Store, look: Look, noted: &Noted<'_>, active: &mut Vec<Look>) {
         if look.edited {
             let path = store.layout().skill(&look.name);
             self.report.hand_edits.push(HandEdit { skill: look.name.clone(), path });
         }
-        match (look.state, look.artifact_type) {
-            // Its record could not be written when it was taken out of use, or was put back since.
-            (State::Active, _) if noted.contains(&look.name) && is_of_hub(store, &look.name) => {
-                self.revoked.insert(look.name);
-            }
+        match (noted.state(&look.name, look.state), look.artifact_type) {
             (State::Active, ArtifactType::Skill) => active.push(look),
             // Targets are folders of skills.
             (State::Active, ArtifactType::Command | ArtifactType::Agent) => {}

@@ -44,7 +44,12 @@ fn a_conflict_is_handed_out_once_and_its_commit_is_an_update() {
     let copy = machine.read(".skillsync/editing/pdf/SKILL.md");
     assert!(copy.contains("mine") && copy.contains("TWO") && copy.contains("<<<<<<< store"), "{copy}");
     // While it is being decided, polls leave it alone, and others go on.
-    assert_eq!(outcome(&report(&machine, &["poll"], 0), "pdf")["why"], "conflict");
+    let polled = machine.run(&["poll", "--json"]).ok();
+    assert_eq!(outcome(&polled.json(), "pdf")["why"], "conflict");
+    assert!(
+        polled.stderr.contains("skillsync commit pdf") && !polled.stderr.contains("skillsync update"),
+        "{polled}"
+    );
     machine.run(&["commit", "pdf", "--reason", "x"]).fails(5);
     let decided: String = copy
         .lines()
@@ -97,7 +102,9 @@ fn who_is_editing_is_not_disturbed() {
     let pdf = outcome(&held, "pdf");
     assert_eq!((&pdf["outcome"], &pdf["error"]["code"]), (&"held".into(), &"lease-held".into()));
     assert_eq!(outcome(&held, "docx")["outcome"], "updated", "the others go on");
-    assert_eq!(report(&machine, &["update", "pdf"], 4)["sources"][0]["status"], "fresh");
+    let held = machine.run(&["update", "pdf", "--json"]).fails(4);
+    assert_eq!(held.json()["sources"][0]["status"], "fresh");
+    assert!(held.stderr.contains("skillsync abort pdf"), "{held}");
     rewrite(&machine, ".skillsync/editing/pdf/SKILL.md", "three", "drei");
     machine.run(&["commit", "pdf", "--reason", "x"]).ok();
     assert_eq!(outcome(&report(&machine, &["poll"], 0), "pdf")["outcome"], "merged");

@@ -295,6 +295,9 @@ fn what_is_installed_is_told_after_a_change_unless_it_must_not_be() {
         hub.take_paths().contains(&"/api/state".to_owned())
     };
     assert!(tells(machine.command(&["poll"]), "a"));
+    hub.take_paths();
+    machine.run(&["poll"]).ok();
+    assert!(!hub.take_paths().contains(&"/api/state".to_owned()), "it was told");
     assert!(!tells(machine.command(&["poll"]).env("DO_NOT_TRACK", "1"), "b"));
     assert!(!tells(machine.command(&["poll"]).env("RECIPES_TELEMETRY", "off"), "c"));
     machine.run(&["config", "set", "sources.team.report_state", "false"]).ok();

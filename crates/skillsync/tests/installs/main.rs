@@ -12,6 +12,7 @@ mod conformance;
 mod edits;
 mod home;
 mod install;
+mod marked;
 mod quarantine;
 mod revoked;
 mod rollback;

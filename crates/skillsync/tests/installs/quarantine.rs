@@ -1,8 +1,9 @@
 //! How a quarantine ends, and what it outlasts (threat 23).
 
 use crate::home::{edit, hub, installed, loaded, meta, outcome, publish, report, rewrite};
+use crate::hub::LyingHub;
 use crate::withdrawn::{decide, handed_out, out_of_use, refused, revoke};
-use skillsync_testkit::disk;
+use skillsync_testkit::{Machine, disk};
 
 #[test]
 fn t23_a_cure_that_disagrees_with_what_was_edited_here_is_handed_out() {
@@ -142,11 +143,11 @@ fn nothing_is_guessed_of_a_marked_skill_where_meta_json_does_not_read() {
     let noted = machine.read(".skillsync/_meta.json");
     machine.write(".skillsync/_meta.json", "damaged");
     machine.run(&["rm", "pdf"]).ok();
-    rewrite(&machine, ".skillsync/skills/pdf/SKILL.md", "one", "by hand");
-    refused(&machine, &["adopt", "pdf"], "installed-damaged");
     machine.skill_folder("other/pdf", &skillsync_testkit::SkillBuilder::new("pdf"));
     let added = machine.run(&["add", "other/pdf", "--json"]).either().json();
     assert_eq!(added["failed"][0]["error"]["code"], "installed-damaged", "{added}");
+    rewrite(&machine, ".skillsync/skills/pdf/SKILL.md", "one", "by hand");
+    refused(&machine, &["adopt", "pdf"], "installed-damaged");
     // It is good, and in use again once that is known.
     machine.write(".skillsync/_meta.json", noted);
     assert_eq!(report(&machine, &["adopt", "pdf"], 0)["revived"], true);
@@ -171,9 +172,19 @@ fn t23_a_quarantine_that_only_a_note_says_is_one_wherever_it_is_asked() {
     machine.run(&["install", "docx"]).ok();
     publish(&hub, "malicious");
     machine.run(&["poll"]).ok();
+    machine.write("app/.claude/skills/.keep", "");
+    machine.run(&["deploy", "pdf", "app"]).ok();
     let record = machine.read(".skillsync/skills/pdf/.meta.toml");
     revoke(&hub, &machine, 2);
+    let checked = || report(&machine, &["sync", "check", "app", "--all"], 1)["artifacts"].clone();
+    let checked_first = checked();
     machine.write(".skillsync/skills/pdf/.meta.toml", record);
+    assert_eq!(checked(), checked_first);
+    disk::remove(&machine.path("app/.claude"));
+    machine.write("app/.claude/skills/.keep", "");
+    let absent = checked();
+    let absent: Vec<_> = absent.as_array().unwrap().iter().map(|one| &one["artifact_name"]).collect();
+    assert_eq!(absent, ["docx"], "what is not deployed is not recommended to be");
     assert_eq!(report(&machine, &["info", "pdf"], 0)["state"], "quarantined");
     assert_eq!(report(&machine, &["history", "pdf"], 0)["state"], "quarantined");
     let listed = report(&machine, &["ls"], 0);
@@ -193,18 +204,6 @@ fn t23_a_quarantine_that_only_a_note_says_is_one_wherever_it_is_asked() {
 }
 
 #[test]
-fn t23_a_cure_that_was_committed_unseen_is_one_though_it_is_listed_no_more() {
-    let (hub, machine) = handed_out();
-    decide(&machine);
-    revoke(&hub, &machine, 1);
-    disk::remove(&machine.store("sources/team/advisories.json"));
-    assert_eq!(report(&machine, &["commit", "pdf", "--reason", "both"], 0)["quarantined"], true);
-    out_of_use(&machine);
-    assert_eq!(outcome(&report(&machine, &["poll"], 0), "pdf")["outcome"], "unlisted");
-    assert!(loaded(&machine, "pdf").unwrap().contains("mine"));
-}
-
-#[test]
 fn t23_an_install_takes_up_nothing_that_has_the_files_of_a_revoked_release() {
     let hub = hub();
     let machine = installed(&hub);
@@ -213,8 +212,96 @@ fn t23_an_install_takes_up_nothing_that_has_the_files_of_a_revoked_release() {
     edit(&machine, "TWO", "two");
     hub.change(|house| house.revoke("pdf", 1, "malware"));
     report(&machine, &["poll"], 6);
-    machine.run(&["rm", "pdf"]).ok();
-    let done = report(&machine, &["install", "pdf"], 6);
-    assert_eq!(outcome(&done, "pdf")["error"]["code"], "skill-quarantined", "{done}");
-    assert!(!machine.path(".claude/skills/pdf").exists());
+    let record = machine.read(".skillsync/skills/pdf/.meta.toml");
+    let noted_alone = record.replace("\"quarantined\"", "\"active\"");
+    let marked = record.replace("\"quarantined\"", "\"pending_remove\"\nwas-quarantined = true");
+    for record in [noted_alone, marked] {
+        let in_the_way = ".skillsync/skills/pdf/.skillsync-2147483646-0123456789abcdef-0.tmp";
+        machine.write(".skillsync/skills/pdf/.meta.toml", record);
+        machine.write(&format!("{in_the_way}/x"), "");
+        let done = machine.run(&["install", "pdf@1.2.0", "--json"]).either().json();
+        assert!(outcome(&done, "pdf")["error"]["code"].is_string(), "{done}");
+        assert_eq!(meta(&machine)["skills"]["pdf"]["state"], "quarantined");
+        assert!(!machine.path(".claude/skills/pdf").exists());
+        disk::remove(&machine.path(in_the_way));
+    }
+}
+
+/// Version 1 is release 1, version 2 release 2, and version 3 an edit of that which puts the files of release 1 back.
+fn put_back() -> (LyingHub, Machine) {
+    let hub = hub();
+    let machine = installed(&hub);
+    publish(&hub, "TWO");
+    machine.run(&["poll"]).ok();
+    edit(&machine, "TWO", "two");
+    (hub, machine)
+}
+
+/// A poll leaves release 1 as it is, in use.
+#[track_caller]
+fn stays_at_the_first(machine: &Machine) {
+    for _ in 0..2 {
+        report(machine, &["poll"], 0);
+        assert_eq!(meta(machine)["skills"]["pdf"]["version"], "1.1.0");
+        assert!(loaded(machine, "pdf").unwrap().contains("two"));
+    }
+}
+
+#[test]
+fn t23_a_rollback_to_a_good_release_is_one_though_an_edit_of_a_revoked_one_has_its_files() {
+    // An edit more, or none; the mark of `rm`, or none.
+    for (is_edited, is_marked, to) in [
+        (true, false, &[][..]),
+        (true, false, &["--to", "1"]),
+        (false, false, &[]),
+        (false, false, &["--to", "1"]),
+        (false, true, &["--to", "1"]),
+    ] {
+        let (hub, machine) = put_back();
+        if is_edited {
+            edit(&machine, "three", "three, and mine");
+        }
+        hub.change(|house| house.revoke("pdf", 2, "malware"));
+        report(&machine, &["poll"], 6);
+        if is_marked {
+            machine.run(&["rm", "pdf"]).ok();
+        }
+        let args = [&["rollback", "pdf"][..], to].concat();
+        let planned = report(&machine, &[&args[..], &["--dry-run"]].concat(), 0);
+        let back = report(&machine, &args, 0);
+        assert_eq!(back["back_to"], 1, "{is_edited} {is_marked} {to:?}");
+        assert_eq!(
+            (&planned["version"], &back["version"]),
+            (&back["version"], &(4 + i32::from(is_edited)).into())
+        );
+        stays_at_the_first(&machine);
+    }
+}
+
+#[test]
+fn t23_a_rollback_to_what_a_revoked_release_changed_nothing_of_is_no_rollback_to_it() {
+    let (hub, machine) = handed_out();
+    // Decided for what was here altogether: the third version has the files of the second, and both as its parents.
+    machine.write(".skillsync/editing/pdf/SKILL.md", machine.read(".skillsync/skills/pdf/SKILL.md"));
+    machine.run(&["commit", "pdf", "--reason", "mine"]).ok();
+    hub.change(|house| house.revoke("pdf", 2, "malware"));
+    report(&machine, &["poll"], 6);
+    assert_eq!(report(&machine, &["rollback", "pdf"], 0)["back_to"], 2);
+    for _ in 0..2 {
+        report(&machine, &["poll"], 0);
+        assert!(loaded(&machine, "pdf").unwrap().contains("mine"));
+    }
+}
+
+#[test]
+fn t23_an_install_of_a_good_release_is_one_though_an_edit_of_a_revoked_one_has_its_files() {
+    let (hub, machine) = put_back();
+    hub.change(|house| {
+        house.revoke("pdf", 2, "malware");
+        house.removed.insert(crate::house::slug("pdf"), "revoked".to_owned());
+    });
+    report(&machine, &["poll"], 6);
+    let done = report(&machine, &["install", "pdf@1.1.0"], 0);
+    assert_eq!(outcome(&done, "pdf")["version"], 4, "{done}");
+    stays_at_the_first(&machine);
 }

@@ -283,6 +283,33 @@ fn t23_what_was_revoked_is_out_of_use_before_anything_is_downloaded() {
     let polled = report(&machine, &["poll"], 0);
     assert_eq!(outcome(&polled, "pdf")["outcome"], "updated");
     hub.change(|house| house.revoke("pdf", 2, "malware"));
+    hub.take_paths();
     let polled = report(&machine, &["poll"], 6);
+    assert_eq!(polled["sync"]["targets"][0]["pruned"], serde_json::json!(["pdf"]), "{polled}");
+    // The hub is told once.
+    assert!(hub.take_paths().contains(&"/api/state".to_owned()));
+    report(&machine, &["poll"], 6);
+    assert!(!hub.take_paths().contains(&"/api/state".to_owned()));
+}
+
+#[test]
+fn t23_what_was_revoked_is_said_though_everything_after_it_fails() {
+    let hub = hub();
+    let machine = installed(&hub);
+    machine.run(&["install", "docx"]).ok();
+    hub.change(|house| {
+        house.publish("docx", &crate::house::files("docx", "# docx\n\ntwo\n", &[]));
+        house.revoke("pdf", 1, "malware");
+    });
+    let record = machine.path(".skillsync/_meta.json");
+    hub.lie(move |request, answer| {
+        if request.path.contains("/cdn/") {
+            disk::write(&record, "damaged");
+        }
+        answer
+    });
+    let polled = report(&machine, &["poll"], 6);
+    assert_eq!(polled["sources"][0]["error"]["code"], "installed-damaged", "{polled}");
+    assert_eq!(outcome(&polled, "pdf")["why"], "malware", "{polled}");
     assert_eq!(polled["sync"]["targets"][0]["pruned"], serde_json::json!(["pdf"]), "{polled}");
 }

@@ -295,16 +295,33 @@ fn t23_what_is_in_quarantine_by_a_note_alone_goes_back_to_what_may_be_used() {
 }
 
 #[test]
-fn t23_a_cure_that_nobody_could_look_at_is_one_once_somebody_can() {
-    let (hub, machine) = handed_out();
-    decide(&machine);
-    hub.change(|house| house.revoke("pdf", 1, "malware"));
-    report(&machine, &["poll"], 6);
-    disk::remove(&machine.store("sources/team/advisories.json"));
-    assert_eq!(report(&machine, &["commit", "pdf", "--reason", "both"], 0)["quarantined"], true);
-    out_of_use(&machine);
-    report(&machine, &["poll"], 0);
-    assert!(loaded(&machine, "pdf").unwrap().contains("mine"));
+fn t23_nothing_is_taken_in_that_nobody_can_look_at() {
+    // What was handed out is the cure of what is in quarantine, or was revoked itself.
+    for (revoked, is_cure) in [(1, true), (2, false)] {
+        let (hub, machine) = handed_out();
+        decide(&machine);
+        let advisories = ".skillsync/sources/team/advisories.json";
+        let old = machine.read(advisories);
+        hub.change(|house| house.revoke("pdf", revoked, "malware"));
+        report(&machine, &["poll"], if is_cure { 6 } else { 0 });
+        // Older ones than were believed, or none.
+        let before = meta(&machine);
+        machine.write(advisories, old);
+        refused(&machine, &["commit", "pdf", "--reason", "both"], "version-unchecked");
+        disk::remove(&machine.path(advisories));
+        refused(&machine, &["commit", "pdf", "--reason", "both"], "version-unchecked");
+        assert_eq!(meta(&machine), before);
+        assert!(!machine.read(".skillsync/skills/pdf/SKILL.md").contains("TWO"));
+        // The next poll brings them again.
+        report(&machine, &["poll"], if is_cure { 6 } else { 0 });
+        if is_cure {
+            assert_eq!(report(&machine, &["commit", "pdf", "--reason", "both"], 0)["quarantined"], false);
+            report(&machine, &["poll"], 0);
+            assert!(loaded(&machine, "pdf").unwrap().contains("TWO"));
+        } else {
+            refused(&machine, &["commit", "pdf", "--reason", "both"], "version-revoked");
+        }
+    }
 }
 
 /// It is in quarantine by `_meta.json` alone, and nobody gets it.

@@ -8,7 +8,8 @@ use skillsync_core::skill::{Origin, Version};
 use super::{Installed, Release};
 
 /// What each of `versions` is made of, oldest first: of one that came from a source what `came` says, of a rollback what the
-/// version has that it went back to, of others what the one before them has. `settled` has the last word on each.
+/// first version with these files has, or a release with no others, of others what the one before them has. `settled` has the
+/// last word on each.
 pub fn made_of<'v, T: Copy>(
     versions: &'v [Version],
     came: impl Fn(&'v Version) -> Option<T>,
@@ -24,7 +25,11 @@ pub fn made_of<'v, T: Copy>(
             _ => before,
         };
         let of = settled(version, of);
-        by_tree.insert(version.tree, of);
+        if matches!(version.origin, Origin::Install | Origin::Update) && version.parents.is_empty() {
+            by_tree.insert(version.tree, of);
+        } else {
+            by_tree.entry(version.tree).or_insert(of);
+        }
         all.push(of);
     }
     all

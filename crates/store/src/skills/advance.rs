@@ -8,7 +8,7 @@ use skillsync_core::name::SkillName;
 use skillsync_core::skill::{ArtifactType, Origin, Source, State, Stats, Version};
 use skillsync_core::tree::Tree;
 
-use super::{Error, Quarantine, Staged, find, remember, require_pristine, stamp};
+use super::{Error, Noted, Quarantine, Staged, find, remember, require_pristine, stamp};
 use crate::fs::{self, FileStamp, Folder};
 use crate::index::{Index, Key, SkillSeen};
 use crate::layout::META;
@@ -93,8 +93,8 @@ pub fn advance(
     changes: Vec<Change>,
 ) -> Result<Vec<Result<Advanced, Error>>, Error> {
     let store = writing.store();
-    let known: &Index = index;
-    let prepared = parallel::map_owned(changes, |change| prepare(store, known, change));
+    let (known, noted): (&Index, _) = (index, Noted::of(store));
+    let prepared = parallel::map_owned(changes, |change| prepare(&noted, known, change));
     let prepared = prepared.into_iter().collect::<Result<Vec<_>, _>>()?;
     let (mut files, mut dirs) = (Vec::new(), Vec::new());
     for p in prepared.iter().filter_map(|p| p.as_ref().ok()) {
@@ -124,7 +124,8 @@ pub(super) struct Prepared {
 }
 
 /// Checks one change and writes its record beside its payload. The inner error spares the others, the outer not.
-fn prepare(store: &Store, index: &Index, change: Change) -> Result<Result<Prepared, Error>, Error> {
+fn prepare(noted: &Noted<'_>, index: &Index, change: Change) -> Result<Result<Prepared, Error>, Error> {
+    let store = noted.store;
     let Change {
         staged,
         origin,
@@ -168,7 +169,7 @@ fn prepare(store: &Store, index: &Index, change: Change) -> Result<Result<Prepar
     let mut meta = match known {
         Some(mut meta) => {
             meta.push(version);
-            meta.state = match quarantine.state(store, &name, &meta) {
+            meta.state = match quarantine.state(noted, &name, &meta) {
                 Ok(state) => state,
                 Err(e) => return Ok(Err(e.into())),
             };

@@ -31,15 +31,33 @@ impl Why {
 
 /// See the head of this file.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct LeftOut(BTreeMap<Why, BTreeSet<String>>);
+pub(super) struct LeftOut(BTreeMap<Why, Skills>);
+
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+struct Skills {
+    named: BTreeSet<String>,
+    unnamed: usize,
+}
 
 impl LeftOut {
     /// Adds some that are left out for the same reason.
     pub(super) fn add(&mut self, why: Why, names: impl IntoIterator<Item = impl ToString>) {
         let mut names = names.into_iter().peekable();
         if names.peek().is_some() {
-            self.0.entry(why).or_default().extend(names.map(|name| name.to_string()));
+            self.0.entry(why).or_default().named.extend(names.map(|name| name.to_string()));
         }
+    }
+
+    /// Adds so many more beside those that are named.
+    pub(super) fn add_unnamed(&mut self, why: Why, count: usize) {
+        if count > 0 {
+            self.0.entry(why).or_default().unnamed += count;
+        }
+    }
+
+    /// Whether some are left out that may be there again any time, without a change of the catalogue.
+    pub(super) fn may_come_back(&self) -> bool {
+        [Why::Lost, Why::Damaged].iter().any(|why| self.0.contains_key(why))
     }
 
     /// Tells the log what of it is news to who knows what was left out `before`.
@@ -53,13 +71,14 @@ impl LeftOut {
     }
 
     fn news(&self, before: &Self) -> Vec<(Why, usize, String)> {
-        let changed = self.0.iter().filter(|(why, names)| before.0.get(why) != Some(names));
-        let said = changed.map(|(why, names)| {
+        let changed = self.0.iter().filter(|(why, skills)| before.0.get(why) != Some(skills));
+        let said = changed.map(|(why, Skills { named, unnamed })| {
             // A damaged row may have anything for a name.
-            let named = names.iter().take(NAMED).map(|name| name.escape_debug().to_string());
-            let named = named.collect::<Vec<_>>().join(", ");
-            let more = if names.len() > NAMED { ", ..." } else { "" };
-            (*why, names.len(), format!("{named}{more}"))
+            let names = named.iter().take(NAMED).map(|name| name.escape_debug().to_string());
+            let names = names.collect::<Vec<_>>().join(", ");
+            let count = named.len() + unnamed;
+            let more = if count > NAMED.min(named.len()) { ", ..." } else { "" };
+            (*why, count, format!("{names}{more}"))
         });
         said.collect()
     }
@@ -81,6 +100,12 @@ mod tests {
         assert!(news[0].2.starts_with("skill-00, ") && news[0].2.ends_with("skill-19, ..."), "{}", news[0].2);
         assert_eq!(news[1], (Why::Lost, 2, "csv, pdf".to_owned()));
         assert!(first.news(&first).is_empty());
+
+        let mut more = first.clone();
+        more.add_unnamed(Why::Room, 5);
+        more.add_unnamed(Why::Lost, 1);
+        let news = more.news(&first);
+        assert_eq!((news[0].1, &news[1]), (35, &(Why::Lost, 3, "csv, pdf, ...".to_owned())));
 
         let mut second = LeftOut::default();
         second.add(Why::Lost, ["csv", "pdf"]);

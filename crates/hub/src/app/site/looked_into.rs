@@ -1,7 +1,9 @@
 //! What an index says of releases that an older hub published: found in their archives, one by one, and noted in the database.
+//! Kept here is only what could not be noted there.
 
 use std::sync::{Mutex, PoisonError};
 
+use jiff::Timestamp;
 use skillsync_core::digest::ArchiveDigest;
 use skillsync_core::fault::with_causes;
 use skillsync_core::frontmatter;
@@ -10,21 +12,27 @@ use skillsync_wire::archive::Reader;
 use skillsync_wire::limits::INDEX_SKILLS;
 
 use super::Said;
+use super::damaged::{Damaged, damaged};
 use super::left_out::{LeftOut, Why};
-use super::unpacked::{damaged, fetch};
+use super::unpacked::fetch;
 use crate::app::Error;
 use crate::app::bounded::Bounded;
-use crate::blobs::{self, Blobs};
+use crate::blobs::{self, BlobKey, Blobs};
 use crate::db::{Db, OfferRow};
 use crate::limits;
 
-/// What was found, as JSON; none in archives that are damaged, which are not fetched again.
+/// See the head of this file.
 #[derive(Debug)]
-pub(super) struct LookedInto(Mutex<Bounded<ArchiveDigest, Option<String>>>);
+pub(super) struct LookedInto {
+    /// As JSON.
+    unnoted: Mutex<Bounded<ArchiveDigest, String>>,
+    damaged: Damaged,
+}
 
 impl Default for LookedInto {
     fn default() -> Self {
-        Self(Mutex::new(Bounded::new(INDEX_SKILLS, limits::SITE_BYTES)))
+        let unnoted = Mutex::new(Bounded::new(INDEX_SKILLS, limits::SITE_BYTES));
+        Self { unnoted, damaged: Damaged::default() }
     }
 }
 
@@ -37,15 +45,17 @@ impl LookedInto {
         db: &Db,
         blobs: &Blobs,
         rows: Vec<OfferRow>,
+        now: Timestamp,
         left_out: &mut LeftOut,
     ) -> Result<Vec<OfferRow>, Error> {
         let mut complete = Vec::with_capacity(rows.len());
         let mut may_note = true;
         for mut row in rows {
             if row.offer_json.is_none() {
-                let said = match self.said(blobs, row.tarball_sha256).await {
+                let said = match self.said(blobs, row.tarball_sha256, now).await {
                     Ok(said) => said,
                     Err(Error::Blobs(blobs::Error::Lost { .. })) => {
+                        are_there(blobs).await?;
                         left_out.add(Why::Lost, [&row.slug]);
                         continue;
                     }
@@ -57,6 +67,10 @@ impl LookedInto {
                 };
                 // What is not noted now is noted next time, or the time after it.
                 may_note = may_note && note(db, &row, &said).await;
+                if !may_note {
+                    let mut unnoted = self.unnoted.lock().unwrap_or_else(PoisonError::into_inner);
+                    unnoted.put(row.tarball_sha256, said.clone(), String::len);
+                }
                 row.offer_json = Some(said);
             }
             complete.push(row);
@@ -64,20 +78,25 @@ impl LookedInto {
         Ok(complete)
     }
 
-    async fn said(&self, blobs: &Blobs, archive: ArchiveDigest) -> Result<String, Error> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&archive).cloned();
-        if let Some(known) = known {
-            return known.ok_or_else(|| damaged(archive));
+    async fn said(&self, blobs: &Blobs, archive: ArchiveDigest, now: Timestamp) -> Result<String, Error> {
+        let known = self.unnoted.lock().unwrap_or_else(PoisonError::into_inner).get(&archive).cloned();
+        if let Some(said) = known {
+            return Ok(said);
         }
+        self.damaged.check(archive, now)?;
         let said = look_into(blobs, archive).await;
-        let found = match &said {
-            Ok(said) => Some(said.clone()),
-            Err(Error::Blobs(blobs::Error::Damaged { .. })) => None,
-            Err(_) => return said,
-        };
-        let mut looked_into = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        looked_into.put(archive, found, |found| found.as_ref().map_or(0, String::len));
+        self.damaged.note(archive, now, &said);
         said
+    }
+}
+
+/// Fails where the first root is lost as well, which every hub has: then it is no archive that is lost, but all of them are
+/// elsewhere, in a folder that is not mounted or another bucket.
+async fn are_there(blobs: &Blobs) -> Result<(), Error> {
+    let root = BlobKey::Root(1);
+    match blobs.size(&root).await? {
+        Some(_) => Ok(()),
+        None => Err(blobs::Error::Lost { path: root.path() }.into()),
     }
 }
 

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
 use skillsync_core::digest::FileDigest;
 use skillsync_core::path::SkillPath;
 use skillsync_core::tree::{File, Tree};
@@ -11,6 +12,7 @@ use skillsync_wire::api::install::FileEntry;
 use skillsync_wire::limits::{INDEX_BYTES, INDEX_SKILLS};
 use skillsync_wire::release::{Tarball, TarballFormat};
 use skillsync_wire::wellknown::{Fitted, Offer, Room, Site, Version};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Said;
 use super::left_out::{LeftOut, Why};
@@ -22,13 +24,42 @@ use crate::db::{Db, OfferRow};
 use crate::limits;
 
 /// The site as it was when the catalogue was at its generation. It counts only while the database has that one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Showcase {
     made: RwLock<Option<Arc<Made>>>,
-    making: Mutex<Option<Task<Arc<Made>>>>,
+    making: Mutex<Option<Making>>,
     looked_into: LookedInto,
+    /// For the bytes of indexes.
+    room: Arc<Semaphore>,
     /// What the log was told of.
     left_out: Mutex<LeftOut>,
+}
+
+impl Default for Showcase {
+    fn default() -> Self {
+        Self {
+            made: RwLock::default(),
+            making: Mutex::default(),
+            looked_into: LookedInto::default(),
+            room: Arc::new(Semaphore::new(limits::INDEXES_BYTES)),
+            left_out: Mutex::default(),
+        }
+    }
+}
+
+/// The making of a site, and when it was begun.
+#[derive(Debug)]
+struct Making {
+    task: Task<Arc<Made>>,
+    begun: Timestamp,
+}
+
+impl Making {
+    /// Whether it counts for who asks `now`: until it is done, and where it failed for as long as they were told to wait.
+    fn counts(&self, now: Timestamp) -> bool {
+        let wait = SignedDuration::from_secs(limits::RETRY_AFTER_S.cast_signed());
+        !self.task.is_over() || self.task.has_failed() && now.duration_since(self.begun).abs() < wait
+    }
 }
 
 /// A site, and its indexes.
@@ -36,6 +67,8 @@ pub(super) struct Showcase {
 pub(super) struct Made {
     /// The state of the catalogue that it is of.
     pub(super) generation: u64,
+    /// Until when it counts, where it lacks what may be there again without a change of the catalogue.
+    until: Option<Timestamp>,
     /// What is where.
     pub(super) site: Site,
     v01: Index,
@@ -43,10 +76,36 @@ pub(super) struct Made {
 }
 
 /// An index, and the digest of its bytes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Index {
     pub(super) digest: FileDigest,
     pub(super) bytes: Bytes,
+}
+
+/// The bytes of an index: their room is taken until the last of those who are sent them has them.
+struct Roomy {
+    bytes: Vec<u8>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Roomy {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Index {
+    /// The one of these bytes, which is the one `before` where that has the same. Fails where there is no room for it beside
+    /// those that were before and are being sent yet.
+    fn of(bytes: Vec<u8>, before: Option<&Index>, room: &Arc<Semaphore>) -> Result<Self, Error> {
+        let digest = FileDigest::of(&bytes);
+        if let Some(before) = before.filter(|before| before.digest == digest) {
+            return Ok(before.clone());
+        }
+        let count = u32::try_from(bytes.len()).map_err(|_| Error::IndexesHeld)?;
+        let room = room.clone().try_acquire_many_owned(count).map_err(|_| Error::IndexesHeld)?;
+        Ok(Self { digest, bytes: Bytes::from_owner(Roomy { bytes, _room: room }) })
+    }
 }
 
 impl Made {
@@ -60,37 +119,49 @@ impl Made {
 }
 
 impl Showcase {
-    /// What was made, if it is of this generation.
-    pub(super) fn at(&self, generation: u64) -> Option<Arc<Made>> {
-        let made = self.made.read().unwrap_or_else(PoisonError::into_inner);
-        made.as_ref().filter(|made| made.generation == generation).cloned()
+    /// What was made, if it is of this generation and may be shown `now`.
+    pub(super) fn at(&self, generation: u64, now: Timestamp) -> Option<Arc<Made>> {
+        let counts =
+            |made: &Arc<Made>| made.generation == generation && made.until.is_none_or(|until| now < until);
+        self.last().filter(counts)
     }
 
-    /// The task that makes it, begun if none is at work.
-    pub(super) fn making(self: &Arc<Self>, db: &Db, blobs: &Blobs) -> Task<Arc<Made>> {
+    fn last(&self) -> Option<Arc<Made>> {
+        self.made.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The task that makes it, begun if none is at work and none failed a moment ago.
+    pub(super) fn making(self: &Arc<Self>, db: &Db, blobs: &Blobs, now: Timestamp) -> Task<Arc<Made>> {
         let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(task) = making.as_ref().filter(|task| !task.is_over()) {
-            return task.clone();
+        if let Some(making) = making.as_ref().filter(|making| making.counts(now)) {
+            return making.task.clone();
         }
         let (showcase, db, blobs) = (self.clone(), db.clone(), blobs.clone());
-        let task = Task::begin(async move { showcase.make(&db, &blobs).await });
-        *making = Some(task.clone());
+        let task = Task::begin(async move { showcase.make(&db, &blobs, now).await });
+        *making = Some(Making { task: task.clone(), begun: now });
         task
     }
 
-    async fn make(&self, db: &Db, blobs: &Blobs) -> Result<Arc<Made>, Error> {
+    async fn make(&self, db: &Db, blobs: &Blobs, now: Timestamp) -> Result<Arc<Made>, Error> {
         // Another may have ended since somebody looked.
-        if let Some(made) = self.at(db.generation().await?) {
+        if let Some(made) = self.at(db.generation().await?, now) {
             return Ok(made);
         }
         let offers = db.offers(INDEX_SKILLS, limits::SITE_BYTES, limits::SITE_BYTES_OF_ONE).await?;
         let mut left_out = LeftOut::default();
         left_out.add(Why::Room, offers.no_room);
+        left_out.add_unnamed(Why::Room, offers.no_room_unnamed);
         left_out.add(Why::Large, offers.too_large);
         left_out.add(Why::Damaged, offers.damaged);
-        let rows = self.looked_into.complete(db, blobs, offers.rows, &mut left_out).await?;
-        let job = tokio::task::spawn_blocking(move || made(offers.generation, rows, left_out));
-        let (made, left_out) = job.await.map_err(|_| Error::CutOff)??;
+        let rows = self.looked_into.complete(db, blobs, offers.rows, now, &mut left_out).await?;
+        let (last, room) = (self.last(), self.room.clone());
+        let job = tokio::task::spawn_blocking(move || {
+            made(offers.generation, rows, left_out, last.as_deref(), &room)
+        });
+        let (mut made, left_out) = job.await.map_err(|_| Error::CutOff)??;
+        if left_out.may_come_back() {
+            made.until = now.checked_add(limits::DAMAGED_FOR).ok();
+        }
         let before = {
             let mut known = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::replace(&mut *known, left_out.clone())
@@ -102,8 +173,15 @@ impl Showcase {
     }
 }
 
-/// The site of these releases, the first of them first, and with the others what has no room in its indexes.
-fn made(generation: u64, rows: Vec<OfferRow>, mut left_out: LeftOut) -> Result<(Made, LeftOut), Error> {
+/// The site of these releases, the first of them first, and with the others what has no room in its indexes. `last` is the one
+/// before, and `room` that of indexes.
+fn made(
+    generation: u64,
+    rows: Vec<OfferRow>,
+    mut left_out: LeftOut,
+    last: Option<&Made>,
+    room: &Arc<Semaphore>,
+) -> Result<(Made, LeftOut), Error> {
     let mut offers = Vec::with_capacity(rows.len());
     for row in rows {
         match offer(&row) {
@@ -111,16 +189,14 @@ fn made(generation: u64, rows: Vec<OfferRow>, mut left_out: LeftOut) -> Result<(
             None => left_out.add(Why::Damaged, [row.slug]),
         }
     }
-    let room = Room { skills: INDEX_SKILLS, bytes: INDEX_BYTES, bytes_of_one: limits::INDEX_BYTES_OF_ONE };
+    let most = Room { skills: INDEX_SKILLS, bytes: INDEX_BYTES, bytes_of_one: limits::INDEX_BYTES_OF_ONE };
     let Fitted { site, too_large, no_room } =
-        Site::fitting(offers, None, &room).map_err(|_| Error::CutOff)?;
+        Site::fitting(offers, None, &most).map_err(|_| Error::CutOff)?;
     left_out.add(Why::Large, too_large);
     left_out.add(Why::Room, no_room);
-    let [v01, v02] = [Version::V01, Version::V02].map(|version| {
-        let bytes = Bytes::from(site.index(version));
-        Index { digest: FileDigest::of(&bytes), bytes }
-    });
-    Ok((Made { generation, site, v01, v02 }, left_out))
+    let index = |version| Index::of(site.index(version), last.map(|last| last.index(version)), room);
+    let (v01, v02) = (index(Version::V01)?, index(Version::V02)?);
+    Ok((Made { generation, until: None, site, v01, v02 }, left_out))
 }
 
 /// A release as an index has it; none where what is stored of it does not fit together.
@@ -146,4 +222,26 @@ fn offer(row: &OfferRow) -> Option<Offer> {
     let mut offer = Offer::new(row.slug.clone(), said.description, tree, &tarball);
     offer.version = Some(row.version.to_string());
     Some(offer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indexes_that_are_being_sent_yet_take_room_from_newer_ones() {
+        let room = Arc::new(Semaphore::new(100));
+        let of = |byte: u8, before: Option<&Index>| Index::of(vec![byte; 40], before, &room);
+        let first = of(1, None).unwrap();
+        let again = of(1, Some(&first)).unwrap();
+        assert_eq!(again.bytes.as_ptr(), first.bytes.as_ptr(), "the same bytes are there once");
+        assert_eq!(room.available_permits(), 60);
+        // One that was replaced is being sent, and one is the newest.
+        let sent = first.bytes.slice(10..);
+        drop((first, again));
+        let second = of(2, None).unwrap();
+        assert!(matches!(of(3, Some(&second)), Err(Error::IndexesHeld)));
+        drop(sent);
+        assert!(of(3, Some(&second)).is_ok());
+    }
 }

@@ -11,6 +11,7 @@ use skillsync_core::path::SkillPath;
 use skillsync_wire::archive::Reader;
 use tokio::sync::Semaphore;
 
+use super::damaged::{Damaged, damaged};
 use crate::app::Error;
 use crate::app::bounded::Bounded;
 use crate::app::together::Task;
@@ -23,8 +24,7 @@ type Files = Arc<BTreeMap<SkillPath, Bytes>>;
 #[derive(Debug)]
 pub(in crate::app) struct Unpacked {
     kept: Arc<Mutex<Bounded<ArchiveDigest, Files>>>,
-    /// When archives turned out to be damaged.
-    damaged: Arc<Mutex<Bounded<ArchiveDigest, Timestamp>>>,
+    damaged: Damaged,
     /// Those that are being unpacked, or wait for it: whoever asks for one waits with the others.
     tasks: Arc<Mutex<HashMap<ArchiveDigest, Task<Files>>>>,
     places: Arc<Semaphore>,
@@ -35,7 +35,7 @@ impl Default for Unpacked {
         let most = limits::UNPACKED_ARCHIVES;
         Self {
             kept: Arc::new(Mutex::new(Bounded::new(most, limits::UNPACKED_BYTES))),
-            damaged: Arc::new(Mutex::new(Bounded::new(most, usize::MAX))),
+            damaged: Damaged::default(),
             tasks: Arc::default(),
             places: Arc::new(Semaphore::new(limits::UNPACKING)),
         }
@@ -54,10 +54,7 @@ impl Unpacked {
         now: Timestamp,
         may_begin: impl FnOnce() -> Option<G>,
     ) -> Result<Option<Bytes>, Error> {
-        let found_at = self.damaged.lock().unwrap_or_else(PoisonError::into_inner).get(&archive).copied();
-        if found_at.is_some_and(|at| now.duration_since(at).abs() < limits::DAMAGED_FOR) {
-            return Err(damaged(archive));
-        }
+        self.damaged.check(archive, now)?;
         let files = match kept(&self.kept, &archive) {
             Some(files) => files,
             None => {
@@ -90,9 +87,7 @@ impl Unpacked {
         let task = Task::begin(async move {
             let _held = held;
             let unpacked = unpacked(&blobs, &kept, &places, archive, tree).await;
-            if let Err(Error::Blobs(blobs::Error::Damaged { .. })) = &unpacked {
-                damaged.lock().unwrap_or_else(PoisonError::into_inner).put(archive, now, |_| 0);
-            }
+            damaged.note(archive, now, &unpacked);
             // What it gives is not kept here beyond those who wait for it.
             all.lock().unwrap_or_else(PoisonError::into_inner).remove(&archive);
             unpacked
@@ -129,12 +124,6 @@ async fn unpacked(
 pub(super) async fn fetch(blobs: &Blobs, archive: ArchiveDigest) -> Result<Bytes, Error> {
     let key = BlobKey::Tarball(archive);
     Ok(blobs.get(&key).await?.ok_or_else(|| blobs::Error::Lost { path: key.path() })?)
-}
-
-/// An archive that is not what its digest or its release says.
-pub(super) fn damaged(archive: ArchiveDigest) -> Error {
-    let path = BlobKey::Tarball(archive).path();
-    blobs::Error::Damaged { path, reason: "it is not the archive of its release" }.into()
 }
 
 fn unpack(bytes: &[u8], tree: ContentHash) -> Option<BTreeMap<SkillPath, Bytes>> {

@@ -70,7 +70,7 @@ fn queries() -> [(&'static str, Vec<&'static str>); 6] {
         (INSTALLED, vec!["'k1'", "1", "5001"]),
         (PUBLIC, vec!["1", "5001"]),
         (LOST, vec!["'k1'", "'acme'", "1", "5000"]),
-        (crate::db::offer::RANKED, vec!["0", "262144", "10001"]),
+        (crate::db::offer::RANKED, vec!["0", "262144", "10020"]),
         (crate::db::offer::LARGE, vec!["0", "262144", "10000"]),
     ]
 }

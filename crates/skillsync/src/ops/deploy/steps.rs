@@ -11,7 +11,6 @@ use skillsync_core::skill::{ArtifactType, State};
 use skillsync_store::deployment::Record;
 use skillsync_store::fs;
 use skillsync_store::index::Index;
-use skillsync_store::installed::InstallState;
 use skillsync_store::ledger::CopyKey;
 use skillsync_store::payload::Payload;
 use skillsync_store::project;
@@ -134,9 +133,9 @@ fn heads(store: &Store, index: &Index, names: &Names) -> Result<BTreeMap<SkillNa
             }
         }
         Names::All => {
-            let noted = InstallState::quarantined(store.layout()).unwrap_or_default();
-            let is_out = |name: &SkillName| noted.contains(name) && skills::load_active(store, name).is_err();
-            for name in skills::names(store.layout())?.into_iter().filter(|name| !is_out(name)) {
+            let noted = skills::Noted::of(store);
+            let is_noted = |name: &SkillName| noted.state(name, State::Active) == State::Quarantined;
+            for name in skills::names(store.layout())?.into_iter().filter(|name| !is_noted(name)) {
                 // What comes with the program is for its user, not for a project.
                 let head = skills::head(store, index, &name)?.filter(|head| head.state == State::Active);
                 let is_built_in = || builtin::is_reserved(&name);

@@ -8,7 +8,7 @@ use skillsync_store::index::Index;
 use skillsync_store::ledger::{Copy, Kept};
 use skillsync_store::meta::Meta;
 use skillsync_store::project::{self, Looked, Place};
-use skillsync_store::skills::{self, Head};
+use skillsync_store::skills::{self, Head, Noted};
 use skillsync_store::store::Store;
 
 use super::super::Error;
@@ -33,7 +33,7 @@ pub struct Compared {
     pub record: Option<Record>,
     /// Whether that record is SkillMeat's, taken over.
     pub is_adopted: bool,
-    /// What the store has; none when it has no such artifact, or it is marked for removal.
+    /// What the store has; none when it has no such artifact, or it is not in use.
     pub store: Option<InStore>,
     /// What the project has, exactly.
     pub copy: Option<Content>,
@@ -69,6 +69,7 @@ pub(super) fn compare(
     world: &World,
     store: &Store,
     index: &Index,
+    noted: &Noted<'_>,
     opened: &Opened,
     subject: &Subject<'_>,
 ) -> Result<(Compared, Looked), Error> {
@@ -76,14 +77,15 @@ pub(super) fn compare(
     let (artifact_type, name) = (place.key.artifact_type, &place.key.artifact_name);
     let looked = project::look(&opened.project, &opened.cache, place)?;
     let head = skills::head(store, index, name)?;
-    let head = head.filter(|head| head.state == State::Active && head.artifact_type == artifact_type);
+    let is_in_use = |state: State| noted.state(name, state) == State::Active;
+    let head = head.filter(|head| is_in_use(head.state) && head.artifact_type == artifact_type);
     let ours = folder.record(artifact_type, name);
     let copy = looked.content;
     if let Some(compared) = as_deployed(place, ours, head.as_ref(), copy.as_ref()) {
         return Ok((compared, looked));
     }
     let meta = skills::find(store, name)?.filter(|meta| meta.artifact_type == artifact_type);
-    let in_store = meta.as_ref().filter(|meta| meta.state == State::Active).map(|meta| {
+    let in_store = meta.as_ref().filter(|meta| is_in_use(meta.state)).map(|meta| {
         let head = meta.head();
         let content = Kept { content_hash: head.content_hash, tree: head.tree };
         InStore { version: head.number, content }

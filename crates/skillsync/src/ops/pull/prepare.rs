@@ -176,7 +176,7 @@ impl Sides<'_> {
         // Nothing comes of it that could be used, and nothing of it goes out.
         if !matches!(action, Action::Skip | Action::Drop)
             && let Some(meta) = skills::find(self.store, name)?
-            && skills::is_quarantined(self.store, name, &meta).map_err(skills::Error::from)?
+            && skills::Noted::of(self.store).is_quarantined(name, Some(&meta))
         {
             return Err(skills::Error::Quarantined { name: name.clone() }.into());
         }

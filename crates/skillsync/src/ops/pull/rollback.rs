@@ -8,7 +8,7 @@ use serde::Serialize;
 use skillsync_core::digest::{ContentHash, TreeId};
 use skillsync_core::fault::Kind;
 use skillsync_core::name::SkillName;
-use skillsync_core::skill::{ArtifactType, Origin, State};
+use skillsync_core::skill::{ArtifactType, Origin};
 use skillsync_store::deployment::{self, Record};
 use skillsync_store::index::Index;
 use skillsync_store::lease::Claim;
@@ -323,7 +323,7 @@ fn put_back(
             restore(writing, index, name, *before).map(Some)
         }
         Act::Version { name, before: None, .. } if is_pulled => {
-            skills::set_state(store, name, State::PendingRemove)?;
+            skills::mark(&skills::Noted::of(store), name)?;
             Ok(None)
         }
         Act::WorkingCopy { token } if is_pulled => {

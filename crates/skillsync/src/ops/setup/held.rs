@@ -61,7 +61,7 @@ pub(super) fn held(store: &Store, name: &SkillName) -> Result<Result<Held, Strin
     if meta.state == State::PendingRemove {
         return Ok(Err(format!("`{name}` is marked for removal in the store; skillsync sync removes it")));
     }
-    if skills::Noted::read(store).state(name, &meta) == State::Quarantined {
+    if skills::Noted::of(store).state(name, meta.state) == State::Quarantined {
         return Ok(Err(format!(
             "`{name}` is in quarantine in the store; skillsync rollback {name} settles it"
         )));
