@@ -21,6 +21,7 @@ mod looked_into;
 mod making;
 mod unpacked;
 
+use damaged::damaged;
 use making::{Made, Showcase};
 use unpacked::Unpacked;
 
@@ -128,7 +129,7 @@ impl App {
                 let stream = self.blobs.stream(&key).await?;
                 let stream = stream.ok_or_else(|| blobs::Error::Lost { path: key.path() })?;
                 if stream.size_bytes != exhibit.size_bytes {
-                    return Err(damaged::damaged(digest));
+                    return Err(damaged(digest));
                 }
                 Ok(Shipment::Stream(stream))
             }

@@ -110,3 +110,36 @@ fn a_database_that_is_stopped_and_started_is_found_again() {
     }
     unharmed(&hub);
 }
+
+#[test]
+fn who_is_told_to_stop_waits_for_no_long_listing() {
+    let Some(cluster) = Postgres::shared() else { return };
+    let database = cluster.database();
+    let mut hub = hub_with(&[("SKILLSYNC_HUB_DATABASE", &database.url())]);
+    assert_eq!(Upload::of("pdf", "1.0.0", "x").to(&hub, hub.admin_key()).status, 201);
+    for statement in [
+        "insert into skills overriding system value select (jsonb_populate_record(s, \
+         jsonb_build_object('id', 1000 + n, 'slug', 'skill-' || n))).* from skills s, generate_series(1, 1500) n",
+        "insert into releases select (jsonb_populate_record(r, jsonb_build_object('slug', 'skill-' || n, \
+         'release_sha256', '\\x' || md5(n::text) || md5(n::text)))).* from releases r, generate_series(1, 1500) n",
+        "create function slowly(bytea) returns bytea language plpgsql stable \
+         as 'begin perform pg_sleep(0.01); return $1; end'",
+        "alter table releases rename to kept",
+        "create view releases as select slug, seq, version, slowly(content_hash) as content_hash, tarball_sha256, \
+         size_bytes, files_json, offer_json from kept",
+    ] {
+        database.sql(statement);
+    }
+    let mut line = line::Line::to(&hub);
+    line.say(line::head("GET", "/.well-known/skills/index.json", &[])).unwrap();
+    let is_listing = (0..500).any(|_| {
+        thread::sleep(Duration::from_millis(10));
+        let active = "select count(*) from pg_stat_activity where state = 'active' and datname = current_database() \
+                      and query like '%r.content_hash%' and pid <> pg_backend_pid()";
+        database.sql(active).trim() == "1"
+    });
+    assert!(is_listing, "{}", hub.log());
+    drop(line);
+    hub.stop();
+    assert!(hub.log().contains("not all questions to the database ended in time"), "{}", hub.log());
+}

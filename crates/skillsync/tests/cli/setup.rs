@@ -1,4 +1,6 @@
-//! `skillsync setup` and its way back: what a person with skills scattered over several agents meets first.
+//! `skillsync setup`: what a person with skills scattered over several agents meets first.
+
+mod undo;
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -8,7 +10,7 @@ use serde_json::Value;
 use skillsync_testkit::snapshot::Entry;
 use skillsync_testkit::{Machine, SkillBuilder, Snapshot, disk, oracle};
 
-use crate::stocked::{only_plans, overwrite, refuses, replace};
+use crate::stocked::{only_plans, refuses};
 
 const CLAUDE: &str = ".claude/skills";
 const CODEX: &str = ".agents/skills";
@@ -220,87 +222,6 @@ fn what_appeared_since_is_offered() {
 }
 
 #[test]
-fn undo_puts_every_agent_back_as_it_was() {
-    let m = scattered();
-    let before = agents(&m);
-    m.run(&["setup", "--yes"]).ok();
-    let plan = only_plans(&m, &["setup", "--undo", "--json"]).json();
-    assert_eq!(plan["restore"].as_array().unwrap().len(), 8);
-    let undone = m.run(&["setup", "--undo", "--yes", "--json"]).ok().json();
-    assert_eq!(undone["removed"].as_array().unwrap().len(), 4, "{undone}");
-    before.assert_same(&agents(&m));
-    assert!(!m.read(".skillsync/config.toml").contains("[[targets]]"));
-    assert!(!m.store("skills/pdf").exists() && !m.store("state/setup.json").exists());
-    refuses(&m, &["setup", "--undo", "--yes"], 1, "nothing-to-undo");
-    // And forth again.
-    m.run(&["setup", "--yes"]).ok();
-    assert_linked(&m, &format!("{CLAUDE}/pdf"), "pdf");
-    m.run(&["setup", "--undo", "--yes"]).ok();
-    before.assert_same(&agents(&m));
-}
-
-#[test]
-fn undo_takes_away_the_folders_that_setup_made() {
-    let m = Machine::new(env!("CARGO_BIN_EXE_skillsync"));
-    m.skill_folder(&format!("{OLD_CODEX}/pdf"), &skill("pdf"));
-    let before = agents(&m);
-    m.run(&["setup", "--yes"]).ok();
-    assert_linked(&m, &format!("{CODEX}/pdf"), "pdf");
-    m.run(&["setup", "--undo", "--yes"]).ok();
-    before.assert_same(&agents(&m));
-}
-
-#[test]
-fn undo_writes_anew_what_trash_has_lost() {
-    let m = scattered();
-    let before = agents(&m);
-    m.run(&["setup", "--yes"]).ok();
-    disk::remove(&m.store("trash"));
-    m.write(".skillsync/trash/x", "");
-    disk::remove(&m.store("trash/x"));
-    let undone = m.run(&["setup", "--undo", "--yes", "--json"]).ok().json();
-    let from: Vec<&str> = texts(&undone["restored"], "from");
-    assert_eq!(from, ["history"; 8]);
-    before.assert_same(&agents(&m));
-}
-
-#[test]
-fn undo_keeps_what_was_worked_on_and_overwrites_nothing() {
-    let m = scattered();
-    m.run(&["setup", "--yes"]).ok();
-    // `shared` gets a version, `draw-things` a hand edit in the store, and the place of Cursor's `pdf` is taken.
-    m.run(&["edit", "shared"]).ok();
-    replace(&m, ".skillsync/editing/shared/SKILL.md", "Do the thing", "Do it well");
-    m.run(&["commit", "shared", "--reason", "better"]).ok();
-    replace(&m, ".skillsync/skills/draw-things/SKILL.md", "Do the thing", "Do it by hand");
-    m.write(&format!("{CURSOR}/pdf/mine.txt"), "mine\n");
-    let undone = m.run(&["setup", "--undo", "--yes", "--json"]).fails(3).json();
-    let kept: Vec<&str> = texts(&undone["kept"], "name");
-    assert_eq!(kept, ["draw-things", "pdf", "shared"]);
-    assert_eq!(undone["not_restored"][0]["path"], m.path(&format!("{CURSOR}/pdf")).to_str().unwrap());
-    assert_eq!(m.read(&format!("{CURSOR}/pdf/mine.txt")), "mine\n");
-    assert!(m.read(&format!("{CLAUDE}/shared/SKILL.md")).contains("Do the thing"));
-    assert!(m.read(".skillsync/skills/shared/SKILL.md").contains("Do it well"));
-    // Out of the way, and the rest comes back too.
-    disk::remove(&m.path(&format!("{CURSOR}/pdf")));
-    m.run(&["setup", "--undo", "--yes"]).ok();
-    assert!(m.read(&format!("{CURSOR}/pdf/SKILL.md")).contains("# pdf"));
-    assert!(!m.store("skills/pdf").exists());
-}
-
-#[test]
-fn undo_waits_for_an_edit_made_through_a_link() {
-    let m = scattered();
-    m.run(&["setup", "--yes"]).ok();
-    overwrite(&m, &format!("{CLAUDE}/pdf/SKILL.md"), skill("pdf").body("through the link\n").text());
-    refuses(&m, &["setup", "--undo", "--yes"], 5, "hand-edited");
-    m.run(&["adopt", "pdf"]).ok();
-    m.run(&["setup", "--undo", "--yes"]).ok();
-    assert!(m.read(".skillsync/skills/pdf/SKILL.md").contains("through the link"));
-    assert!(m.read(&format!("{CLAUDE}/pdf/SKILL.md")).contains("Do the thing"));
-}
-
-#[test]
 fn a_skill_that_cannot_be_served_stays_where_it_is() {
     // Cursor reads Claude Code's folder alone, where a link of the user's has the name already.
     let m = Machine::new(env!("CARGO_BIN_EXE_skillsync"));
@@ -389,21 +310,6 @@ fn a_skill_that_changes_after_the_plan_was_shown_stays_as_it_is() {
     assert!(output.stdout.contains("changed in the store since the plan was made"), "{output}");
     assert!(m.read(".skillsync/skills/pdf/SKILL.md").contains("second\n"), "{output}");
     assert!(m.read(&format!("{CLAUDE}/pdf/SKILL.md")).contains("found\n"), "{output}");
-}
-
-#[test]
-fn a_setup_that_was_cut_off_goes_on_as_it_was_told() {
-    let m = scattered();
-    let before = agents(&m);
-    m.run(&["setup", "--yes"]).ok();
-    let record = m.read(".skillsync/state/setup.json");
-    m.run(&["setup", "--undo", "--yes"]).ok();
-    // As a kill right after the record was written leaves it.
-    m.write(".skillsync/state/setup.json", record.replace("\"done\": true", "\"done\": false"));
-    let plan = m.run(&["setup", "--dry-run"]).ok().stdout;
-    assert!(plan.starts_with("An earlier setup was cut off. This one goes on with it.\n"), "{plan}");
-    m.run(&["setup", "--undo", "--yes"]).ok();
-    before.assert_same(&agents(&m));
 }
 
 #[test]

@@ -315,7 +315,7 @@ fn undo_of_a_setup_that_imported() {
         m.run(&["setup", "--yes"]).ok();
     };
     let args = ["setup", "--undo", "--yes"];
-    let settle = |m: &Machine, _: &Hit| {
+    let undone = |m: &Machine| {
         m.run(&args).one_of(&[0, 1]);
         assert_eq!(version_in(&m.path(".claude/skills/alpha")), 1);
         let link = std::fs::read_link(m.path(".claude/skills/gamma")).expect("a link");
@@ -324,7 +324,18 @@ fn undo_of_a_setup_that_imported() {
         assert_eq!(sources.as_array().map(Vec::len), Some(0), "{sources}");
         assert!(!m.store("skills/gamma").exists() && noted(m, "gamma").is_null(), "gamma is still here");
     };
-    Case::new("setup --undo, imported", BIN, &args).prepare(prepare).settle(settle).thin(6).run();
+    Case::new("setup --undo, imported", BIN, &args).prepare(prepare).settle(|m, _| undone(m)).thin(6).run();
+    // Whoever changes their mind in the middle has everything again.
+    let settle = |m: &Machine, _: &Hit| {
+        m.run(&["setup", "--yes"]).ok();
+        for name in ["alpha", "gamma", "delta"] {
+            assert!(linked(m, ".claude/skills", name), "{name} is not linked");
+        }
+        m.run(&["verify"]).ok();
+        undone(m);
+    };
+    let case = Case::new("setup --undo, imported, then setup", BIN, &args).prepare(prepare);
+    case.settle(settle).kills_only().thin(3).run();
 }
 
 /// Three skills and the site of two of them as they were: since then one was changed, one removed, one added.

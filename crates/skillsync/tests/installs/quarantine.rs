@@ -1,8 +1,9 @@
 //! How a quarantine ends, and what it outlasts (threat 23).
 
 use crate::home::{edit, hub, installed, loaded, meta, outcome, publish, report, rewrite};
+use crate::hub::LyingHub;
 use crate::withdrawn::{decide, handed_out, out_of_use, refused, revoke};
-use skillsync_testkit::disk;
+use skillsync_testkit::{Machine, disk};
 
 #[test]
 fn t23_a_cure_that_disagrees_with_what_was_edited_here_is_handed_out() {
@@ -224,4 +225,83 @@ fn t23_an_install_takes_up_nothing_that_has_the_files_of_a_revoked_release() {
         assert!(!machine.path(".claude/skills/pdf").exists());
         disk::remove(&machine.path(in_the_way));
     }
+}
+
+/// Version 1 is release 1, version 2 release 2, and version 3 an edit of that which puts the files of release 1 back.
+fn put_back() -> (LyingHub, Machine) {
+    let hub = hub();
+    let machine = installed(&hub);
+    publish(&hub, "TWO");
+    machine.run(&["poll"]).ok();
+    edit(&machine, "TWO", "two");
+    (hub, machine)
+}
+
+/// A poll leaves release 1 as it is, in use.
+#[track_caller]
+fn stays_at_the_first(machine: &Machine) {
+    for _ in 0..2 {
+        report(machine, &["poll"], 0);
+        assert_eq!(meta(machine)["skills"]["pdf"]["version"], "1.1.0");
+        assert!(loaded(machine, "pdf").unwrap().contains("two"));
+    }
+}
+
+#[test]
+fn t23_a_rollback_to_a_good_release_is_one_though_an_edit_of_a_revoked_one_has_its_files() {
+    // An edit more, or none; the mark of `rm`, or none.
+    for (is_edited, is_marked, to) in [
+        (true, false, &[][..]),
+        (true, false, &["--to", "1"]),
+        (false, false, &[]),
+        (false, false, &["--to", "1"]),
+        (false, true, &["--to", "1"]),
+    ] {
+        let (hub, machine) = put_back();
+        if is_edited {
+            edit(&machine, "three", "three, and mine");
+        }
+        hub.change(|house| house.revoke("pdf", 2, "malware"));
+        report(&machine, &["poll"], 6);
+        if is_marked {
+            machine.run(&["rm", "pdf"]).ok();
+        }
+        let args = [&["rollback", "pdf"][..], to].concat();
+        let planned = report(&machine, &[&args[..], &["--dry-run"]].concat(), 0);
+        let back = report(&machine, &args, 0);
+        assert_eq!(back["back_to"], 1, "{is_edited} {is_marked} {to:?}");
+        assert_eq!(
+            (&planned["version"], &back["version"]),
+            (&back["version"], &(4 + i32::from(is_edited)).into())
+        );
+        stays_at_the_first(&machine);
+    }
+}
+
+#[test]
+fn t23_a_rollback_to_what_a_revoked_release_changed_nothing_of_is_no_rollback_to_it() {
+    let (hub, machine) = handed_out();
+    // Decided for what was here altogether: the third version has the files of the second, and both as its parents.
+    machine.write(".skillsync/editing/pdf/SKILL.md", machine.read(".skillsync/skills/pdf/SKILL.md"));
+    machine.run(&["commit", "pdf", "--reason", "mine"]).ok();
+    hub.change(|house| house.revoke("pdf", 2, "malware"));
+    report(&machine, &["poll"], 6);
+    assert_eq!(report(&machine, &["rollback", "pdf"], 0)["back_to"], 2);
+    for _ in 0..2 {
+        report(&machine, &["poll"], 0);
+        assert!(loaded(&machine, "pdf").unwrap().contains("mine"));
+    }
+}
+
+#[test]
+fn t23_an_install_of_a_good_release_is_one_though_an_edit_of_a_revoked_one_has_its_files() {
+    let (hub, machine) = put_back();
+    hub.change(|house| {
+        house.revoke("pdf", 2, "malware");
+        house.removed.insert(crate::house::slug("pdf"), "revoked".to_owned());
+    });
+    report(&machine, &["poll"], 6);
+    let done = report(&machine, &["install", "pdf@1.1.0"], 0);
+    assert_eq!(outcome(&done, "pdf")["version"], 4, "{done}");
+    stays_at_the_first(&machine);
 }

@@ -1,5 +1,7 @@
 //! How setup's plans and results read: short sections with counts, paths with `~`, within 80 columns.
 
+mod undo;
+
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
@@ -9,9 +11,10 @@ use skillsync_client::lockfile::Tool;
 use skillsync_core::name::SkillName;
 use skillsync_store::config::{Wanted, path_text};
 
-use crate::ops::setup::{Content, Done, Kept, LeftAlone, Plan, UndoPlan, Undone};
+use crate::ops::setup::{Adopt, Content, Done, LeftAlone, Plan};
 use crate::ops::source::import::{ImportedSkill, Outcome, title};
 use crate::ui::{Screen, Show, Tone};
+pub(super) use undo::{UndoPlanView, UndoneView};
 
 /// Columns that prose is kept within.
 const COLUMNS: usize = 80;
@@ -107,15 +110,6 @@ impl Words<'_> {
         self.pairs(out, &left.iter().map(pair).collect::<Vec<_>>())?;
         self.more(out, left.len())
     }
-
-    fn kept(&self, out: &mut Screen<'_>, kept: &[Kept]) -> io::Result<()> {
-        if kept.is_empty() {
-            return Ok(());
-        }
-        self.head(out, "Stays in the store", kept.len())?;
-        self.pairs(out, &kept.iter().map(|k| (k.name.to_string(), k.reason.clone())).collect::<Vec<_>>())?;
-        self.more(out, kept.len())
-    }
 }
 
 fn count(number: usize, one: &str, many: &str) -> String {
@@ -144,7 +138,7 @@ impl Show for PlanView<'_> {
     fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
         let Self { plan, words } = self;
         if plan.resumes {
-            out.tone(Tone::Warn, "An earlier setup was cut off. This one goes on with it.")?;
+            out.tone(Tone::Warn, "An earlier setup or its undo was cut off. This one goes on from there.")?;
             writeln!(out, "\n")?;
         }
         out.tone(Tone::Strong, format_args!("Agents found ({})", plan.agents.len()))?;
@@ -195,13 +189,17 @@ impl PlanView<'_> {
 
     fn skills(&self, out: &mut Screen<'_>) -> io::Result<()> {
         let Self { plan, words } = self;
-        if !plan.adopt.is_empty() {
-            words.head(out, "Skills to take into the store", plan.adopt.len())?;
-            words.names(out, plan.adopt.iter().map(|skill| skill.name.as_str()))?;
+        // What other tools installed has been named.
+        let is_coming =
+            |name: &SkillName| plan.imported.coming().any(|(_, skill)| skill.skill == name.as_str());
+        let adopt: Vec<&Adopt> = plan.adopt.iter().filter(|skill| !is_coming(&skill.name)).collect();
+        if !adopt.is_empty() {
+            words.head(out, "Skills to take into the store", adopt.len())?;
+            words.names(out, adopt.iter().map(|skill| skill.name.as_str()))?;
             let several: Vec<&str> =
-                plan.adopt.iter().filter(|s| s.from.len() > 1).map(|s| s.name.as_str()).collect();
+                adopt.iter().filter(|s| s.from.len() > 1).map(|s| s.name.as_str()).collect();
             if !several.is_empty() {
-                let copies: usize = plan.adopt.iter().map(|s| s.from.len()).sum();
+                let copies: usize = adopt.iter().map(|s| s.from.len()).sum();
                 writeln!(
                     out,
                     "  {copies} folders in all: equal ones become one skill. There are several of"
@@ -219,9 +217,6 @@ impl PlanView<'_> {
                 }
             }
         }
-        // What other tools installed has been named.
-        let is_coming =
-            |name: &SkillName| plan.imported.coming().any(|(_, skill)| skill.skill == name.as_str());
         let folded: Vec<&SkillName> =
             plan.folded.iter().map(|skill| &skill.name).filter(|name| !is_coming(name)).collect();
         if !folded.is_empty() {
@@ -322,78 +317,6 @@ impl Show for DoneView<'_> {
             write!(out, "{moved} in trash. To put everything back: ")?;
             out.tone(Tone::Hint, "skillsync setup --undo")?;
             writeln!(out)?;
-        }
-        Ok(())
-    }
-}
-
-/// An undo's plan on the screen.
-#[derive(Serialize)]
-#[serde(transparent)]
-pub(super) struct UndoPlanView<'a> {
-    pub(super) plan: &'a UndoPlan,
-    #[serde(skip)]
-    pub(super) words: Words<'a>,
-}
-
-impl Show for UndoPlanView<'_> {
-    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
-        let Self { plan, words } = self;
-        out.tone(Tone::Strong, format_args!("Back to their places ({})", plan.restore.len()))?;
-        writeln!(out)?;
-        let paths: Vec<_> = plan.restore.iter().map(|path| (words.path(path), String::new())).collect();
-        words.pairs(out, &paths)?;
-        words.more(out, paths.len())?;
-        if !plan.targets.is_empty() {
-            words.head(out, "Targets to take out of the settings", plan.targets.len())?;
-            words.names(out, plan.targets.iter().map(|id| id.as_str()))?;
-        }
-        if !plan.sources.is_empty() {
-            words.head(out, "Sources to forget", plan.sources.len())?;
-            words.names(out, plan.sources.iter().map(|name| name.as_str()))?;
-        }
-        if !plan.remove.is_empty() {
-            words.head(out, "Skills to move from the store to trash", plan.remove.len())?;
-            words.names(out, plan.remove.iter().map(|name| name.as_str()))?;
-        }
-        words.kept(out, &plan.keep)
-    }
-}
-
-/// An undo's result on the screen.
-#[derive(Serialize)]
-#[serde(transparent)]
-pub(super) struct UndoneView<'a> {
-    pub(super) undone: &'a Undone,
-    #[serde(skip)]
-    pub(super) words: Words<'a>,
-}
-
-impl Show for UndoneView<'_> {
-    fn human(&self, out: &mut Screen<'_>) -> io::Result<()> {
-        let Self { undone, words } = self;
-        writeln!(out)?;
-        let folders = sentence(undone.restored.len(), "folder is", "folders are");
-        writeln!(out, "{folders} back in place.")?;
-        let again: Vec<_> = undone.restored.iter().filter(|r| r.from == "history").collect();
-        if !again.is_empty() {
-            words.head(out, "Written anew from the store's history", again.len())?;
-            words.pairs(
-                out,
-                &again.iter().map(|r| (words.path(&r.path), String::new())).collect::<Vec<_>>(),
-            )?;
-            words.more(out, again.len())?;
-        }
-        if !undone.not_restored.is_empty() {
-            words.head(out, "Could not return", undone.not_restored.len())?;
-            for left in &undone.not_restored {
-                writeln!(out, "  {}: {}", words.path(&left.path), left.reason)?;
-                writeln!(out, "      it is in {}", words.path(&left.kept))?;
-            }
-        }
-        words.kept(out, &undone.kept)?;
-        if let Some(sync) = &undone.sync {
-            sync.human(out)?;
         }
         Ok(())
     }

@@ -220,8 +220,8 @@ pub(super) fn litter(layout: &Layout) -> Result<Vec<PathBuf>, Error> {
 
 fn unfinished(layout: &Layout, findings: &mut Findings) -> Result<(), Error> {
     if Record::load(layout)?.is_some_and(|record| record.is_cut_off()) {
-        let message = "setup was cut off";
-        let fix = "skillsync setup goes on with it, skillsync setup --undo takes it back";
+        let message = "setup or its undo was cut off";
+        let fix = "skillsync setup goes on from there, skillsync setup --undo takes it back";
         findings.add(Finding::warning("setup-unfinished", &layout.setup_record(), message).fix(fix));
     }
     if !entries(&layout.staging())?.is_empty() {

@@ -144,7 +144,9 @@ fn note(writing: &Writing<'_>, world: &World, plan: &Plan, import: &Import) -> R
         // What is here already without an earlier setup's doing is not setup's to take back.
         if !brought.is_here {
             let (name, contents) = (name.clone(), vec![brought.content]);
-            known.insert(name.clone(), Adopted { name, contents, fresh: true, came: false });
+            let root = Some(brought.root).filter(|root| import.leaves(root) && root.to_str().is_some());
+            let root = root.map(Path::to_owned);
+            known.insert(name.clone(), Adopted { name, contents, fresh: true, came: false, root });
         }
     }
     record.intents.clear();
@@ -165,7 +167,7 @@ fn note(writing: &Writing<'_>, world: &World, plan: &Plan, import: &Import) -> R
             None if contents.is_empty() => {}
             _ => {
                 let (name, fresh) = (skill.name.clone(), skill.fresh);
-                known.insert(name.clone(), Adopted { name, contents, fresh, came: false });
+                known.insert(name.clone(), Adopted { name, contents, fresh, came: false, root: None });
             }
         }
     }
@@ -202,6 +204,7 @@ fn note_originals(writing: &Writing<'_>, plan: &Plan, record: &mut Record) -> Re
             tree: original.tree.id(),
             content: original.content,
             link: original.link.clone(),
+            left: false,
         });
     }
     Ok(())

@@ -111,6 +111,11 @@ impl Import {
         &self.plan.report
     }
 
+    /// Whether the folder `root` of another tool stays where it is, and is no agent's that makes way for a link.
+    pub(super) fn leaves(&self, root: &Path) -> bool {
+        !self.adopting.contains(root)
+    }
+
     /// The skills that it brings.
     pub(super) fn brings(&self) -> BTreeMap<&SkillName, Brought<'_>> {
         self.plan.brings()

@@ -4,17 +4,19 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use skillsync_core::digest::TreeId;
+use skillsync_core::digest::{ContentHash, TreeId};
+use skillsync_core::fault::{Fault as _, Kind};
 use skillsync_core::name::SkillName;
 use skillsync_store::index::{Index, Key};
 use skillsync_store::render::{self, Condition, Mark};
 use skillsync_store::skills;
 use skillsync_store::store::{Store, Transaction, Writing};
 use skillsync_store::targets::{Occupant, occupant};
-use skillsync_store::{fs, layout::Layout};
+use skillsync_store::{fs, layout::Layout, scan};
 
 use super::Error;
 use super::record::Moved;
+use crate::ops::source::import::content_of;
 
 /// Folders whose entries changed, to be made durable together.
 #[derive(Debug, Default)]
@@ -65,17 +67,53 @@ pub(super) fn take(
     Ok(())
 }
 
-/// How an original came back.
+/// How an original comes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Back {
-    /// It was in trash.
+    /// It is in trash.
     FromTrash,
-    /// It was written anew from the store's history: its payload, not what else lay beside it.
+    /// It is written anew from the store's history: its payload, not what else lay beside it.
     FromHistory,
-    /// It never left, or was back already.
+    /// It never left, or is back already.
     WasThere,
     /// Something else stands at its place.
     InTheWay,
+}
+
+impl Back {
+    /// How `moved` comes back with what stands at its place now, and what that is. Changes nothing.
+    pub(super) fn of(store: &Store, index: &Index, moved: &Moved) -> Result<(Self, Standing), Error> {
+        let layout = store.layout();
+        let now = Standing::at(layout, index, &moved.place, &moved.name)?;
+        let back = match (moved.is_kept(layout)?, now) {
+            (true, Standing::Foreign) => Back::InTheWay,
+            (false, Standing::Foreign) if is_back(store, moved)? => Back::WasThere,
+            (false, Standing::Foreign) => Back::InTheWay,
+            (true, _) => Back::FromTrash,
+            (false, _) => Back::FromHistory,
+        };
+        Ok((back, now))
+    }
+}
+
+/// Whether what stands where `moved` stood is that. Where the store does not have its skill, it never left.
+fn is_back(store: &Store, moved: &Moved) -> Result<bool, Error> {
+    if skills::find(store, &moved.name)?.is_none() {
+        return Ok(true);
+    }
+    Ok(match &moved.link {
+        Some(text) => fs::read_link(&moved.place)?.as_ref() == Some(text),
+        None => holds(&moved.place, moved.content)?,
+    })
+}
+
+/// Whether the folder `place` holds a skill of this content, whatever a tool noted among its files.
+pub(super) fn holds(place: &Path, content: ContentHash) -> Result<bool, Error> {
+    match scan::read(place) {
+        Ok((tree, _)) => Ok(content_of(&tree) == content || tree.content_hash() == content),
+        Err(e) if e.kind() == Kind::Io => Err(e.into()),
+        Err(_) => Ok(false),
+    }
 }
 
 /// Puts an original back where it stood. What is there now is only replaced if it is ours.
@@ -90,20 +128,13 @@ pub(super) fn give_back(
     let Moved { place, kept, .. } = moved;
     touched.add(place);
     touched.add(kept);
-    let now = Standing::at(layout, index, place, &moved.name)?;
-    let back = match (moved.is_kept(layout)?, now) {
-        (true, Standing::Foreign) => return Ok(Back::InTheWay),
-        (false, Standing::Foreign) => Back::WasThere,
-        (true, now) => {
-            swap(writing, kept, place, now)?;
-            Back::FromTrash
-        }
-        (false, now) => {
-            let again = again(writing, transaction, moved)?;
-            swap(writing, &again, place, now)?;
-            Back::FromHistory
-        }
-    };
+    let (back, now) = Back::of(writing.store(), index, moved)?;
+    match back {
+        Back::InTheWay => return Ok(back),
+        Back::WasThere => {}
+        Back::FromTrash => swap(writing, kept, place, now)?,
+        Back::FromHistory => swap(writing, &again(writing, transaction, moved)?, place, now)?,
+    }
     if let Occupant::Ours(_) = occupant(layout, kept)? {
         fs::remove_file(kept)?;
     }
@@ -115,7 +146,7 @@ pub(super) fn give_back(
 
 /// What stands where an original belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+pub(super) enum Standing {
     Nothing,
     OurLink,
     OurCopy,

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use skillsync_core::digest::{ContentHash, TreeId};
-use skillsync_core::fault::Kind;
+use skillsync_core::fault::{Fault as _, Kind};
 use skillsync_core::name::{SkillName, SourceName, TargetId};
 use skillsync_store::config::{BaseUrl, Config};
 use skillsync_store::fs;
 use skillsync_store::layout::Layout;
+use skillsync_store::skills;
 use skillsync_store::store::Store;
 use skillsync_store::targets::{Occupant, occupant};
 
@@ -28,6 +29,9 @@ pub(in crate::ops) struct Record {
     format: u32,
     /// Whether it was done to its end.
     done: bool,
+    /// Whether it is being taken back: what is not there any more was not removed by the user.
+    #[serde(default)]
+    undoing: bool,
     /// When the last one began, RFC 3339 with `Z`.
     pub(super) begun: String,
     /// Folders that were made, the outer before the inner.
@@ -70,9 +74,12 @@ pub(super) struct Adopted {
     /// Whether it has come, and was not only going to.
     #[serde(default = "yes")]
     pub(super) came: bool,
+    /// The folder of another tool that it came from and that stays as it is: its other copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) root: Option<PathBuf>,
 }
 
-/// A record from before this was written is of skills that came.
+/// A record from before this was written is of what came, or left.
 fn yes() -> bool {
     true
 }
@@ -97,6 +104,9 @@ pub(super) struct Moved {
     /// Where it pointed, when it was a link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) link: Option<PathBuf>,
+    /// Whether it has left its place for certain, and was not only going to.
+    #[serde(default = "yes")]
+    pub(super) left: bool,
 }
 
 impl Moved {
@@ -114,6 +124,7 @@ impl Record {
         Self {
             format: FORMAT,
             done: true,
+            undoing: false,
             begun: String::new(),
             folders: Vec::new(),
             targets: Vec::new(),
@@ -135,7 +146,7 @@ impl Record {
         Ok(Some(record))
     }
 
-    /// Whether a setup did not come to its end.
+    /// Whether a setup, or its undo, did not come to its end.
     pub(in crate::ops) fn is_cut_off(&self) -> bool {
         !self.done
     }
@@ -148,16 +159,28 @@ impl Record {
         intent.contents.last().copied().filter(|_| is_on_its_way)
     }
 
-    /// The skills that setups took.
+    /// The skills that setups took: one that is not there any more was removed by the user.
     pub(super) fn taken(&self) -> BTreeSet<SkillName> {
-        self.adopted.iter().filter(|adopted| adopted.came).map(|adopted| adopted.name.clone()).collect()
+        let came = self.adopted.iter().filter(|adopted| adopted.came && !self.undoing);
+        came.map(|adopted| adopted.name.clone()).collect()
     }
 
     /// Tells what came of a setup that was cut off, or is done now, from what was only going to: the latter is forgotten.
     pub(super) fn settle(&mut self, store: &Store) -> Result<(), Error> {
         let mut kept = Vec::with_capacity(self.adopted.len());
         for mut adopted in std::mem::take(&mut self.adopted) {
-            adopted.came |= fs::lstat(&store.layout().skill(&adopted.name))?.is_some();
+            let meta = match skills::find(store, &adopted.name) {
+                Err(e) if e.kind() == Kind::Io => return Err(e.into()),
+                meta => meta.transpose(),
+            };
+            adopted.came = match meta {
+                None => adopted.came && !self.undoing,
+                // One command writes one time: a version of another was made by somebody else.
+                Some(Ok(meta)) => {
+                    adopted.came || meta.versions().iter().any(|version| version.at == self.begun)
+                }
+                Some(Err(_)) => true,
+            };
             if adopted.came {
                 kept.push(adopted);
             }
@@ -170,8 +193,19 @@ impl Record {
 
     /// Notes that a setup begins.
     pub(super) fn begin(&mut self, begun: String) {
-        self.done = false;
+        (self.done, self.undoing) = (false, false);
         self.begun = begun;
+    }
+
+    /// Notes that all of it is taken back: from then on nothing of it is certain but by a look.
+    pub(super) fn recall(&mut self, store: &Store) -> Result<(), Error> {
+        if !self.undoing {
+            self.settle(store)?;
+            self.intents.clear();
+            self.moved.iter_mut().for_each(|moved| moved.left = false);
+            (self.done, self.undoing) = (false, true);
+        }
+        Ok(())
     }
 
     /// Forgets what did not come about and notes the end.
@@ -179,14 +213,11 @@ impl Record {
         let layout = store.layout();
         self.settle(store)?;
         self.intents.clear();
-        let mut moved = Vec::with_capacity(self.moved.len());
-        for entry in std::mem::take(&mut self.moved) {
-            if entry.is_kept(layout)? {
-                moved.push(entry);
-            }
+        for moved in &mut self.moved {
+            moved.left |= moved.is_kept(layout)? || occupant(layout, &moved.place)?.is_ours();
         }
-        self.moved = moved;
-        self.done = true;
+        self.moved.retain(|moved| moved.left);
+        (self.done, self.undoing) = (true, false);
         Ok(())
     }
 

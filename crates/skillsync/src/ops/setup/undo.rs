@@ -2,6 +2,8 @@
 //! store unless somebody worked on them since. Nothing that is there now is overwritten; what cannot return stays
 //! noted, and the next undo tries again.
 
+mod parting;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -11,20 +13,22 @@ use skillsync_core::name::{SkillName, SourceName, TargetId};
 use skillsync_store::config::{SourceConfig, Target};
 use skillsync_store::index::{Index, Key};
 use skillsync_store::installed::{self, InstallState};
-use skillsync_store::skills::{self, Standing};
+use skillsync_store::skills;
 use skillsync_store::store::{Store, Writing};
 use skillsync_store::targets::Extent;
 use skillsync_store::tools::Mode;
-use skillsync_store::{fs, lease, targets};
+use skillsync_store::{fs, targets};
 
 use super::moves::{Back, Touched, give_back};
-use super::record::{Adopted, Moved, Record};
+use super::record::{Moved, Record};
 use super::{Error, Refusal};
 use crate::ops::source;
 use crate::ops::sync::{self, Synced};
 use crate::ops::{open, write};
 use crate::ui::Exit;
 use crate::world::World;
+pub use parting::Kept;
+use parting::{Parting, orphans};
 
 /// What an undo would do.
 #[derive(Debug, Serialize)]
@@ -35,6 +39,8 @@ pub struct UndoPlan {
     pub home: String,
     /// Places that get their originals back.
     pub restore: Vec<String>,
+    /// What cannot return, as things stand.
+    pub not_restored: Vec<NotRestored>,
     /// Targets that are taken out of the settings.
     pub targets: Vec<TargetId>,
     /// Sources that are forgotten.
@@ -43,15 +49,6 @@ pub struct UndoPlan {
     pub remove: Vec<SkillName>,
     /// Skills that stay in the store.
     pub keep: Vec<Kept>,
-}
-
-/// A skill that an undo leaves in the store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Kept {
-    /// Its name.
-    pub name: SkillName,
-    /// Why it stays.
-    pub reason: String,
 }
 
 /// What an undo did.
@@ -91,10 +88,21 @@ pub struct Restored {
 pub struct NotRestored {
     /// Where it stood.
     pub path: String,
-    /// Where it is.
-    pub kept: String,
+    /// Where it is; none where trash does not have it any more, and the store's history does.
+    pub kept: Option<String>,
     /// Why.
     pub reason: String,
+}
+
+impl NotRestored {
+    fn new(store: &Store, moved: &Moved, reason: String) -> Result<Self, Error> {
+        let kept = moved.is_kept(store.layout())?.then(|| moved.kept.display().to_string());
+        Ok(Self { path: moved.place.display().to_string(), kept, reason })
+    }
+
+    fn in_the_way(store: &Store, moved: &Moved) -> Result<Self, Error> {
+        Self::new(store, moved, "something else stands there now".to_owned())
+    }
 }
 
 impl Undone {
@@ -104,16 +112,16 @@ impl Undone {
     }
 }
 
+/// The record of a setup that is taken back.
 fn load(store: &Store) -> Result<Record, Error> {
-    Record::load(store.layout())?.ok_or_else(|| {
-        Refusal {
-            kind: Kind::NotFound,
-            code: "nothing-to-undo",
-            message: "there is no setup to undo".to_owned(),
-            hint: Some("`skillsync setup` takes the skills of your agents into the store".to_owned()),
-        }
-        .into()
-    })
+    let mut record = Record::load(store.layout())?.ok_or_else(|| Refusal {
+        kind: Kind::NotFound,
+        code: "nothing-to-undo",
+        message: "there is no setup to undo".to_owned(),
+        hint: Some("`skillsync setup` takes the skills of your agents into the store".to_owned()),
+    })?;
+    record.recall(store)?;
+    Ok(record)
 }
 
 /// Finds out what an undo would do. Changes nothing.
@@ -122,25 +130,27 @@ pub fn undo_plan(world: &World) -> Result<UndoPlan, Error> {
     let record = load(&store)?;
     let index = Index::load(store.layout());
     refuse_edited(&store, &index, &record)?;
-    let (mut remove, mut keep) = (Vec::new(), Vec::new());
-    for adopted in record.adopted.iter().filter(|a| a.fresh) {
-        match stays(&store, &index, adopted)? {
-            Stay::Gone => {}
-            Stay::No => remove.push(adopted.name.clone()),
-            Stay::Because(reason) => keep.push(Kept { name: adopted.name.clone(), reason }),
+    let (mut restore, mut not_restored) = (Vec::new(), Vec::new());
+    let mut taken = BTreeSet::new();
+    for moved in record.moved.iter().rev() {
+        let back =
+            if taken.contains(&moved.place) { Back::InTheWay } else { Back::of(&store, &index, moved)?.0 };
+        match back {
+            Back::FromTrash | Back::FromHistory => {
+                taken.insert(&moved.place);
+                restore.push(moved.place.display().to_string());
+            }
+            Back::InTheWay => not_restored.push(NotRestored::in_the_way(&store, moved)?),
+            Back::WasThere => {}
         }
     }
-    let mut restore = Vec::new();
-    for moved in &record.moved {
-        if moved.is_kept(store.layout())? || targets::occupant(store.layout(), &moved.place)?.is_ours() {
-            restore.push(moved.place.display().to_string());
-        }
-    }
+    restore.reverse();
+    let Parting { leaving, mut keep } = Parting::decide(&store, &index, &record, &not_restored)?;
     let targets = ours(&store, &record).map(|t| t.id.clone()).collect();
     let sources: Vec<SourceName> = added_sources(&store, &record).cloned().collect();
-    keep.extend(orphans(&InstallState::load(store.layout())?, &sources, &remove, &keep));
+    keep.extend(orphans(&InstallState::load(store.layout())?, &sources, &leaving, &keep));
     let home = world.store.display().to_string();
-    Ok(UndoPlan { dry_run: false, home, restore, targets, sources, remove, keep })
+    Ok(UndoPlan { dry_run: false, home, restore, not_restored, targets, sources, remove: leaving, keep })
 }
 
 /// The targets that setup added and nobody pointed elsewhere since.
@@ -155,27 +165,6 @@ fn added_sources<'s>(store: &'s Store, record: &'s Record) -> impl Iterator<Item
         record.sources.iter().any(|added| added.name == source.name && added.url == source.url)
     };
     store.config().sources().iter().filter(is_ours).map(|source| &source.name)
-}
-
-/// The skills of `sources` that neither leave nor are named yet: nothing updates them any more.
-fn orphans(
-    followed: &InstallState,
-    sources: &[SourceName],
-    leaving: &[SkillName],
-    kept: &[Kept],
-) -> Vec<Kept> {
-    let is_here = |(name, installed): &(&SkillName, &installed::Installed)| {
-        installed.state == installed::Standing::Installed
-            && sources.contains(&installed.source)
-            && !leaving.contains(name)
-            && !kept.iter().any(|kept| kept.name == **name)
-    };
-    let reason = |source: &SourceName| format!("`{source}` is forgotten: nothing updates it any more");
-    let orphan = |(name, installed): (&SkillName, &installed::Installed)| Kept {
-        name: name.clone(),
-        reason: reason(&installed.source),
-    };
-    followed.iter().filter(is_here).map(orphan).collect()
 }
 
 /// An edit made where an agent loads a skill lives there alone, and so does a file that was added: it is settled
@@ -213,44 +202,6 @@ fn refuse_edited(store: &Store, index: &Index, record: &Record) -> Result<(), Er
     Ok(())
 }
 
-enum Stay {
-    /// It is not in the store.
-    Gone,
-    /// It is as setup took it.
-    No,
-    Because(String),
-}
-
-fn stays(store: &Store, index: &Index, adopted: &Adopted) -> Result<Stay, Error> {
-    let name = &adopted.name;
-    let meta = match skills::load(store, name) {
-        Ok(meta) => meta,
-        Err(skills::Error::NotFound { .. }) => return Ok(Stay::Gone),
-        // Whether it changed is known the next time: nothing that was noted of it goes before.
-        Err(e) if e.kind() == Kind::Io => return Err(e.into()),
-        Err(e) => return Ok(Stay::Because(with_causes(&e))),
-    };
-    let versions = meta.versions();
-    let is_known = versions.len() <= adopted.contents.len()
-        && versions.iter().zip(&adopted.contents).all(|(version, content)| version.content_hash == *content);
-    if !is_known {
-        return Ok(Stay::Because(format!("it has changed since, to version {}", meta.head().number)));
-    }
-    let lease = match lease::get(store.layout(), name) {
-        Err(e) if e.kind() == Kind::Io => return Err(e.into()),
-        lease => lease,
-    };
-    if !matches!(lease, Ok(None)) || fs::lstat(&store.layout().working_copy(name))?.is_some() {
-        return Ok(Stay::Because("it is being edited".to_owned()));
-    }
-    Ok(match skills::standing(store, index, name, &meta)? {
-        Standing::Pristine => Stay::No,
-        Standing::Edited(_) | Standing::Broken(_) => {
-            Stay::Because("it was edited by hand in the store".to_owned())
-        }
-    })
-}
-
 /// Takes setup back. Cut off anywhere, it can be run again.
 pub fn undo(world: &World) -> Result<Undone, Error> {
     let store = open(world)?;
@@ -269,6 +220,7 @@ pub fn undo(world: &World) -> Result<Undone, Error> {
         let store = writing.store();
         let record = load(store)?;
         refuse_edited(store, index, &record)?;
+        record.save(store.layout())?;
         restore(writing, index, &record.moved, &mut undone)?;
         remove_targets(writing, index, &record, &mut undone)?;
         // Before the skills: what is followed would come again.
@@ -297,21 +249,15 @@ fn restore(writing: &Writing<'_>, index: &Index, moved: &[Moved], undone: &mut U
     // The last one first: of two that stood at one place it is the one that stood there last.
     for entry in moved.iter().rev() {
         let path = entry.place.display().to_string();
-        let failed = |reason: String| NotRestored {
-            path: path.clone(),
-            kept: entry.kept.display().to_string(),
-            reason,
-        };
+        let not_restored = &mut undone.not_restored;
         match give_back(writing, &transaction, index, entry, &mut touched) {
             Ok(Back::FromTrash) => undone.restored.push(Restored { path, from: "trash" }),
             Ok(Back::FromHistory) => undone.restored.push(Restored { path, from: "history" }),
             Ok(Back::WasThere) => {}
-            Ok(Back::InTheWay) => {
-                undone.not_restored.push(failed("something else stands there now".to_owned()))
-            }
+            Ok(Back::InTheWay) => not_restored.push(NotRestored::in_the_way(writing.store(), entry)?),
             // A full or broken disk will refuse the rest as well, and says so best itself.
             Err(e) if e.kind() == Kind::Io && matches!(e, Error::Fs(_)) => return Err(e),
-            Err(e) => undone.not_restored.push(failed(with_causes(&e))),
+            Err(e) => not_restored.push(NotRestored::new(writing.store(), entry, with_causes(&e))?),
         }
     }
     touched.sync()?;
@@ -356,35 +302,20 @@ fn remove_skills(
 ) -> Result<(), Error> {
     let store = writing.store();
     let layout = store.layout();
-    let stuck: BTreeSet<&str> = undone.not_restored.iter().map(|n| n.path.as_str()).collect();
-    let is_stuck = |m: &&Moved| m.place.to_str().is_some_and(|place| stuck.contains(place));
-    let waiting: BTreeSet<&SkillName> = record.moved.iter().filter(is_stuck).map(|m| &m.name).collect();
-    for adopted in record.adopted.iter().filter(|a| a.fresh) {
-        let name = &adopted.name;
-        if waiting.contains(name) {
-            let reason = "an original of it could not return to its place".to_owned();
-            undone.kept.push(Kept { name: name.clone(), reason });
-            continue;
-        }
-        match stays(store, index, adopted)? {
-            Stay::Gone => continue,
-            Stay::Because(reason) => {
-                undone.kept.push(Kept { name: name.clone(), reason });
-                continue;
-            }
-            Stay::No => {}
-        }
+    let Parting { leaving, keep } = Parting::decide(store, index, record, &undone.not_restored)?;
+    undone.kept.extend(keep);
+    for name in leaving {
         let entry = store.trash().entry(name.as_str())?;
-        let log = layout.log(name);
+        let log = layout.log(&name);
         if fs::lstat(&log)?.is_some() {
             fs::relocate(&log, &entry.join(log.file_name().unwrap_or_default()))?;
         }
-        fs::relocate(&layout.skill(name), &entry.join(name.as_str()))?;
+        fs::relocate(&layout.skill(&name), &entry.join(name.as_str()))?;
         fs::sync_dir(&entry)?;
         for key in [Key::Skill(name.as_str()), Key::Rendered(name.as_str()), Key::Log(name.as_str())] {
             index.remove(key);
         }
-        undone.removed.push(name.clone());
+        undone.removed.push(name);
     }
     fs::sync_dir(&layout.trash())?;
     fs::sync_dir(&layout.logs())?;
@@ -417,6 +348,7 @@ fn finish(store: &Store, undone: &Undone) -> Result<(), Error> {
     let Some(mut record) = Record::load(layout)? else { return Ok(()) };
     let is_waiting = |place: &Path| undone.not_restored.iter().any(|n| Path::new(&n.path) == place);
     record.moved.retain(|m| is_waiting(&m.place));
+    record.moved.iter_mut().for_each(|m| m.left = true);
     record.adopted.retain(|a| record.moved.iter().any(|m| m.name == a.name));
     record.targets.clear();
     record.sources.clear();

@@ -39,13 +39,9 @@ fn what_was_done_since_a_setup_was_cut_off_stands() {
     assert_eq!(outcomes, ["added", "followed"], "what never came was not removed: {plan}");
     m.run(&["setup", "--yes"]).ok();
 
-    // Then the user works, removes something, and another setup is cut off.
-    m.run(&["rm", "git", "--yes"]).ok();
-    m.run(&["sync", "--offline"]).ok();
-    m.skill_folder("w/own", &SkillBuilder::new("own").body("newer\n"));
-    m.run(&["add", "w/own", "--force"]).ok();
+    // Then another setup is cut off that was going to make a version, and the user makes one and removes something.
     m.agent("windsurf");
-    m.skill_folder(".codeium/windsurf/skills/own", &SkillBuilder::new("own"));
+    m.skill_folder(".codeium/windsurf/skills/own", &SkillBuilder::new("own").body("other\n"));
     m.skill_folder(".claude/skills/late", &SkillBuilder::new("late"));
     let mut nth = 1;
     while !m.read(RECORD).contains("\"done\": false") {
@@ -53,6 +49,11 @@ fn what_was_done_since_a_setup_was_cut_off_stands() {
         nth += 1;
         assert!(nth < 60, "no setup was cut off");
     }
+    assert!(m.read(RECORD).contains("intents"), "nothing was going to be made");
+    m.skill_folder("w/own", &SkillBuilder::new("own").body("newer\n"));
+    m.run(&["add", "w/own", "--force"]).ok();
+    m.run(&["rm", "git", "--yes"]).ok();
+    m.run(&["sync", "--offline"]).ok();
     m.run(&["setup", "--yes"]).ok();
     assert!(m.read(".skillsync/skills/own/SKILL.md").contains("newer"), "the user's version is current");
     assert!(!m.store("skills/git").exists(), "it was removed");
@@ -107,4 +108,77 @@ fn a_setup_that_goes_on_makes_current_what_it_was_told() {
     assert!(plan.stdout.contains("in the store, an earlier version: current"), "{plan}");
     m.run(&["setup", "--yes"]).ok();
     assert_eq!(contents(&m, "own"), [&*stored, &*older, &*newer, &*stored]);
+}
+
+/// What it had done is not done again, and all of it is taken back.
+#[test]
+fn a_setup_that_was_cut_off_goes_on() {
+    let (_publisher, _server, m) = installed();
+    let before = m.snapshot().without(&[".skillsync"]);
+    let mut nth = 1;
+    while !m.store("skills/own").exists() {
+        killed(&m, &["setup", "--yes"], "renameat2,renameat,rename", nth);
+        nth += 1;
+        assert!(nth < 120, "no setup came so far");
+    }
+    let plan = m.run(&["setup", "--dry-run"]).ok().stdout;
+    assert!(
+        plan.starts_with("An earlier setup or its undo was cut off. This one goes on from there.\n"),
+        "{plan}"
+    );
+    assert!(m.path(".claude/skills/own").is_dir() && !m.path(".claude/skills/own").is_symlink());
+    m.run(&["setup", "--yes"]).ok();
+    for name in ["web", "git", "open", "own"] {
+        assert_eq!(contents(&m, name).len(), 1, "{name} came once");
+        assert!(m.path(&format!(".claude/skills/{name}")).is_symlink(), "{name}");
+    }
+    m.run(&["setup", "--undo", "--yes"]).ok();
+    before.assert_same(&m.snapshot().without(&[".skillsync"]));
+}
+
+/// Skills that an undo took out before it was killed were not removed by the user.
+#[test]
+fn after_an_undo_that_was_cut_off_a_setup_takes_everything_again() {
+    let (_publisher, _server, m) = installed();
+    let before = m.snapshot().without(&[".skillsync"]);
+    m.run(&["setup", "--yes"]).ok();
+    // At its very end: when it removes its record.
+    let (binary, record) = (m.binary().display().to_string(), m.path(RECORD).display().to_string());
+    let kill = ["-f", "-qq", "-o", "/dev/null", "-P", &record, "-e", "inject=unlink,unlinkat:signal=KILL"];
+    m.command_of("strace".as_ref(), &[&kill[..], &[&binary, "setup", "--undo", "--yes"]].concat())
+        .run()
+        .either();
+    assert!(!m.store("skills/web").exists() && m.path(RECORD).exists(), "it was not killed there");
+    let doctor = m.run(&["doctor"]).either();
+    assert!(doctor.stdout.contains("setup or its undo was cut off"), "{doctor}");
+    let done = m.run(&["setup", "--yes", "--json"]).ok().json();
+    let rows = done["imported"]["lists"][0]["skills"].as_array().unwrap();
+    assert!(rows.iter().all(|row| row["outcome"] != "removed"), "{done}");
+    for name in ["web", "git", "open", "own"] {
+        assert!(m.path(&format!(".claude/skills/{name}")).is_symlink(), "{name}: {done}");
+    }
+    m.run(&["setup", "--undo", "--yes"]).ok();
+    before.assert_same(&m.snapshot().without(&[".skillsync"]));
+    assert!(!m.store("skills/web").exists() && !m.store("skills/own").exists());
+}
+
+/// Setup was going to take it and did not; who did is not asked to give it back.
+#[test]
+fn an_undo_leaves_what_the_user_added_after_a_setup_was_cut_off() {
+    let (_publisher, _server, m) = installed();
+    let mut nth = 1;
+    while !m.store("state/setup.json").exists() {
+        killed(&m, &["setup", "--yes"], "renameat2,renameat,rename", nth);
+        nth += 1;
+        assert!(nth < 60, "no setup was cut off");
+    }
+    assert!(!m.store("skills/own").exists(), "it was too late");
+    // A command writes one time, and tells it in seconds: this one is another.
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    m.run(&["add", ".claude/skills/own"]).ok();
+    for undo in [&["setup", "--undo", "--dry-run"][..], &["setup", "--undo", "--yes"]] {
+        let undone = m.run(undo).ok();
+        assert!(!undone.stdout.contains("Skills to move"), "{undone}");
+    }
+    assert!(m.store("skills/own").exists());
 }

@@ -65,6 +65,7 @@ fn a_user_of_other_tools_moves_over_in_one_command() {
     says(&plan, &format!("npm's skills: {}, followed from now on", server.origin));
     says(&plan, &format!("{} is followed", server.origin));
     says(&plan, "openskills: owner/repo/open");
+    says(&plan, "Skills to take into the store (1)\n  own\n");
 
     let done = m.run(&["setup", "--yes"]).ok();
     says(&done, "4 skills were taken into ~/.skillsync, 3 of them from other tools.");
@@ -266,14 +267,11 @@ fn a_skill_whose_link_cannot_be_is_taken_by_the_import() {
     m.agent("opencode");
     m.skill_folder(".config/opencode/skills/git", &SkillBuilder::new("git"));
     disk::link("/nowhere", &m.path(".claude/skills/git"));
-    let done = m.run(&["setup", "--yes", "--json"]).either().json();
-    let rows: Vec<_> = done["imported"]["lists"][0]["skills"].as_array().unwrap().iter().collect();
-    assert_eq!(rows[0]["skill"], "git");
-    assert_eq!(
-        m.store("skills/git").exists(),
-        matches!(rows[0]["outcome"].as_str(), Some("added")),
-        "{done}"
-    );
+    let done = m.run(&["setup", "--yes", "--json"]).ok().json();
+    let git = &done["imported"]["lists"][0]["skills"][0];
+    assert_eq!((&git["skill"], &git["outcome"]), (&json!("git"), &json!("added")), "{done}");
+    let adopted = done["adopted"].as_array().unwrap();
+    assert!(adopted.iter().all(|one| one["name"] != "git") && m.store("skills/git").exists(), "{done}");
 }
 
 #[test]
@@ -293,6 +291,19 @@ fn an_undo_says_what_nothing_updates_any_more() {
         );
     }
     assert!(m.store("skills/late").exists() && !m.store("skills/web").exists());
+}
+
+/// What the store alone has by then stays there.
+#[test]
+fn an_undo_keeps_what_its_tool_has_no_more() {
+    let (_publisher, _server, m) = installed();
+    m.run(&["setup", "--yes"]).ok();
+    disk::remove(&m.path(".agents/skills/git"));
+    let plan = m.run(&["setup", "--undo", "--dry-run", "--json"]).ok().json();
+    let undone = m.run(&["setup", "--undo", "--yes", "--json"]).ok().json();
+    assert_eq!(plan["keep"], undone["kept"], "{plan}");
+    assert_eq!(undone["kept"][0]["name"], "git", "{undone}");
+    assert!(m.store("skills/git").exists() && !m.store("skills/web").exists());
 }
 
 /// A skill that was here before setup is not setup's to take back, whoever was killed before it was noted.
