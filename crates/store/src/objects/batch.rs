@@ -141,12 +141,8 @@ impl<'a> Batch<'a> {
         Ok(id)
     }
 
-    /// Notes where an object is staged; one that another thread staged already is enough. Its folder is made while others
-    /// are staged, and durable with them.
+    /// Notes where an object is staged; one that another thread staged already is enough.
     fn add(&self, object: PathBuf, staged: PathBuf) -> Result<(), fs::Error> {
-        if let Some(folder) = object.parent() {
-            fs::make_dir(folder)?;
-        }
         let replaced = self.lock().insert(object, staged);
         replaced.map_or(Ok(()), |earlier| fs::remove_file(&earlier))
     }
@@ -164,6 +160,9 @@ impl<'a> Batch<'a> {
         let pending = std::mem::take(&mut *self.lock());
         let mut dirs: Vec<&Path> = pending.keys().filter_map(|object| object.parent()).collect();
         dirs.dedup();
+        for dir in &dirs {
+            fs::make_dir(dir)?;
+        }
         for (object, staged) in &pending {
             // A wrong-sized object of the same name is damaged: replacing it mends it.
             fs::rename(staged, object)?;
