@@ -250,7 +250,7 @@ fn take(
     let store = writing.store();
     let layout = store.layout();
     let head = meta.head();
-    fs::sync_file_system(layout.root())?;
+    fs::sync_trees(&[dir])?;
     // The token first: from here on the old one cannot commit. Then the copy, then the lease that names it: a kill
     // in between leaves a copy without lease, which the next `edit` moves to trash.
     let token = lease::next_token(layout)?;
@@ -519,7 +519,7 @@ fn hand_out(
     let transaction = writing.transaction()?;
     let dir = transaction.folder("working")?;
     skills::write_payload(merged, &dir)?;
-    fs::sync_file_system(layout.root())?;
+    fs::sync_trees(&[&dir])?;
     let working_copy = layout.working_copy(name);
     if let Some(old) = transaction.swap_in(&dir, &working_copy)? {
         store.trash().put(&old, &format!("{name}-working-copy"))?;

@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 use skillsync_core::fault::{Fault, Kind};
 use skillsync_core::shell::shell_quoted;
 
+mod durable;
 mod lock;
 mod look;
 mod place;
 mod stamp;
 mod temporary;
 
+pub use durable::{sync_dir, sync_file, sync_file_system, sync_trees};
 pub use lock::{Mutex, MutexError};
 pub use look::{
     Folder, entries, is_executable, is_private, lstat, open, open_own, open_regular, read, read_link,
@@ -134,17 +136,6 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Makes renames and new entries in a folder durable.
-pub fn sync_dir(path: &Path) -> Result<()> {
-    File::open(path).and_then(|dir| dir.sync_all()).on("sync the folder", path)
-}
-
-/// Makes everything written to the file system of `path` durable. One call is cheaper than 16 single syncs.
-pub fn sync_file_system(path: &Path) -> Result<()> {
-    let dir = File::open(path).on("open", path)?;
-    rustix::fs::syncfs(&dir).on("sync the file system of", path)
-}
-
 /// Who may read a file we make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -189,12 +180,6 @@ pub fn create_empty(path: &Path, mode: Mode) -> Result<File> {
     let file =
         OpenOptions::new().write(true).create_new(true).mode(mode.bits()).open(path).on("create", path)?;
     Ok(file)
-}
-
-/// Makes the bytes of one file durable.
-pub fn sync_file(path: &Path) -> Result<()> {
-    // Syncing needs no write access: objects are read-only.
-    File::open(path).and_then(|file| file.sync_all()).on("sync", path)
 }
 
 /// Replaces a file as one step: readers see the old bytes or the new ones, and so does the machine after a crash.

@@ -365,8 +365,7 @@ mod tests {
         }
         let tree = Tree::new(files).unwrap();
         let id = batch.finish(writer, &tree).unwrap();
-        batch.sync(&[], &[]).unwrap();
-        batch.publish().unwrap();
+        batch.publish(&[]).unwrap();
         let objects = Objects::new(&layout);
         let stored = objects.open(&id).unwrap();
         assert_eq!(stored.tree(), &tree);

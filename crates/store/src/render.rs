@@ -283,8 +283,8 @@ pub fn write(
     let mut failed = Vec::new();
     for part in missing.chunks(TOGETHER) {
         let staged = parallel::map(part, |rendering| stage(store, &staging, rendering, ReadOnly::Yes));
-        // One call for all of them: four single files cost as much.
-        fs::sync_file_system(store.layout().root())?;
+        let dirs: Vec<&Path> = staged.iter().filter_map(|one| Some(&*one.as_ref().ok()?.0)).collect();
+        fs::sync_trees(&dirs)?;
         for (rendering, staged) in part.iter().zip(staged) {
             match staged {
                 Ok((dir, listing)) => {

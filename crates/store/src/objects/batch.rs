@@ -13,7 +13,7 @@ use super::{INLINE_BYTES, object_bytes, pump, trailer};
 use crate::fs;
 use crate::layout::Layout;
 
-/// Up to so many files are synced one by one; above, the whole file system at once is cheaper.
+/// Up to so many folders of objects are synced one by one; above, the whole file system at once is cheaper.
 const SINGLE_SYNCS: usize = 16;
 
 /// Objects being added together. Nothing is visible until [`Batch::publish`]; what is dropped before leaves
@@ -141,12 +141,8 @@ impl<'a> Batch<'a> {
         Ok(id)
     }
 
-    /// Notes where an object is staged; one that another thread staged already is enough. Its folder is made while others
-    /// are staged, and durable with them.
+    /// Notes where an object is staged; one that another thread staged already is enough.
     fn add(&self, object: PathBuf, staged: PathBuf) -> Result<(), fs::Error> {
-        if let Some(folder) = object.parent() {
-            fs::make_dir(folder)?;
-        }
         let replaced = self.lock().insert(object, staged);
         replaced.map_or(Ok(()), |earlier| fs::remove_file(&earlier))
     }
@@ -156,26 +152,17 @@ impl<'a> Batch<'a> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the bytes durable, and `also` (files staged beside them) with them. Then [`Batch::publish`].
-    pub fn sync(&self, also: &[PathBuf], also_dirs: &[PathBuf]) -> Result<(), fs::Error> {
-        let staged: Vec<PathBuf> = self.lock().values().cloned().collect();
-        if staged.len() + also.len() > SINGLE_SYNCS {
-            return fs::sync_file_system(self.layout.root());
-        }
-        for path in staged.iter().chain(also) {
-            fs::sync_file(path)?;
-        }
-        for dir in also_dirs {
-            fs::sync_dir(dir)?;
-        }
-        Ok(())
-    }
-
-    /// Gives every object its name, durably. Call after [`Batch::sync`].
-    pub fn publish(self) -> Result<(), fs::Error> {
+    /// Makes the objects durable, and with them the trees at `beside`, on the same file system; then gives every object its
+    /// name, durably.
+    pub fn publish(self, beside: &[&Path]) -> Result<(), fs::Error> {
+        let staged: Vec<&Path> = [&*self.dir].into_iter().chain(beside.iter().copied()).collect();
+        fs::sync_trees(&staged)?;
         let pending = std::mem::take(&mut *self.lock());
         let mut dirs: Vec<&Path> = pending.keys().filter_map(|object| object.parent()).collect();
         dirs.dedup();
+        for dir in &dirs {
+            fs::make_dir(dir)?;
+        }
         for (object, staged) in &pending {
             // A wrong-sized object of the same name is damaged: replacing it mends it.
             fs::rename(staged, object)?;

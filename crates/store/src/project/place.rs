@@ -87,7 +87,7 @@ pub fn enter(
         let main = copy.place.artifact_type.main_file(&copy.place.name);
         staged.push(if is_folder { dir } else { dir.join(main) });
     }
-    fs::sync_file_system(store.layout().root())?;
+    fs::sync_trees(&[&folder])?;
     let entered: Vec<_> =
         entering.iter().zip(staged).map(|(copy, staged)| swap(store, project, copy, &staged)).collect();
     let folders: BTreeSet<&Path> = entering.iter().filter_map(|copy| copy.place.path.parent()).collect();

@@ -6,7 +6,6 @@ use skillsync_core::artifact;
 use skillsync_core::digest::{ContentHash, TreeId};
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::{ArtifactType, Origin, Source, State, Stats, Version};
-use skillsync_core::tree::Tree;
 
 use super::{Error, Noted, Quarantine, Staged, find, remember, require_pristine, stamp};
 use crate::fs::{self, FileStamp, Folder};
@@ -96,14 +95,8 @@ pub fn advance(
     let (known, noted): (&Index, _) = (index, Noted::of(store));
     let prepared = parallel::map_owned(changes, |change| prepare(&noted, known, change));
     let prepared = prepared.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let (mut files, mut dirs) = (Vec::new(), Vec::new());
-    for p in prepared.iter().filter_map(|p| p.as_ref().ok()) {
-        files.extend(p.tree.files().map(|(path, _)| p.dir.join(path.as_str())));
-        files.push(p.dir.join(META));
-        dirs.extend(p.listing.dirs.iter().map(|(path, _)| p.dir.join(path)));
-    }
-    batch.sync(&files, &dirs)?;
-    batch.publish()?;
+    let staged: Vec<&Path> = prepared.iter().filter_map(|p| Some(&*p.as_ref().ok()?.dir)).collect();
+    batch.publish(&staged)?;
     let mut results = Vec::with_capacity(prepared.len());
     for p in prepared {
         results.push(p.and_then(|p| swap(store, transaction, index, p)));
@@ -114,7 +107,6 @@ pub fn advance(
 
 pub(super) struct Prepared {
     pub(super) name: SkillName,
-    pub(super) tree: Tree,
     pub(super) dir: PathBuf,
     pub(super) meta: Meta,
     pub(super) listing: Listing,
@@ -189,7 +181,7 @@ fn prepare(noted: &Noted<'_>, index: &Index, change: Change) -> Result<Result<Pr
     fs::create(&meta_path, meta.text(&meta_path)?.as_bytes(), fs::Mode::Plain)?;
     let meta_stamp = stamp(&meta_path)?;
     let listing = scan::written(&dir, &tree)?;
-    Ok(Ok(Prepared { name, tree, dir, meta, listing, meta_stamp, replaces }))
+    Ok(Ok(Prepared { name, dir, meta, listing, meta_stamp, replaces }))
 }
 
 pub(super) fn swap(

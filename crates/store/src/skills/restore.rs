@@ -28,8 +28,8 @@ pub fn restore(
     fs::create(&meta_path, meta.text(&meta_path)?.as_bytes(), fs::Mode::Plain)?;
     let meta_stamp = stamp(&meta_path)?;
     let listing = scan::written(&dir, &tree)?;
-    fs::sync_file_system(store.layout().root())?;
-    let prepared = Prepared { name, tree, dir, meta, listing, meta_stamp, replaces: None };
+    fs::sync_trees(&[&dir])?;
+    let prepared = Prepared { name, dir, meta, listing, meta_stamp, replaces: None };
     let restored = swap(store, transaction, index, prepared)?;
     fs::sync_dir(&store.layout().skills())?;
     Ok(restored.replaced)

@@ -169,7 +169,7 @@ fn replace_tree(
     // The name with a dot is no skill's: recovery takes what it finds under it to trash.
     let slot = transaction.folder(store::OLD)?.join(format!("{}.tree", rendering.id.hex()));
     fs::rename_no_replace(&staged, &slot)?;
-    fs::sync_file_system(store.layout().root())?;
+    fs::sync_trees(&[&slot])?;
     match fs::exchange(&slot, live)? {
         fs::Exchange::Done => keep(writing, &slot, &rendering.name),
         fs::Exchange::Unsupported => {

@@ -108,8 +108,7 @@ fn objects(writing: &Writing<'_>, diagnosis: &Diagnosis) -> Result<(), Error> {
     for source in &sources {
         source.put(&batch)?;
     }
-    batch.sync(&[], &[])?;
-    batch.publish()?;
+    batch.publish(&[])?;
     Ok(transaction.finish()?)
 }
 
