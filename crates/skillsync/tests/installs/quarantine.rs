@@ -1,6 +1,7 @@
 //! How a quarantine ends, and what it outlasts (threat 23).
 
 use crate::home::{edit, hub, installed, loaded, meta, outcome, publish, report, rewrite};
+use crate::house::files;
 use crate::hub::LyingHub;
 use crate::withdrawn::{decide, handed_out, out_of_use, refused, revoke};
 use skillsync_testkit::{Machine, disk};
@@ -291,6 +292,28 @@ fn t23_a_rollback_to_what_a_revoked_release_changed_nothing_of_is_no_rollback_to
         report(&machine, &["poll"], 0);
         assert!(loaded(&machine, "pdf").unwrap().contains("mine"));
     }
+}
+
+#[test]
+fn t23_a_rollback_to_a_cure_is_one_though_what_was_revoked_before_had_its_files() {
+    let (hub, machine) = handed_out();
+    hub.change(|house| house.revoke("pdf", 1, "malware"));
+    report(&machine, &["poll"], 6);
+    // Decided for what was here altogether: the third version has the files of the second, which was revoked.
+    machine.write(".skillsync/editing/pdf/SKILL.md", machine.read(".skillsync/skills/pdf/SKILL.md"));
+    assert_eq!(report(&machine, &["commit", "pdf", "--reason", "mine"], 0)["quarantined"], false);
+    let body = "# pdf\n\none\n\nTWO\n\ndrei\n";
+    hub.change(|house| house.publish("pdf", &files("pdf", body, &[("scripts/run.sh", "echo 1\n")])));
+    assert_eq!(outcome(&report(&machine, &["poll"], 0), "pdf")["outcome"], "merged");
+    revoke(&hub, &machine, 3);
+    assert_eq!(report(&machine, &["rollback", "pdf"], 0)["back_to"], 3);
+    for _ in 0..2 {
+        report(&machine, &["poll"], 0);
+        assert_eq!(meta(&machine)["skills"]["pdf"]["version"], "1.2.0");
+        assert!(loaded(&machine, "pdf").unwrap().contains("mine"));
+    }
+    let history = report(&machine, &["history", "pdf"], 0);
+    assert_eq!(history["versions"][0]["parents"][0], history["versions"][2]["parents"][1]);
 }
 
 #[test]
