@@ -45,6 +45,8 @@ fn t23_the_mark_of_rm_ends_no_quarantine() {
     let marked = machine.read(".skillsync/skills/pdf/.meta.toml");
     assert!(marked.contains("was-quarantined = true"), "{marked}");
     rewrite(&machine, ".skillsync/skills/pdf/SKILL.md", "one", "by hand");
+    // The record says it, whatever else can be known.
+    machine.write(".skillsync/_meta.json", "damaged");
     let adopted = report(&machine, &["adopt", "pdf"], 0);
     assert_eq!((&adopted["revived"], &adopted["quarantined"]), (&false.into(), &true.into()), "{adopted}");
     out_of_use(&machine);
@@ -292,6 +294,25 @@ fn t23_a_rollback_to_what_a_revoked_release_changed_nothing_of_is_no_rollback_to
         report(&machine, &["poll"], 0);
         assert!(loaded(&machine, "pdf").unwrap().contains("mine"));
     }
+}
+
+#[test]
+fn t23_a_cure_that_was_committed_while_nobody_could_judge_it_is_one_once_its_hub_is_there_again() {
+    let (hub, machine) = handed_out();
+    hub.change(|house| house.revoke("pdf", 1, "malware"));
+    report(&machine, &["poll"], 6);
+    decide(&machine);
+    let config = machine.read(".skillsync/config.toml");
+    rewrite(&machine, ".skillsync/config.toml", "\"team\"", "\"other\"");
+    assert_eq!(report(&machine, &["commit", "pdf", "--reason", "both"], 0)["quarantined"], true);
+    out_of_use(&machine);
+    machine.write(".skillsync/config.toml", config);
+    report(&machine, &["poll"], 0);
+    assert_eq!(report(&machine, &["info", "pdf"], 0)["state"], "active");
+    assert!(loaded(&machine, "pdf").unwrap().contains("TWO"));
+    // Not one that was revoked meanwhile.
+    rewrite(&machine, ".skillsync/skills/pdf/.meta.toml", "\"active\"", "\"quarantined\"");
+    revoke(&hub, &machine, 2);
 }
 
 #[test]
