@@ -316,6 +316,25 @@ fn t23_a_cure_that_was_committed_while_nobody_could_judge_it_is_one_once_its_hub
 }
 
 #[test]
+fn t23_a_release_that_was_handed_out_and_revoked_is_to_be_put_away() {
+    let (hub, machine) = handed_out();
+    machine.run(&["config", "set", "sources.team.policy", "pin"]).ok();
+    let why = || {
+        let polled = machine.run(&["poll", "--json"]).ok();
+        let pdf = outcome(&polled.json(), "pdf").clone();
+        (pdf["why"].as_str().unwrap().to_owned(), pdf["working_copy"].is_string(), polled.stderr)
+    };
+    publish(&hub, "2");
+    assert!(matches!(why(), (why, true, said) if why == "pin" && said.contains("skillsync commit pdf")));
+    hub.change(|house| house.revoke("pdf", 2, "malware"));
+    let (word, is_named, said) = why();
+    assert_eq!((&*word, is_named), ("revoked-conflict", false), "{said}");
+    assert!(said.contains("skillsync abort pdf") && !said.contains("skillsync commit"), "{said}");
+    machine.run(&["abort", "pdf"]).ok();
+    assert_eq!(why().0, "pin");
+}
+
+#[test]
 fn t23_a_rollback_to_a_cure_is_one_though_what_was_revoked_before_had_its_files() {
     let (hub, machine) = handed_out();
     hub.change(|house| house.revoke("pdf", 1, "malware"));
