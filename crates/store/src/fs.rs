@@ -17,7 +17,7 @@ mod place;
 mod stamp;
 mod temporary;
 
-pub use durable::{sync_dir, sync_file, sync_file_system, sync_trees};
+pub use durable::{replace_all, sync_dir, sync_file, sync_file_system, sync_paths, sync_trees};
 pub use lock::{Mutex, MutexError};
 pub use look::{
     Folder, entries, is_executable, is_private, lstat, open, open_own, open_regular, read, read_link,
@@ -213,8 +213,7 @@ pub fn replace(path: &Path, bytes: &[u8], mode: Mode) -> Result<()> {
     written_beside(path, bytes, mode, rename)
 }
 
-/// Puts a complete file under a name without making it durable: for many at once, before one [`sync_file_system`], and for
-/// what may be lost.
+/// Puts a complete file under a name without making it durable: for what may be lost.
 pub fn place(path: &Path, bytes: &[u8], mode: Mode) -> Result<()> {
     let temporary = parent(path).join(unique_name(OUR_PREFIX) + ".tmp");
     let written = create(&temporary, bytes, mode).and_then(|()| rename(&temporary, path));
