@@ -104,7 +104,7 @@ pub(super) struct Moved {
     /// Where it pointed, when it was a link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) link: Option<PathBuf>,
-    /// Whether it has left its place for certain, and was not only going to.
+    /// Whether it has left its place for certain and is not back, and was not only going to.
     #[serde(default = "yes")]
     pub(super) left: bool,
 }
@@ -197,12 +197,11 @@ impl Record {
         self.begun = begun;
     }
 
-    /// Notes that all of it is taken back: from then on nothing of it is certain but by a look.
+    /// Notes that all of it is taken back.
     pub(super) fn recall(&mut self, store: &Store) -> Result<(), Error> {
         if !self.undoing {
             self.settle(store)?;
             self.intents.clear();
-            self.moved.iter_mut().for_each(|moved| moved.left = false);
             (self.done, self.undoing) = (false, true);
         }
         Ok(())

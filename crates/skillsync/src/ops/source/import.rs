@@ -3,6 +3,7 @@
 
 mod apply;
 mod lists;
+mod notes;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,8 +21,9 @@ use skillsync_store::skills;
 use super::*;
 use crate::ops::{builtin, target};
 use lists::Reach;
-pub(in crate::ops) use lists::{content_of, offered, payload, read};
 pub use lists::{found, found_here};
+pub(in crate::ops) use lists::{offered, read};
+pub(in crate::ops) use notes::{content_of, holds, payload};
 pub use report::{Imported, ImportedList, ImportedSkill, NewSource, Outcome, title};
 
 /// What is to be imported.
@@ -223,7 +225,7 @@ impl Plan {
         if let Some(contents) = coming.or(known) {
             // Nobody asks for it: a folder that does not read is as if it were not there.
             if let Ok(Some(root)) = reach.place(name.as_str())
-                && let Ok(payload) = lists::payload(&root)
+                && let Ok(payload) = notes::payload(&root)
                 && contents.contains(&payload.tree().content_hash())
             {
                 self.stored.insert(root, Stored { name, tree: payload.tree().clone() });
@@ -240,7 +242,7 @@ impl Plan {
         if fs::lstat(&root.join(".git"))?.is_some() {
             return Err(checkout(&root));
         }
-        let payload = lists::payload(&root)?;
+        let payload = notes::payload(&root)?;
         edit::check_main(ArtifactType::Skill, &name, payload.get(SKILL_MD).unwrap_or_default())?;
         *edited = noted.proof.holds(&payload).map(|holds| !holds);
         let follow = match &noted.origin {

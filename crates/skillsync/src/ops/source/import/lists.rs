@@ -4,16 +4,15 @@ use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use skillsync_client::lockfile::{self, List, Tool};
-use skillsync_core::digest::ContentHash;
 use skillsync_core::fault::{Fault as _, Kind, with_causes};
 use skillsync_core::name::SkillName;
-use skillsync_core::tree::{SKILL_MD, Tree};
-use skillsync_store::payload::{Payload, PayloadFile};
+use skillsync_core::tree::SKILL_MD;
+use skillsync_store::fs;
 use skillsync_store::skills;
 use skillsync_store::store::Store;
 use skillsync_store::tools::Tools as Agents;
-use skillsync_store::{fs, scan};
 
+use super::notes::OPENSKILLS_NOTE;
 use super::{BaseUrl, Error, Plan, Refusal, World};
 use crate::ops::builtin;
 use crate::ops::target::{tools, with_places};
@@ -23,8 +22,6 @@ const LISTS: [&str; 4] =
     [".claude/skills/.ic-managed.json", ".agents/.skill-lock.json", "skills-lock.json", ".clawhub/lock.json"];
 /// Where tools put skills for one agent alone, below the same; openskills nowhere else.
 const SKILLS: [&str; 2] = [".claude/skills", ".agent/skills"];
-/// What openskills puts into each skill.
-const OPENSKILLS_NOTE: &str = ".openskills.json";
 /// The list of what npm's `skills` installed for all projects.
 const GLOBAL_LOCK: &str = ".skill-lock.json";
 
@@ -184,28 +181,4 @@ pub(in crate::ops) fn offered(
         }
     }
     Ok(offered)
-}
-
-/// Whether this file of a skill is what a tool noted there, and no part of the skill.
-fn is_note(path: &str) -> bool {
-    path == OPENSKILLS_NOTE || path.starts_with(".clawhub/")
-}
-
-/// The content of a skill without what its tool noted among the files.
-pub(in crate::ops) fn content_of(tree: &Tree) -> ContentHash {
-    if !tree.files().any(|(path, _)| is_note(path.as_str())) {
-        return tree.content_hash();
-    }
-    let files = tree.files().filter(|(path, _)| !is_note(path.as_str()));
-    let own = Tree::new(files.map(|(path, file)| (path.clone(), *file)));
-    own.map_or_else(|_| tree.content_hash(), |own| own.content_hash())
-}
-
-/// The files of the skill at `root`, without what its tool noted among them.
-pub(in crate::ops) fn payload(root: &Path) -> Result<Payload, Error> {
-    let listing = scan::list(root)?;
-    let payload = Payload::read(root, &listing, |_, bytes| Ok::<_, scan::Error>(bytes))?;
-    let files = payload.files().filter(|(path, _)| !is_note(path.as_str()));
-    let file = |file: &PayloadFile| PayloadFile { bytes: file.bytes.clone(), executable: file.executable };
-    Ok(Payload::new(files.map(|(path, one)| (path.clone(), file(one))).collect())?)
 }
