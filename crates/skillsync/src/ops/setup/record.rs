@@ -165,6 +165,12 @@ impl Record {
         came.map(|adopted| adopted.name.clone()).collect()
     }
 
+    /// The skills that a setup which was cut off, or its undo, may have left halfway.
+    pub(super) fn unsettled(&self) -> BTreeSet<SkillName> {
+        let fresh = self.adopted.iter().filter(|adopted| adopted.fresh && self.is_cut_off());
+        fresh.map(|adopted| adopted.name.clone()).collect()
+    }
+
     /// Tells what came of a setup that was cut off, or is done now, from what was only going to: the latter is forgotten.
     pub(super) fn settle(&mut self, store: &Store) -> Result<(), Error> {
         let mut kept = Vec::with_capacity(self.adopted.len());
