@@ -148,12 +148,12 @@ impl App {
         if let Some(made) = self.shown.showcase.at(generation, now) {
             return Ok(made);
         }
-        let made = self.shown.showcase.making(&self.db, &self.blobs, now).outcome().await?;
+        let made = self.shown.showcase.making(&self.db, &self.blobs, &self.clock).outcome().await?;
         if made.generation >= generation {
             return Ok(made);
         }
         // It was begun before the catalogue changed; one that begins now was not.
-        self.shown.showcase.making(&self.db, &self.blobs, now).outcome().await
+        self.shown.showcase.making(&self.db, &self.blobs, &self.clock).outcome().await
     }
 
     /// Notes what an index says of the releases that an older hub published, so that no caller waits for it. Their archives

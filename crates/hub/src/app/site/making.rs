@@ -1,7 +1,7 @@
 //! The site is made once for each state of the catalogue, by a task of its own: whoever asks meanwhile waits for it, and whoever
 //! goes away takes nothing along.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -20,6 +20,7 @@ use super::looked_into::LookedInto;
 use crate::app::Error;
 use crate::app::together::Task;
 use crate::blobs::Blobs;
+use crate::clock::Clock;
 use crate::db::{Db, OfferRow};
 use crate::limits;
 
@@ -47,18 +48,30 @@ impl Default for Showcase {
     }
 }
 
-/// The making of a site, and when it was begun.
+/// The making of a site, and when it ended: it may take longer than anybody waits for it.
 #[derive(Debug)]
 struct Making {
     task: Task<Arc<Made>>,
-    begun: Timestamp,
+    ended: Arc<OnceLock<Timestamp>>,
 }
 
 impl Making {
+    fn begin(clock: &Clock, work: impl Future<Output = Result<Arc<Made>, Error>> + Send + 'static) -> Self {
+        let ended = Arc::<OnceLock<Timestamp>>::default();
+        let (clock, note) = (clock.clone(), ended.clone());
+        let task = Task::begin(async move {
+            let made = work.await;
+            note.get_or_init(|| clock.timestamp());
+            made
+        });
+        Self { task, ended }
+    }
+
     /// Whether it counts for who asks `now`: until it is done, and where it failed for as long as they were told to wait.
     fn counts(&self, now: Timestamp) -> bool {
         let wait = SignedDuration::from_secs(limits::RETRY_AFTER_S.cast_signed());
-        !self.task.is_over() || self.task.has_failed() && now.duration_since(self.begun).abs() < wait
+        let just_ended = || self.ended.get().is_some_and(|at| now.duration_since(*at).abs() < wait);
+        !self.task.is_over() || self.task.has_failed() && just_ended()
     }
 }
 
@@ -131,15 +144,15 @@ impl Showcase {
     }
 
     /// The task that makes it, begun if none is at work and none failed a moment ago.
-    pub(super) fn making(self: &Arc<Self>, db: &Db, blobs: &Blobs, now: Timestamp) -> Task<Arc<Made>> {
+    pub(super) fn making(self: &Arc<Self>, db: &Db, blobs: &Blobs, clock: &Clock) -> Task<Arc<Made>> {
+        let now = clock.timestamp();
         let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(making) = making.as_ref().filter(|making| making.counts(now)) {
             return making.task.clone();
         }
         let (showcase, db, blobs) = (self.clone(), db.clone(), blobs.clone());
-        let task = Task::begin(async move { showcase.make(&db, &blobs, now).await });
-        *making = Some(Making { task: task.clone(), begun: now });
-        task
+        let begun = Making::begin(clock, async move { showcase.make(&db, &blobs, now).await });
+        making.insert(begun).task.clone()
     }
 
     async fn make(&self, db: &Db, blobs: &Blobs, now: Timestamp) -> Result<Arc<Made>, Error> {
@@ -153,15 +166,13 @@ impl Showcase {
         left_out.add_unnamed(Why::Room, offers.no_room_unnamed);
         left_out.add(Why::Large, offers.too_large);
         left_out.add(Why::Damaged, offers.damaged);
-        let rows = self.looked_into.complete(db, blobs, offers.rows, now, &mut left_out).await?;
+        let (rows, until) = self.looked_into.complete(db, blobs, offers.rows, now, &mut left_out).await?;
         let (last, room) = (self.last(), self.room.clone());
         let job = tokio::task::spawn_blocking(move || {
             made(offers.generation, rows, left_out, last.as_deref(), &room)
         });
         let (mut made, left_out) = job.await.map_err(|_| Error::CutOff)??;
-        if left_out.may_come_back() {
-            made.until = now.checked_add(limits::DAMAGED_FOR).ok();
-        }
+        made.until = until;
         let before = {
             let mut known = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::replace(&mut *known, left_out.clone())
@@ -227,6 +238,25 @@ fn offer(row: &OfferRow) -> Option<Offer> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_failed_counts_as_long_as_who_asked_was_told_to_wait_from_its_end_on() {
+        let clock = Clock::standing_at("2026-11-20T12:00:00Z".parse().unwrap());
+        let (done, slow) = (Arc::new(tokio::sync::Notify::new()), clock.clone());
+        let fails = done.clone();
+        let making = Making::begin(&clock, async move {
+            fails.notified().await;
+            slow.advance(60);
+            Err(Error::CutOff)
+        });
+        clock.advance(60);
+        assert!(making.counts(clock.timestamp()), "it is at work");
+        done.notify_one();
+        assert!(making.task.clone().outcome().await.is_err());
+        assert!(making.counts(clock.timestamp()), "it failed just now");
+        clock.advance(limits::RETRY_AFTER_S.cast_signed());
+        assert!(!making.counts(clock.timestamp()));
+    }
 
     #[test]
     fn indexes_that_are_being_sent_yet_take_room_from_newer_ones() {
