@@ -170,7 +170,8 @@ pub const SITE_BYTES: usize = 32 * 1024 * 1024;
 /// Most bytes of the list of files of one skill in the database for it to be in the open indexes: what
 /// [`INDEX_BYTES_OF_ONE`] has room for.
 pub const SITE_BYTES_OF_ONE: usize = 256 * 1024;
-/// Most bytes of open indexes in memory: the newest, and those that somebody is being sent yet, each of 16 MiB at most.
+/// Most bytes of open indexes in memory: the newest, and those that somebody is being sent yet, each of 16 MiB at most. The
+/// oldest give way.
 pub const INDEXES_BYTES: usize = 256 * 1024 * 1024;
 /// Most bytes of one skill in an open index, of 16 MiB in all: some fifteen hundred files.
 pub const INDEX_BYTES_OF_ONE: usize = 64 * 1024;
