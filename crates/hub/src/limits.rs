@@ -56,7 +56,8 @@ pub const SEARCH_HITS: u32 = 1_000;
 pub const SEARCH_BODY_WORDS: usize = 100;
 /// How long the hub waits for a connection to a bucket.
 pub const BUCKET_CONNECT: Duration = Duration::from_secs(2);
-/// How long one request to a bucket may take: the largest archive over a slow line.
+/// How long a bucket may take until it answers, the largest archive sent to it over a slow line, and from one piece of what it
+/// sends to the next.
 pub const BUCKET_ANSWER: Duration = Duration::from_secs(30);
 /// How often a request to a bucket is tried again.
 pub const BUCKET_RETRIES: usize = 2;

@@ -140,6 +140,10 @@ fn who_guesses_keys_is_slowed_down_by_address() {
             );
         }
         assert_eq!(from("192.0.2.1", "198.51.100.99").await, 429);
+        // A listener for both kinds of addresses is told of those of IPv4 as of IPv6.
+        assert_eq!(from("[::ffff:192.0.2.1]", "").await, 429);
+        assert_eq!(from("[::ffff:10.0.0.9]", "192.0.2.1").await, 429, "so of its proxy");
+        assert_eq!(from("[::ffff:10.0.0.9]", "192.0.2.9, ::ffff:192.0.2.1").await, 429);
         assert_eq!(from("192.0.2.2", "").await, 401);
         assert_eq!(from("10.0.0.9", "192.0.2.1").await, 429, "a proxy is believed");
         assert_eq!(from("10.0.0.9", "192.0.2.1, 192.0.2.3").await, 401, "as far as it says it itself");
