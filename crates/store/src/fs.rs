@@ -4,7 +4,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use skillsync_core::fault::{Fault, Kind};
@@ -17,7 +17,7 @@ mod place;
 mod stamp;
 mod temporary;
 
-pub use durable::{sync_dir, sync_file, sync_file_system, sync_trees};
+pub use durable::{replace_all, sync_dir, sync_file, sync_file_system, sync_paths, sync_trees};
 pub use lock::{Mutex, MutexError};
 pub use look::{
     Folder, entries, is_executable, is_private, lstat, open, open_own, open_regular, read, read_link,
@@ -169,6 +169,28 @@ pub fn create(path: &Path, bytes: &[u8], mode: Mode) -> Result<()> {
     file.write_all(bytes).on("write", path)
 }
 
+/// Like [`create`], and reads the file back: fails where it does not hold `bytes` and nothing more, or its owner may not
+/// execute it as `mode` says.
+pub fn create_checked(path: &Path, bytes: &[u8], mode: Mode) -> Result<()> {
+    let mut file = creating(mode).read(true).open(path).on("create", path)?;
+    file.write_all(bytes).on("write", path)?;
+    let metadata = file.metadata().on("look at", path)?;
+    let mut is_same =
+        metadata.len() == bytes.len() as u64 && is_executable(&metadata) == (mode.bits() & 0o100 != 0);
+    let mut back = [0; 16 * 1024];
+    let mut at = 0;
+    for part in bytes.chunks(back.len()) {
+        let read = &mut back[..part.len()];
+        file.read_exact_at(read, at).on("read back", path)?;
+        is_same &= read == part;
+        at += part.len() as u64;
+    }
+    if is_same {
+        return Ok(());
+    }
+    Err(Error::new("check", path, io::Error::other("it does not hold what was written")))
+}
+
 /// Writes all of `bytes` to a file that is open; `path` is its name for an error.
 pub fn write_all(file: &mut impl Write, bytes: &[u8], path: &Path) -> Result<()> {
     file.write_all(bytes).on("write", path)
@@ -176,10 +198,14 @@ pub fn write_all(file: &mut impl Write, bytes: &[u8], path: &Path) -> Result<()>
 
 /// Creates an empty file that must not exist yet and gives it open for writing.
 pub fn create_empty(path: &Path, mode: Mode) -> Result<File> {
+    creating(mode).open(path).on("create", path)
+}
+
+fn creating(mode: Mode) -> OpenOptions {
+    let mut options = OpenOptions::new();
     // The user's umask may close a file to others; for its owner it stays what it should be.
-    let file =
-        OpenOptions::new().write(true).create_new(true).mode(mode.bits()).open(path).on("create", path)?;
-    Ok(file)
+    options.write(true).create_new(true).mode(mode.bits());
+    options
 }
 
 /// Replaces a file as one step: readers see the old bytes or the new ones, and so does the machine after a crash.
@@ -187,8 +213,7 @@ pub fn replace(path: &Path, bytes: &[u8], mode: Mode) -> Result<()> {
     written_beside(path, bytes, mode, rename)
 }
 
-/// Puts a complete file under a name without making it durable: for many at once, before one [`sync_file_system`], and for
-/// what may be lost.
+/// Puts a complete file under a name without making it durable: for what may be lost.
 pub fn place(path: &Path, bytes: &[u8], mode: Mode) -> Result<()> {
     let temporary = parent(path).join(unique_name(OUR_PREFIX) + ".tmp");
     let written = create(&temporary, bytes, mode).and_then(|()| rename(&temporary, path));
@@ -281,91 +306,4 @@ pub fn set_mode(path: &Path, mode: Mode) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use rustix::fs::CWD;
-
-    use super::place::copy_all;
-    use super::*;
-
-    fn dir() -> tempfile::TempDir {
-        tempfile::tempdir().unwrap()
-    }
-
-    #[test]
-    fn a_replaced_file_has_all_of_the_new_bytes_and_leaves_no_litter() {
-        let dir = dir();
-        let path = dir.path().join("a");
-        replace(&path, b"one", Mode::Plain).unwrap();
-        replace(&path, b"two", Mode::Plain).unwrap();
-        assert_eq!(read(&path, 10).unwrap(), b"two");
-        assert_eq!(entries(dir.path()).unwrap().unwrap(), ["a"]);
-    }
-
-    #[test]
-    fn a_taken_name_is_not_published_over() {
-        let dir = dir();
-        let path = dir.path().join("a");
-        publish(&path, b"one", Mode::Private).unwrap();
-        assert_eq!(
-            publish(&path, b"two", Mode::Private).unwrap_err().io_kind(),
-            io::ErrorKind::AlreadyExists
-        );
-        assert_eq!(read(&path, 10).unwrap(), b"one");
-        assert_eq!(entries(dir.path()).unwrap().unwrap(), ["a"]);
-    }
-
-    #[test]
-    fn a_torn_last_line_is_closed_before_the_next() {
-        let dir = dir();
-        let path = dir.path().join("log");
-        create(&path, b"{\"a\":1}\n{\"b\"", Mode::Private).unwrap();
-        append_line(&path, b"{\"c\":3}").unwrap();
-        assert_eq!(read(&path, 100).unwrap(), b"{\"a\":1}\n{\"b\"\n{\"c\":3}\n");
-    }
-
-    #[test]
-    fn what_is_no_regular_file_is_refused_without_blocking() {
-        let dir = dir();
-        let fifo = dir.path().join("fifo");
-        rustix::fs::mknodat(CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
-        assert!(read(&fifo, 10).is_err());
-        assert!(read(dir.path(), 10).is_err());
-        let path = dir.path().join("big");
-        create(&path, &[0; 11], Mode::Plain).unwrap();
-        assert_eq!(read(&path, 10).unwrap_err().code(), "file-too-large");
-    }
-
-    #[test]
-    fn a_lone_file_is_removed_and_nothing_is_fine() {
-        let dir = dir();
-        let path = dir.path().join("a");
-        create(&path, b"x", Mode::Plain).unwrap();
-        remove_tree(&path).unwrap();
-        assert!(lstat(&path).unwrap().is_none());
-        remove_tree(&path).unwrap();
-    }
-
-    #[test]
-    fn folders_without_write_permission_are_removed_too() {
-        let dir = dir();
-        let inner = dir.path().join("a/b");
-        make_dirs(&inner).unwrap();
-        create(&inner.join("f"), b"", Mode::ReadOnly).unwrap();
-        rustix::fs::chmod(&inner, rustix::fs::Mode::from_raw_mode(0o500)).unwrap();
-        remove_tree(&dir.path().join("a")).unwrap();
-        assert!(lstat(&dir.path().join("a")).unwrap().is_none());
-    }
-
-    #[test]
-    fn a_copy_keeps_modes_and_links() {
-        let dir = dir();
-        let from = dir.path().join("from");
-        make_dirs(&from.join("sub")).unwrap();
-        create(&from.join("sub/run"), b"x", Mode::Executable).unwrap();
-        symlink_new(Path::new("sub/run"), &from.join("link")).unwrap();
-        let to = dir.path().join("to");
-        copy_all(&from, &to).unwrap();
-        assert!(is_executable(&lstat(&to.join("sub/run")).unwrap().unwrap()));
-        assert_eq!(read_link(&to.join("link")).unwrap().unwrap(), Path::new("sub/run"));
-    }
-}
+mod tests;

@@ -272,7 +272,7 @@ impl Stored<'_> {
 }
 
 /// Whether an open file holds `expected` and nothing more.
-pub fn same_bytes(input: &mut File, expected: &[u8], path: &Path) -> Result<bool, fs::Error> {
+fn same_bytes(input: &mut File, expected: &[u8], path: &Path) -> Result<bool, fs::Error> {
     let mut same = true;
     let mut at = 0;
     pump(input, expected.len() as u64, path, |chunk| {

@@ -83,21 +83,6 @@ impl Payload {
         Ok(Self { files, tree: stored.tree().clone() })
     }
 
-    /// Whether these files stand in the folder `root`, which they were just written to: read back, and compared byte by byte.
-    pub fn stands_at(&self, root: &Path) -> Result<bool, fs::Error> {
-        for (path, file) in &self.files {
-            let at = root.join(path.as_str());
-            let Some((mut input, metadata)) = fs::open_own(&at)? else { return Ok(false) };
-            let is_alike = fs::is_executable(&metadata) == file.executable
-                && metadata.len() == file.bytes.len() as u64
-                && objects::same_bytes(&mut input, &file.bytes, &at)?;
-            if !is_alike {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
     /// The tree of its files.
     pub fn tree(&self) -> &Tree {
         &self.tree

@@ -1,7 +1,9 @@
 //! The open store: its format, its mutex, and what is put right after a command was killed.
 
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use skillsync_core::fault::{Fault, Kind};
@@ -279,7 +281,7 @@ impl Writing<'_> {
     pub fn transaction(&self) -> Result<Transaction, fs::Error> {
         let dir = self.store.layout.staging().join(fs::unique_name(TRANSACTION));
         fs::make_dir(&dir)?;
-        Ok(Transaction { dir })
+        Ok(Transaction { dir, made: Mutex::default() })
     }
 
     /// Clears temporaries and `staging/`. We hold the mutex, so whoever made what is in `staging/` is dead. All in
@@ -367,6 +369,8 @@ pub(crate) const OLD: &str = "old";
 #[derive(Debug)]
 pub struct Transaction {
     dir: PathBuf,
+    /// The folders in it that were made.
+    made: Mutex<BTreeSet<&'static str>>,
 }
 
 impl Transaction {
@@ -376,9 +380,14 @@ impl Transaction {
     }
 
     /// A folder in it for a purpose, made when it is first asked for.
-    pub fn folder(&self, purpose: &str) -> Result<PathBuf, fs::Error> {
+    pub fn folder(&self, purpose: &'static str) -> Result<PathBuf, fs::Error> {
         let path = self.dir.join(purpose);
-        fs::make_dir(&path)?;
+        // A panic while it was held is a bug that ends the process anyway.
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if !made.contains(purpose) {
+            fs::make_dir(&path)?;
+            made.insert(purpose);
+        }
         Ok(path)
     }
 

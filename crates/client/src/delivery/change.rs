@@ -140,7 +140,7 @@ fn merge(
 }
 
 /// Stages a version: the release's own files, or what they were merged to, and then the release's beside them in the object
-/// store, as the base of the next merge. Looks at what stands on the disk then: it must be what was to be written.
+/// store, as the base of the next merge.
 pub(crate) fn stage(
     transaction: &Transaction,
     batch: &Batch<'_>,
@@ -150,9 +150,6 @@ pub(crate) fn stage(
 ) -> Result<Staged, Error> {
     let payload = merged.unwrap_or(release);
     let staged = skills::stage_payload(transaction, batch, slug, payload)?;
-    if !payload.stands_at(&staged.dir).map_err(skills::Error::from)? {
-        return Err(Error::Written { slug: slug.clone() });
-    }
     if merged.is_some() {
         skills::batch_payload(batch, release)?;
     }

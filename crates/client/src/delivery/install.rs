@@ -1,7 +1,5 @@
 //! The part of a delivery that installs: what comes is noted before the first swap, and that it is here after the last one.
 
-use std::path::Path;
-
 use skillsync_core::merge::TreeMerge;
 use skillsync_core::name::SkillName;
 use skillsync_core::skill::State;
@@ -17,11 +15,9 @@ use super::change::{self, Prepared};
 use super::{Done, Error, Row, Statement, Work, unpack};
 use crate::plan::Ask;
 
-/// Up to so many statements are made durable one by one.
-const SINGLE_SYNCS: usize = 16;
-
 /// A release that is believed, and its files.
 struct Fetched {
+    statement: Statement,
     accepted: Accepted,
     release: Release,
     payload: Payload,
@@ -42,21 +38,19 @@ impl Work<'_, '_> {
             (slug, statement, accepted, payload)
         });
         let mut prepared = Vec::new();
-        // Many are made durable together with the skills, before the first of them is swapped in.
-        let keep = if unpacked.len() < SINGLE_SYNCS { fs::replace } else { fs::place };
         for (slug, statement, accepted, payload) in unpacked {
             let one = payload.and_then(|payload| {
                 let release = noted(&accepted, &payload);
-                self.keep_statement(&release, &statement, keep)?;
                 let installed = self.state.get(&slug);
                 let step = change::prepare(store, self.index, &slug, installed, &release, &payload)?;
-                Ok((Fetched { accepted, release, payload }, step))
+                Ok((Fetched { statement, accepted, release, payload }, step))
             });
             match one {
                 Ok((fetched, step)) => prepared.push((slug, fetched, step)),
                 Err(error) => self.fail(&slug, error),
             }
         }
+        self.keep_statements(prepared.iter().map(|(_, fetched, _)| (&fetched.release, &fetched.statement)))?;
         let now = store.now_text();
         for (slug, fetched, step) in &prepared {
             let is_new = matches!(step, Prepared::Version { done: Done::Added, .. });
@@ -187,26 +181,27 @@ impl Work<'_, '_> {
         Ok(Row { to, why, working_copy: Some(begun.path), ..self.listed(slug, Done::Conflict) })
     }
 
-    /// Keeps the signed statement of a release: what a skill may do is read from it.
-    fn keep_statement(
+    /// Keeps the signed statements of releases: what a skill may do is read from them.
+    fn keep_statements<'s>(
         &self,
-        release: &Release,
-        statement: &[u8],
-        keep: fn(&Path, &[u8], fs::Mode) -> Result<(), fs::Error>,
+        statements: impl Iterator<Item = (&'s Release, &'s Statement)>,
     ) -> Result<(), Error> {
         let (layout, name) = (self.writing.store().layout(), self.source.name());
-        let path = layout.source_release(name, &release.release);
-        // One that a power cut tore is written anew: it is compared, not only looked for.
-        let known = fs::optional(fs::read(&path, bounds::RELEASE_BYTES as u64)).ok().flatten();
-        if known.as_deref() == Some(statement) {
-            return Ok(());
+        let mut missing = Vec::new();
+        for (release, statement) in statements {
+            let path = layout.source_release(name, &release.release);
+            // One that a power cut tore is written anew: it is compared, not only looked for.
+            let known = fs::optional(fs::read(&path, bounds::RELEASE_BYTES as u64)).ok().flatten();
+            if known.as_ref() != Some(statement) {
+                missing.push((path, &**statement));
+            }
         }
         let folder = layout.source_releases(name);
-        if fs::lstat(&folder)?.is_none() {
+        if !missing.is_empty() && fs::lstat(&folder)?.is_none() {
             fs::make_dir(&folder)?;
             fs::sync_dir(&layout.source(name))?;
         }
-        Ok(keep(&path, statement, fs::Mode::Private)?)
+        Ok(fs::replace_all(&missing, fs::Mode::Private)?)
     }
 }
 

@@ -134,12 +134,6 @@ pub enum Error {
         #[source]
         source: archive::Error,
     },
-    /// What is on disk is not what was unpacked.
-    #[error("what was written of `{slug}` is not what was signed")]
-    Written {
-        /// The skill.
-        slug: SkillName,
-    },
     /// This machine does not meet its demands.
     #[error("`{slug}` cannot run here: {}", .unmet.join("; "))]
     Unmet {
@@ -214,7 +208,7 @@ impl Fault for Error {
             Error::Api(e) => e.kind(),
             Error::Download(e) => e.kind(),
             Error::Discovery(e) => e.kind(),
-            Error::Archive { .. } | Error::Written { .. } => Kind::Untrusted,
+            Error::Archive { .. } => Kind::Untrusted,
             Error::Unmet { .. } => Kind::Invalid,
             Error::Planned { why: plan::Refusal::Local | plan::Refusal::Other(_), .. } => Kind::Exists,
             Error::Planned { .. } => Kind::NotFound,
@@ -232,7 +226,6 @@ impl Fault for Error {
             Error::Download(e) => e.code(),
             Error::Discovery(e) => e.code(),
             Error::Archive { source, .. } => source.code(),
-            Error::Written { .. } => "trust-mismatch",
             Error::Unmet { .. } => "requirements-unmet",
             Error::Planned { why: plan::Refusal::Local, .. } => "skill-exists",
             Error::Planned { why: plan::Refusal::Other(_), .. } => "skill-of-other-source",
@@ -251,7 +244,7 @@ impl Fault for Error {
             Error::Api(e) => e.hint(),
             Error::Download(e) => e.hint(),
             Error::Discovery(e) => e.hint(),
-            Error::Archive { .. } | Error::Written { .. } => {
+            Error::Archive { .. } => {
                 Some("nothing of it was used; what is installed goes on working".to_owned())
             }
             Error::Unmet { .. } => None,

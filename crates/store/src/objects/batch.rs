@@ -13,9 +13,6 @@ use super::{INLINE_BYTES, object_bytes, pump, trailer};
 use crate::fs;
 use crate::layout::Layout;
 
-/// Up to so many folders of objects are synced one by one; above, the whole file system at once is cheaper.
-const SINGLE_SYNCS: usize = 16;
-
 /// Objects being added together. Nothing is visible until [`Batch::publish`]; what is dropped before leaves
 /// litter in staging that the next command clears.
 #[derive(Debug)]
@@ -167,17 +164,11 @@ impl<'a> Batch<'a> {
             // A wrong-sized object of the same name is damaged: replacing it mends it.
             fs::rename(staged, object)?;
         }
-        if dirs.len() > SINGLE_SYNCS {
-            return fs::sync_file_system(self.layout.root());
-        }
-        for dir in &dirs {
-            fs::sync_dir(dir)?;
-        }
+        let above = [self.layout.objects().join("blobs"), self.layout.objects().join("trees")];
         if !dirs.is_empty() {
-            fs::sync_dir(&self.layout.objects().join("blobs"))?;
-            fs::sync_dir(&self.layout.objects().join("trees"))?;
+            dirs.extend(above.iter().map(PathBuf::as_path));
         }
-        Ok(())
+        fs::sync_paths(&dirs)
     }
 }
 

@@ -104,11 +104,11 @@ pub fn batch_payload(batch: &Batch<'_>, payload: &Payload) -> Result<(), Error> 
     Ok(())
 }
 
-/// Writes a payload into the existing empty folder `dir`, writable for its owner. Not synced.
+/// Writes a payload into the existing empty folder `dir`, writable for its owner, and looks that it stands there. Not synced.
 pub fn write_payload(payload: &Payload, dir: &Path) -> Result<(), Error> {
     make_folders(dir, payload.files().map(|(path, _)| path))?;
     for (path, file) in payload.files() {
-        fs::create(&dir.join(path.as_str()), &file.bytes, plain(file.executable))?;
+        fs::create_checked(&dir.join(path.as_str()), &file.bytes, plain(file.executable))?;
     }
     Ok(())
 }
