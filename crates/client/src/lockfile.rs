@@ -46,13 +46,24 @@ fn file_name(tool: Tool) -> &'static [&'static str] {
 
 impl Fault for Error {
     fn kind(&self) -> Kind {
-        Kind::Invalid
+        match self {
+            Error::NotJson(_) | Error::Unknown => Kind::Invalid,
+            Error::TooMany(_) => Kind::Limit,
+        }
     }
     fn code(&self) -> &'static str {
-        "skill-list-unknown"
+        match self {
+            Error::NotJson(_) | Error::Unknown => "skill-list-unknown",
+            Error::TooMany(_) => "skill-list-too-long",
+        }
     }
     fn hint(&self) -> Option<String> {
-        Some("`skillsync help source import` names those that are".to_owned())
+        Some(match self {
+            Error::NotJson(_) | Error::Unknown => {
+                "`skillsync help source import` names those that are".to_owned()
+            }
+            Error::TooMany(_) => "`skillsync add FOLDER --all` takes skills without their list".to_owned(),
+        })
     }
 }
 

@@ -35,7 +35,7 @@ pub use manifest::Served;
 pub use open::{Founded, Opened, Parts};
 pub use publish::IsNew;
 pub use rotate::{Replace, Rotated, Rotation};
-pub use site::{Exhibit, Shipment};
+pub use site::{Exhibit, Index, Shipment};
 pub use skills::SkillFile;
 pub use yank::Floor;
 

@@ -90,7 +90,7 @@ impl Http {
             open_blobs: places::Places::new(limits::BLOBS_SENT_OPEN, limits::BLOBS_SENT_OPEN_OF_ONE),
             states: places::Places::new(limits::STATES_AT_ONCE, limits::STATES_OF_ACCOUNT),
             rates: rates::Rates::new(behaviour.limited),
-            trusted_proxies: behaviour.trusted_proxies,
+            trusted_proxies: behaviour.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
             untold_proxy: Once::new(),
             openapi: openapi::document().into(),
         })

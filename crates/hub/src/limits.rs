@@ -56,7 +56,8 @@ pub const SEARCH_HITS: u32 = 1_000;
 pub const SEARCH_BODY_WORDS: usize = 100;
 /// How long the hub waits for a connection to a bucket.
 pub const BUCKET_CONNECT: Duration = Duration::from_secs(2);
-/// How long one request to a bucket may take: the largest archive over a slow line.
+/// How long a bucket may take until it answers, the largest archive sent to it over a slow line, and from one piece of what it
+/// sends to the next.
 pub const BUCKET_ANSWER: Duration = Duration::from_secs(30);
 /// How often a request to a bucket is tried again.
 pub const BUCKET_RETRIES: usize = 2;
@@ -170,7 +171,8 @@ pub const SITE_BYTES: usize = 32 * 1024 * 1024;
 /// Most bytes of the list of files of one skill in the database for it to be in the open indexes: what
 /// [`INDEX_BYTES_OF_ONE`] has room for.
 pub const SITE_BYTES_OF_ONE: usize = 256 * 1024;
-/// Most bytes of open indexes in memory: the newest, and those that somebody is being sent yet, each of 16 MiB at most.
+/// Most bytes of open indexes in memory: the newest, and those that somebody is being sent yet, each of 16 MiB at most. The
+/// oldest give way.
 pub const INDEXES_BYTES: usize = 256 * 1024 * 1024;
 /// Most bytes of one skill in an open index, of 16 MiB in all: some fifteen hundred files.
 pub const INDEX_BYTES_OF_ONE: usize = 64 * 1024;

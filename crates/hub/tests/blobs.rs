@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -175,6 +175,28 @@ fn damage_is_seen_and_mended_by_storing_again() {
 }
 
 #[test]
+fn what_is_cut_off_while_it_is_read_ends_in_an_error() {
+    block_on(async {
+        let folder = TempDir::new().unwrap();
+        let blobs = Blobs::open(&Place::Folder(folder.path().to_path_buf())).unwrap();
+        let bytes = Bytes::from(vec![7; 1_000_000]);
+        let key = tarball(&bytes);
+        blobs.put(&key, bytes).await.unwrap();
+        let stream = blobs.stream(&key).await.unwrap().unwrap();
+        let file = fs::OpenOptions::new().write(true).open(folder.path().join(key.path())).unwrap();
+        file.set_len(10).unwrap();
+        let mut pieces = stream.pieces.take(1_000);
+        let error = loop {
+            match pieces.next().await.expect("it does not end") {
+                Ok(piece) => assert!(!piece.is_empty()),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
+    });
+}
+
+#[test]
 fn a_full_disk_is_told_and_leaves_nothing_half_written() {
     let Some(disk) = SmallDisk::of(1 << 20, "storing blobs") else { return };
     block_on(async {
@@ -250,6 +272,28 @@ fn a_bucket_refuses_wrong_credentials_and_its_absence_is_told_soon() {
         let error = gone.expect("it hangs").unwrap_err();
         assert_eq!((error.kind(), error.code()), (Kind::Offline, "blobs-offline"), "{error:?}");
         assert_eq!(blobs.ping().await.unwrap_err().kind(), Kind::Offline);
+    });
+}
+
+#[test]
+fn what_is_taken_slowly_out_of_a_bucket_is_not_cut_off() {
+    block_on(async {
+        let folder = TempDir::new().unwrap();
+        let server = BucketServer::start(folder.path()).await;
+        let blobs = Blobs::open(&server.place("")).unwrap();
+        // More than the system holds for a reader who comes later.
+        let bytes = Bytes::from(vec![7; 15_000_000]);
+        let key = tarball(&bytes);
+        blobs.put(&key, bytes.clone()).await.unwrap();
+        let mut stream = blobs.stream(&key).await.unwrap().unwrap();
+        let (begun, mut taken) = (Instant::now(), 0);
+        while let Some(piece) = stream.pieces.next().await {
+            taken += piece.unwrap().len();
+            if begun.elapsed() <= skillsync_hub::limits::BUCKET_ANSWER {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+        assert_eq!(taken, bytes.len());
     });
 }
 

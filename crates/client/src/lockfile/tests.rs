@@ -82,7 +82,9 @@ fn a_list_of_more_skills_than_anybody_has_is_refused() {
     let list = |count: usize| serde_json::json!(vec!["a"; count]).to_string();
     assert_eq!(read(&list(LIST_SKILLS)).skills.len(), LIST_SKILLS);
     let refused = parse(list(LIST_SKILLS + 1).as_bytes(), Path::new("x"), IC_SITE);
-    assert!(matches!(refused, Err(Error::TooMany(count)) if count == LIST_SKILLS + 1));
+    let refused = refused.unwrap_err();
+    assert!(matches!(refused, Error::TooMany(count) if count == LIST_SKILLS + 1));
+    assert_eq!((refused.kind(), refused.code()), (Kind::Limit, "skill-list-too-long"));
 }
 
 #[test]

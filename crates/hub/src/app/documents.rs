@@ -39,15 +39,15 @@ pub struct Public {
 }
 
 impl App {
-    /// Opens the archive or release statement `key`, if the caller, or the key for which its address was signed, may have
-    /// it. `path` is the path that was asked for. What one may not have is not there.
-    pub async fn document(
+    /// Who may keep a copy of the archive or release statement `key`, if the caller, or the key for which its address was
+    /// signed, may have it. `path` is the path that was asked for. What one may not have is not there.
+    pub async fn document_sharing(
         &self,
         caller: Option<&Caller>,
         signed: Option<&SignedQuery>,
         path: &str,
         key: &BlobKey,
-    ) -> Result<(Sharing, BlobStream), Error> {
+    ) -> Result<Sharing, Error> {
         let owners = match key {
             BlobKey::Tarball(digest) => self.db.tarball_access(digest).await?,
             BlobKey::Release(digest) => self.db.release_access(digest).await?,
@@ -61,8 +61,17 @@ impl App {
                 return Err(Error::DocumentNotFound);
             }
         }
-        let stream = self.blobs.stream(key).await?.ok_or(Error::DocumentNotFound)?;
-        Ok((sharing, stream))
+        Ok(sharing)
+    }
+
+    /// The size of a document that its caller may have.
+    pub async fn document_size(&self, key: &BlobKey) -> Result<u64, Error> {
+        self.blobs.size(key).await?.ok_or(Error::DocumentNotFound)
+    }
+
+    /// Opens a document that its caller may have.
+    pub async fn document(&self, key: &BlobKey) -> Result<BlobStream, Error> {
+        self.blobs.stream(key).await?.ok_or(Error::DocumentNotFound)
     }
 
     /// Whether the address was signed, holds, and is of a key that holds and may still have it.

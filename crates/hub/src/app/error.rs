@@ -63,9 +63,6 @@ pub enum Error {
     /// Nothing that the open indexes name is there, or nothing that is public.
     #[error("the open index names nothing at this address")]
     NotInIndex,
-    /// Too many open indexes are being sent that were replaced meanwhile.
-    #[error("slow readers hold so many older indexes that there is no room for the newest")]
-    IndexesHeld,
     /// The caller sees it and may not have it.
     #[error("`{slug}` is for accounts of tier `{required}`")]
     TierTooLow {
@@ -212,7 +209,7 @@ impl Fault for Error {
             | Error::OtherName { .. }
             | Error::TooManyKeys { .. } => Kind::Conflict,
             Error::KeyRefused { .. } | Error::Field { .. } => Kind::Invalid,
-            Error::IndexesHeld | Error::KeysBehind { .. } => Kind::Offline,
+            Error::KeysBehind { .. } => Kind::Offline,
             Error::CutOff => Kind::Io,
         }
     }
@@ -241,7 +238,6 @@ impl Fault for Error {
             Error::VersionYanked { .. } => "version-yanked",
             Error::FilesRevoked { .. } => "files-revoked",
             Error::Raced => "hub-raced",
-            Error::IndexesHeld => "hub-busy",
             Error::KeyNotFound { .. } => "key-not-found",
             Error::KeyRefused { .. } => "key-request-invalid",
             Error::TooManyKeys { .. } => "too-many-keys",

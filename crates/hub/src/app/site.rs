@@ -16,12 +16,14 @@ use super::{App, Error};
 use crate::blobs::{self, BlobKey, BlobStream};
 
 mod damaged;
+mod indexes;
 mod left_out;
 mod looked_into;
 mod making;
 mod unpacked;
 
 use damaged::damaged;
+pub use indexes::Index;
 use making::{Made, Showcase};
 use unpacked::Unpacked;
 
@@ -70,12 +72,17 @@ pub struct Exhibit {
 /// Where the bytes of an [`Exhibit`] are.
 #[derive(Debug)]
 enum Content {
-    Index(Bytes),
+    Index(Arc<Index>),
     Archive(ArchiveDigest),
     File { archive: ArchiveDigest, tree: ContentHash, path: SkillPath },
 }
 
 impl Exhibit {
+    /// Whether it is an archive.
+    pub fn is_archive(&self) -> bool {
+        matches!(self.content, Content::Archive(_))
+    }
+
     /// Whether it is a file that has to be taken out of an archive.
     pub fn is_file(&self) -> bool {
         matches!(self.content, Content::File { .. })
@@ -85,8 +92,10 @@ impl Exhibit {
 /// The content of an [`Exhibit`].
 #[derive(Debug)]
 pub enum Shipment {
-    /// From memory.
+    /// A file, from memory.
     Whole(Bytes),
+    /// From memory, where it may give way to newer ones while it is sent.
+    Index(Arc<Index>),
     /// From the blobs.
     Stream(BlobStream),
     /// It lies in an archive that is not unpacked, and too much else is being unpacked.
@@ -98,12 +107,11 @@ impl App {
     pub async fn exhibit(&self, path: &str) -> Result<Exhibit, Error> {
         let made = self.site().await?;
         let resource = made.site.find(path).ok_or(Error::NotInIndex)?;
-        let head = Head::of(&resource, |version| made.index(version).digest);
+        let head = Head::of(&resource, |version| made.index(version).digest());
         let (content, size_bytes) = match resource {
             Resource::Index(version) => {
-                let bytes = made.index(version).bytes.clone();
-                let size_bytes = bytes.len() as u64;
-                (Content::Index(bytes), size_bytes)
+                let index = made.index(version);
+                (Content::Index(index.clone()), index.size_bytes() as u64)
             }
             Resource::Archive { digest, size_bytes, .. } => (Content::Archive(digest), size_bytes),
             Resource::File { offer, path, file } => {
@@ -123,7 +131,7 @@ impl App {
         may_begin: impl FnOnce() -> Option<G>,
     ) -> Result<Shipment, Error> {
         match exhibit.content {
-            Content::Index(bytes) => Ok(Shipment::Whole(bytes)),
+            Content::Index(index) => Ok(Shipment::Index(index)),
             Content::Archive(digest) => {
                 let key = BlobKey::Tarball(digest);
                 let stream = self.blobs.stream(&key).await?;
@@ -148,12 +156,12 @@ impl App {
         if let Some(made) = self.shown.showcase.at(generation, now) {
             return Ok(made);
         }
-        let made = self.shown.showcase.making(&self.db, &self.blobs, now).outcome().await?;
+        let made = self.shown.showcase.making(&self.db, &self.blobs, &self.clock).outcome().await?;
         if made.generation >= generation {
             return Ok(made);
         }
         // It was begun before the catalogue changed; one that begins now was not.
-        self.shown.showcase.making(&self.db, &self.blobs, now).outcome().await
+        self.shown.showcase.making(&self.db, &self.blobs, &self.clock).outcome().await
     }
 
     /// Notes what an index says of the releases that an older hub published, so that no caller waits for it. Their archives

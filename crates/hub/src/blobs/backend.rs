@@ -175,7 +175,13 @@ impl Blobs {
         let is_remote = self.is_remote();
         let size_bytes = found.meta.size;
         let pieces = found.into_stream().map(move |piece| piece.map_err(|error| Error::of(error, is_remote)));
-        let mut pieces = Box::pin(checked(*key, pieces).peekable());
+        let key = *key;
+        let pieces = pieces.map(move |piece| match piece {
+            // The file was cut off meanwhile: what reads it would give such pieces without end.
+            Ok(piece) if piece.is_empty() && size_bytes > 0 && !is_remote => Err(Error::misread(&key)),
+            piece => piece,
+        });
+        let mut pieces = Box::pin(checked(key, pieces).peekable());
         // What has no first piece is not begun: of a small blob that is the whole.
         pieces.as_mut().next_if(Result::is_err).await.transpose()?;
         Ok(Some(BlobStream { size_bytes, pieces }))
@@ -324,7 +330,9 @@ impl Bucket {
         };
         let client = ClientOptions::new()
             .with_connect_timeout(limits::BUCKET_CONNECT)
-            .with_timeout(limits::BUCKET_ANSWER)
+            // In all it may take longer: an archive is read as fast as whoever asked for it takes it.
+            .with_timeout_disabled()
+            .with_read_timeout(limits::BUCKET_ANSWER)
             // Whoever gives an address without TLS means it: a bucket on this machine or behind it.
             .with_allow_http(self.endpoint.as_deref().is_some_and(|url| url.starts_with("http://")));
         let mut builder = AmazonS3Builder::new()

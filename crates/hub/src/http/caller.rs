@@ -147,9 +147,11 @@ fn shown(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Where a request comes from: the other end of the connection, or, where that is a proxy that the configuration names,
-/// what it says last of whom it got the request from.
+/// what it says last of whom it got the request from. An address of IPv4 is one however it is written: whoever listens for both
+/// kinds is told of all of them as IPv6.
 fn address(parts: &Parts, http: &Http) -> IpAddr {
-    let peer = parts.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+    let peer = parts.extensions.get::<Peer>();
+    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip().to_canonical());
     if !http.trusted_proxies.contains(&peer) {
         if peer.is_loopback() && parts.headers.contains_key("x-forwarded-for") {
             http.untold_proxy.call_once(|| {
@@ -162,7 +164,7 @@ fn address(parts: &Parts, http: &Http) -> IpAddr {
     let hops: Vec<&str> = forwarded.flat_map(|line| line.split(',')).map(str::trim).collect();
     // Read from its end: what stands before the last hop that is not ours was written by anybody.
     for hop in hops.into_iter().rev() {
-        match hop.parse::<IpAddr>() {
+        match hop.parse::<IpAddr>().map(|address| address.to_canonical()) {
             Ok(address) if http.trusted_proxies.contains(&address) => {}
             Ok(address) => return address,
             Err(_) => return peer,

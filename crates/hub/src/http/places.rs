@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -22,6 +23,7 @@ use tokio::task::AbortHandle;
 use super::Http;
 use super::problem::{Problem, Trouble};
 use super::rates::Who;
+use crate::app::Index;
 use crate::app::keys::Caller;
 use crate::blobs::BlobStream;
 use crate::limits;
@@ -135,17 +137,26 @@ impl Place {
 /// A body that is given up when it is not taken in its time. Until then it holds its bytes, and a place where it has one. It
 /// hands out small copies: what HTTP has of it while it waits for the other side is no more than one.
 pub(super) fn sent_in_time(bytes: Bytes, place: Option<Place>) -> Body {
-    let size_bytes = bytes.len() as u64;
-    let pieces = (0..bytes.len()).step_by(limits::SENT_AT_ONCE).map(move |at| {
-        let rest = &bytes[at..];
-        Ok(Bytes::copy_from_slice(&rest[..rest.len().min(limits::SENT_AT_ONCE)]))
+    in_pieces(bytes.len(), place, move |at| Some(Bytes::copy_from_slice(&bytes[at])))
+}
+
+/// The same of an open index, which is there once for everybody and needs no place: it is cut off as well where it gave way to
+/// newer ones.
+pub(super) fn index_in_time(index: Arc<Index>) -> Body {
+    in_pieces(index.size_bytes(), None, move |at| index.piece(at))
+}
+
+fn in_pieces(
+    size: usize,
+    place: Option<Place>,
+    piece: impl Fn(Range<usize>) -> Option<Bytes> + Send + 'static,
+) -> Body {
+    let pieces = (0..size).step_by(limits::SENT_AT_ONCE).map(move |at| {
+        let piece = piece(at..size.min(at + limits::SENT_AT_ONCE));
+        piece.ok_or_else(|| io::ErrorKind::TimedOut.into())
     });
-    Body::new(Held::new(
-        stream::iter(pieces).boxed(),
-        size_bytes,
-        place,
-        paid(size_bytes).min(limits::SENT_WITHIN),
-    ))
+    let within = paid(size as u64).min(limits::SENT_WITHIN);
+    Body::new(Held::new(stream::iter(pieces).boxed(), size as u64, place, within))
 }
 
 /// The same of a blob, of which only pieces are in memory: it may take as long as it pays for. What fails on the way is cut off
@@ -271,6 +282,15 @@ mod tests {
         };
         tokio::time::timeout(Duration::from_secs(60), freed).await.expect("it is held for ever");
         assert!(held.frame().await.unwrap().is_err(), "it is cut off, not cut short");
+    }
+
+    #[tokio::test]
+    async fn what_gives_way_on_the_way_is_cut_off() {
+        let size = limits::SENT_AT_ONCE + 1;
+        let mut body = in_pieces(size, None, |at| (at.start == 0).then(|| Bytes::from(vec![0; at.len()])));
+        let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(first.len(), limits::SENT_AT_ONCE);
+        assert!(body.frame().await.unwrap().is_err(), "it is cut off, not cut short");
     }
 
     #[tokio::test]

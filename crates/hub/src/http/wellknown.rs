@@ -15,7 +15,7 @@ use skillsync_wire::wellknown::{HEADERS, INDEX, decoded};
 use super::Http;
 use super::answer::{Document, done};
 use super::caller::Anybody;
-use super::places::{busy, sent_in_time, streamed_in_time};
+use super::places::{busy, index_in_time, sent_in_time, streamed_in_time};
 use super::problem::Problem;
 use super::rates::Class;
 use crate::app::{Error, Shipment};
@@ -52,22 +52,19 @@ async fn get(
     if method == Method::HEAD {
         return Ok(document.answer_with(&asked, size_bytes, Body::empty));
     }
-    let is_large = size_bytes > limits::FILE_LARGE as u64;
-    // A file is in memory until it was taken; an index is there once for everybody, and needs no place.
-    let place = if exhibit.is_file() && is_large {
+    // Whoever waits for a place has nothing open yet.
+    let place = if exhibit.is_archive() {
+        Some(http.open_blobs.take(&http, anybody.who()).await?)
+    } else if exhibit.is_file() && size_bytes > limits::FILE_LARGE as u64 {
         Some(http.open_files.take(&http, anybody.who()).await?)
     } else {
         None
     };
     let content = match http.app.shipment(exhibit, || http.unpacking.free(anybody.who())).await? {
         Shipment::Busy => return Err(busy(&http)),
-        // Whoever stands still would keep it in memory, an index long after others took its place.
-        Shipment::Whole(bytes) if is_large => sent_in_time(bytes, place),
-        Shipment::Whole(bytes) => Body::from(bytes),
-        Shipment::Stream(stream) => {
-            let place = http.open_blobs.take(&http, anybody.who()).await?;
-            streamed_in_time(stream, Some(place))
-        }
+        Shipment::Index(index) => index_in_time(index),
+        Shipment::Whole(bytes) => sent_in_time(bytes, place),
+        Shipment::Stream(stream) => streamed_in_time(stream, place),
     };
     Ok(document.answer_with(&asked, size_bytes, || content))
 }

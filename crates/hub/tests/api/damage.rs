@@ -89,21 +89,40 @@ fn what_was_lost_or_damaged_is_there_again_a_minute_after_it_is_put_back() {
 }
 
 #[test]
-fn where_no_blob_is_at_all_no_skill_counts_as_lost() {
+fn where_no_archive_is_there_no_skill_counts_as_lost() {
     on_both(|house| async move {
-        publish(&house, &["pdf", "csv"]).await;
-        forget(&house.site.database).await;
-        let twin = house.twin().await;
+        publish(&house, &["pdf", "csv", "xls"]).await;
+        behind(&house.site.database, "update releases set offer_json = null where slug <> 'csv'").await;
         let (blobs, aside) = (house.site.folder.join("blobs"), house.site.folder.join("aside"));
         std::fs::rename(&blobs, &aside).unwrap();
-        std::fs::create_dir(&blobs).unwrap();
+        // A start makes the folder, and puts the roots there.
+        let twin = house.twin().await;
+        assert!(blobs.join(BlobKey::Root(1).path()).exists());
         let answer = twin.ask(Method::GET, &format!("{NEW}/index.json"), None).await;
         assert_eq!(answer.problem(500), "hub-failed");
-        // The newest advisories may have been put there meanwhile.
         std::fs::rename(&blobs, house.site.folder.join("other")).unwrap();
         std::fs::rename(&aside, &blobs).unwrap();
         house.site.clock.advance(5);
-        assert_eq!(names(&twin).await, ["csv", "pdf"]);
+        assert_eq!(names(&twin).await, ["csv", "pdf", "xls"]);
+        twin.http.app().close().await;
+    });
+}
+
+#[test]
+fn what_is_put_back_is_there_a_minute_after_it_was_missed_whatever_changes_meanwhile() {
+    on_lite(|house| async move {
+        let archive = publish(&house, &["pdf", "csv"]).await;
+        forget(&house.site.database).await;
+        let kept = std::fs::read(&archive).unwrap();
+        std::fs::write(&archive, &kept[..kept.len() / 2]).unwrap();
+        let twin = house.twin().await;
+        assert_eq!(names(&twin).await, ["csv"]);
+        std::fs::write(&archive, &kept).unwrap();
+        house.site.clock.advance(59);
+        publish(&house, &["xls"]).await;
+        assert_eq!(names(&twin).await, ["csv", "xls"]);
+        house.site.clock.advance(1);
+        assert_eq!(names(&twin).await, ["csv", "pdf", "xls"]);
         twin.http.app().close().await;
     });
 }
@@ -136,6 +155,12 @@ fn a_row_that_cannot_be_keeps_no_other_skill_back() {
         }
         let twin = house.twin().await;
         assert_eq!(names(&twin).await, ["pdf"]);
+        // Nothing is made again for it until something changes.
+        behind(&house.site.database, "update releases set version = '1.0.0' where slug = 'csv'").await;
+        house.site.clock.advance(61);
+        assert_eq!(names(&twin).await, ["pdf"]);
+        publish(&house, &["ppt"]).await;
+        assert_eq!(names(&twin).await, ["csv", "pdf", "ppt"]);
         twin.http.app().close().await;
     });
 }

@@ -6,11 +6,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::body::HttpBody as _;
 use axum::http::Method;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::request::Builder;
 use axum::routing::get;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use http_body_util::BodyExt as _;
+use skillsync_core::digest::ArchiveDigest;
+use skillsync_hub::blobs::BlobKey;
 use skillsync_hub::http::{Behaviour, Peer, guarded};
 use skillsync_wire::api::key::NewKey;
 use skillsync_wire::api::path;
@@ -19,7 +22,7 @@ use skillsync_wire::api::skill::Visibility;
 use tower::ServiceExt as _;
 
 use super::house::{asking, said};
-use super::wellknown::{NEW, OLD, index};
+use super::wellknown::{NEW, OLD};
 use super::*;
 
 #[test]
@@ -137,6 +140,10 @@ fn who_guesses_keys_is_slowed_down_by_address() {
             );
         }
         assert_eq!(from("192.0.2.1", "198.51.100.99").await, 429);
+        // A listener for both kinds of addresses is told of those of IPv4 as of IPv6.
+        assert_eq!(from("[::ffff:192.0.2.1]", "").await, 429);
+        assert_eq!(from("[::ffff:10.0.0.9]", "192.0.2.1").await, 429, "so of its proxy");
+        assert_eq!(from("[::ffff:10.0.0.9]", "192.0.2.9, ::ffff:192.0.2.1").await, 429);
         assert_eq!(from("192.0.2.2", "").await, 401);
         assert_eq!(from("10.0.0.9", "192.0.2.1").await, 429, "a proxy is believed");
         assert_eq!(from("10.0.0.9", "192.0.2.1, 192.0.2.3").await, 401, "as far as it says it itself");
@@ -238,12 +245,15 @@ fn who_takes_archives_slowly_keeps_out_nobody_else() {
         let owner = house.key("acme", &["read", "publish"]).await.key;
         let published = house.publish(&owner, "pdf", "x").await;
         let (cdn, open) = (path::tarball(&published.checksum_sha256), format!("{OLD}/pdf.tar.gz"));
-        let from = async |address: &str, path: &str, key: Option<&str>| {
-            let request = asking(Method::GET, path, key).header("host", "hub");
-            let mut request = request.body(Body::empty()).unwrap();
+        let from_with = async |address: &str, request: Builder| {
+            let mut request = request.header("host", "hub").body(Body::empty()).unwrap();
             request.extensions_mut().insert(Peer(address.parse().unwrap()));
             house.router.clone().oneshot(request).await.unwrap()
         };
+        let from = |address, path, key| from_with(address, asking(Method::GET, path, key));
+        let archive = BlobKey::Tarball(ArchiveDigest::of(&skill("pdf", "x"))).path();
+        let (archive, aside) =
+            (house.site.folder.join("blobs").join(archive), house.site.folder.join("aside"));
         let (here, there) = ("192.0.2.1:1", "192.0.2.2:1");
         let mut standing = Vec::new();
         for path in [&cdn, &open].into_iter().cycle().take(skillsync_hub::limits::BLOBS_SENT_OPEN_OF_ONE) {
@@ -254,6 +264,11 @@ fn who_takes_archives_slowly_keeps_out_nobody_else() {
             let mut asked: FuturesUnordered<_> = further.map(|_| from(here, path, None)).collect();
             let refused = asked.next().await.unwrap();
             assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+            // Where nothing of it is sent, no place is needed.
+            let head = from_with(here, asking(Method::HEAD, path, None)).await;
+            assert_eq!(head.status(), StatusCode::OK, "{path}");
+            let has = asking(Method::GET, path, None).header(IF_NONE_MATCH, &head.headers()[ETAG]);
+            assert_eq!(from_with(here, has).await.status(), StatusCode::NOT_MODIFIED, "{path}");
             for (address, key) in [(there, None), (here, Some(&*owner))] {
                 assert_eq!(from(address, &cdn, key).await.status(), StatusCode::OK);
             }
@@ -263,26 +278,35 @@ fn who_takes_archives_slowly_keeps_out_nobody_else() {
             let waited = asked.next().await.unwrap();
             assert_eq!(waited.status(), StatusCode::OK);
             standing.push(waited);
+            // Who waits has nothing open: it is not there any more when it is their turn.
+            std::fs::rename(&archive, &aside).unwrap();
+            standing.pop();
+            assert!(!asked.next().await.unwrap().status().is_success(), "{path}");
+            drop(asked);
+            std::fs::rename(&aside, &archive).unwrap();
+            standing.push(from(here, path, None).await);
         }
     });
 }
 
 #[test]
-fn a_large_index_is_not_held_by_who_stands_still() {
+fn neither_an_index_nor_a_file_is_held_by_who_stands_still() {
     on_lite(|house| async move {
         let owner = house.key("acme", &["publish"]).await.key;
+        let small = vec![b'x'; skillsync_hub::limits::FILE_LARGE / 2];
         for slug in ["one", "two"] {
             let skill_md = format!("---\nname: {slug}\ndescription: Much. Use it to wait.\n---\n# Much\n");
             let paths: Vec<String> = (0..600).map(|n| format!("{}/{n}.md", "x".repeat(80))).collect();
             let files = paths.iter().map(|path| (path.as_str(), slug.as_bytes()));
-            let files: Vec<_> = files.chain([("SKILL.md", skill_md.as_bytes())]).collect();
+            let files = files.chain([("SKILL.md", skill_md.as_bytes()), ("small.txt", &small)]);
+            let files: Vec<_> = files.collect();
             let said = Announcement { visibility: Some(Visibility::Public), ..said(slug) };
             let answer = house.upload(&owner, &said, &archive(&files)).await;
             answer.json::<PublishReply>(StatusCode::CREATED);
         }
-        for folder in [NEW, OLD] {
-            let request = asking(Method::GET, &format!("{folder}/index.json"), None);
-            let request = request.body(Body::empty()).unwrap();
+        for path in [format!("{NEW}/index.json"), format!("{OLD}/index.json"), format!("{OLD}/one/small.txt")]
+        {
+            let request = asking(Method::GET, &path, None).body(Body::empty()).unwrap();
             let response = house.router.clone().oneshot(request).await.unwrap();
             let mut body = response.into_body();
             let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
@@ -292,7 +316,7 @@ fn a_large_index_is_not_held_by_who_stands_still() {
                 "it comes in pieces, each in its time"
             );
             let rest = body.collect().await.unwrap().to_bytes();
-            assert!([first, rest].concat() == index(&house, folder).await.1);
+            assert!([first, rest].concat() == house.ask(Method::GET, &path, None).await.body);
         }
     });
 }

@@ -65,7 +65,7 @@ pub(crate) fn run(cx: &mut Cx<'_>, args: &SourceImportArgs) -> Result<Exit, Stop
     cx.ui.show(&report)?;
     if report.lists.is_empty() {
         cx.ui.hint("no list of another tool was found here; name one");
-    } else {
+    } else if report.coming().next().is_some() {
         cx.ui.hint("`skillsync sync` brings them to every agent");
     }
     Ok(exit(&report))

@@ -22,10 +22,14 @@ impl Default for Damaged {
 }
 
 impl Damaged {
+    /// When the archive was found to be damaged, if it was.
+    pub(super) fn found_at(&self, archive: ArchiveDigest) -> Option<Timestamp> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&archive).copied()
+    }
+
     /// Fails where the archive was found to be damaged not long before `now`.
     pub(super) fn check(&self, archive: ArchiveDigest, now: Timestamp) -> Result<(), Error> {
-        let found_at = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&archive).copied();
-        match found_at {
+        match self.found_at(archive) {
             Some(at) if now.duration_since(at).abs() < limits::DAMAGED_FOR => Err(damaged(archive)),
             _ => Ok(()),
         }

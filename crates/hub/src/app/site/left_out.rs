@@ -55,11 +55,6 @@ impl LeftOut {
         }
     }
 
-    /// Whether some are left out that may be there again any time, without a change of the catalogue.
-    pub(super) fn may_come_back(&self) -> bool {
-        [Why::Lost, Why::Damaged].iter().any(|why| self.0.contains_key(why))
-    }
-
     /// Tells the log what of it is news to who knows what was left out `before`.
     pub(super) fn tell(&self, before: &Self) {
         for (why, count, names) in self.news(before) {

@@ -37,9 +37,10 @@ impl Default for LookedInto {
 }
 
 impl LookedInto {
-    /// The same rows, each with what an index says of it. Those of which the archive is lost or damaged are left out. Fails
-    /// where an archive cannot be read for any other reason: whoever follows an index loses what is no longer in it, so that
-    /// what may come back must not be missed.
+    /// The same rows, each with what an index says of it. Those of which the archive is lost or damaged are left out, and with
+    /// the others comes until when that counts: when they are put back, nothing in the catalogue changes. Fails where an
+    /// archive cannot be read for any other reason: whoever follows an index loses what is no longer in it, so that what may
+    /// come back must not be missed.
     pub(super) async fn complete(
         &self,
         db: &Db,
@@ -47,20 +48,19 @@ impl LookedInto {
         rows: Vec<OfferRow>,
         now: Timestamp,
         left_out: &mut LeftOut,
-    ) -> Result<Vec<OfferRow>, Error> {
-        let mut complete = Vec::with_capacity(rows.len());
+    ) -> Result<(Vec<OfferRow>, Option<Timestamp>), Error> {
+        let (mut complete, mut lost, mut damaged) = (Vec::with_capacity(rows.len()), Vec::new(), Vec::new());
         let mut may_note = true;
         for mut row in rows {
             if row.offer_json.is_none() {
                 let said = match self.said(blobs, row.tarball_sha256, now).await {
                     Ok(said) => said,
                     Err(Error::Blobs(blobs::Error::Lost { .. })) => {
-                        are_there(blobs).await?;
-                        left_out.add(Why::Lost, [&row.slug]);
+                        lost.push(row);
                         continue;
                     }
                     Err(Error::Blobs(blobs::Error::Damaged { .. })) => {
-                        left_out.add(Why::Damaged, [&row.slug]);
+                        damaged.push(row);
                         continue;
                     }
                     Err(error) => return Err(error),
@@ -75,7 +75,14 @@ impl LookedInto {
             }
             complete.push(row);
         }
-        Ok(complete)
+        if damaged.is_empty() && !lost.is_empty() && !is_any_there(blobs, &complete).await? {
+            return Err(blobs::Error::Lost { path: BlobKey::Tarball(lost[0].tarball_sha256).path() }.into());
+        }
+        let found_at = damaged.iter().map(|row| self.damaged.found_at(row.tarball_sha256).unwrap_or(now));
+        let found_at = found_at.chain(lost.first().map(|_| now)).min();
+        left_out.add(Why::Lost, lost.iter().map(|row| &row.slug));
+        left_out.add(Why::Damaged, damaged.iter().map(|row| &row.slug));
+        Ok((complete, found_at.and_then(|at| at.checked_add(limits::DAMAGED_FOR).ok())))
     }
 
     async fn said(&self, blobs: &Blobs, archive: ArchiveDigest, now: Timestamp) -> Result<String, Error> {
@@ -90,14 +97,16 @@ impl LookedInto {
     }
 }
 
-/// Fails where the first root is lost as well, which every hub has: then it is no archive that is lost, but all of them are
-/// elsewhere, in a folder that is not mounted or another bucket.
-async fn are_there(blobs: &Blobs) -> Result<(), Error> {
-    let root = BlobKey::Root(1);
-    match blobs.size(&root).await? {
-        Some(_) => Ok(()),
-        None => Err(blobs::Error::Lost { path: root.path() }.into()),
+/// Whether the archive of one of these is there. Where none is, none is lost: all of them are elsewhere, in a folder that is
+/// not mounted or another bucket. That roots and advisories are there says nothing: the hub puts them there at every start.
+async fn is_any_there(blobs: &Blobs, rows: &[OfferRow]) -> Result<bool, Error> {
+    for row in rows {
+        if blobs.size(&BlobKey::Tarball(row.tarball_sha256)).await?.is_some() {
+            return Ok(true);
+        }
     }
+    tracing::error!("no archive that the open indexes name is among the blobs: the place may be another one");
+    Ok(false)
 }
 
 /// Whether it is noted.

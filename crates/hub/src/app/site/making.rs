@@ -1,25 +1,24 @@
 //! The site is made once for each state of the catalogue, by a task of its own: whoever asks meanwhile waits for it, and whoever
 //! goes away takes nothing along.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
-use skillsync_core::digest::FileDigest;
 use skillsync_core::path::SkillPath;
 use skillsync_core::tree::{File, Tree};
 use skillsync_wire::api::install::FileEntry;
 use skillsync_wire::limits::{INDEX_BYTES, INDEX_SKILLS};
 use skillsync_wire::release::{Tarball, TarballFormat};
 use skillsync_wire::wellknown::{Fitted, Offer, Room, Site, Version};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Said;
+use super::indexes::{Index, Indexes};
 use super::left_out::{LeftOut, Why};
 use super::looked_into::LookedInto;
 use crate::app::Error;
 use crate::app::together::Task;
 use crate::blobs::Blobs;
+use crate::clock::Clock;
 use crate::db::{Db, OfferRow};
 use crate::limits;
 
@@ -29,8 +28,7 @@ pub(super) struct Showcase {
     made: RwLock<Option<Arc<Made>>>,
     making: Mutex<Option<Making>>,
     looked_into: LookedInto,
-    /// For the bytes of indexes.
-    room: Arc<Semaphore>,
+    indexes: Arc<Indexes>,
     /// What the log was told of.
     left_out: Mutex<LeftOut>,
 }
@@ -41,24 +39,36 @@ impl Default for Showcase {
             made: RwLock::default(),
             making: Mutex::default(),
             looked_into: LookedInto::default(),
-            room: Arc::new(Semaphore::new(limits::INDEXES_BYTES)),
+            indexes: Arc::new(Indexes::new(limits::INDEXES_BYTES)),
             left_out: Mutex::default(),
         }
     }
 }
 
-/// The making of a site, and when it was begun.
+/// The making of a site, and when it ended: it may take longer than anybody waits for it.
 #[derive(Debug)]
 struct Making {
     task: Task<Arc<Made>>,
-    begun: Timestamp,
+    ended: Arc<OnceLock<Timestamp>>,
 }
 
 impl Making {
+    fn begin(clock: &Clock, work: impl Future<Output = Result<Arc<Made>, Error>> + Send + 'static) -> Self {
+        let ended = Arc::<OnceLock<Timestamp>>::default();
+        let (clock, note) = (clock.clone(), ended.clone());
+        let task = Task::begin(async move {
+            let made = work.await;
+            note.get_or_init(|| clock.timestamp());
+            made
+        });
+        Self { task, ended }
+    }
+
     /// Whether it counts for who asks `now`: until it is done, and where it failed for as long as they were told to wait.
     fn counts(&self, now: Timestamp) -> bool {
         let wait = SignedDuration::from_secs(limits::RETRY_AFTER_S.cast_signed());
-        !self.task.is_over() || self.task.has_failed() && now.duration_since(self.begun).abs() < wait
+        let just_ended = || self.ended.get().is_some_and(|at| now.duration_since(*at).abs() < wait);
+        !self.task.is_over() || self.task.has_failed() && just_ended()
     }
 }
 
@@ -71,46 +81,13 @@ pub(super) struct Made {
     until: Option<Timestamp>,
     /// What is where.
     pub(super) site: Site,
-    v01: Index,
-    v02: Index,
-}
-
-/// An index, and the digest of its bytes.
-#[derive(Debug, Clone)]
-pub(super) struct Index {
-    pub(super) digest: FileDigest,
-    pub(super) bytes: Bytes,
-}
-
-/// The bytes of an index: their room is taken until the last of those who are sent them has them.
-struct Roomy {
-    bytes: Vec<u8>,
-    _room: OwnedSemaphorePermit,
-}
-
-impl AsRef<[u8]> for Roomy {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl Index {
-    /// The one of these bytes, which is the one `before` where that has the same. Fails where there is no room for it beside
-    /// those that were before and are being sent yet.
-    fn of(bytes: Vec<u8>, before: Option<&Index>, room: &Arc<Semaphore>) -> Result<Self, Error> {
-        let digest = FileDigest::of(&bytes);
-        if let Some(before) = before.filter(|before| before.digest == digest) {
-            return Ok(before.clone());
-        }
-        let count = u32::try_from(bytes.len()).map_err(|_| Error::IndexesHeld)?;
-        let room = room.clone().try_acquire_many_owned(count).map_err(|_| Error::IndexesHeld)?;
-        Ok(Self { digest, bytes: Bytes::from_owner(Roomy { bytes, _room: room }) })
-    }
+    v01: Arc<Index>,
+    v02: Arc<Index>,
 }
 
 impl Made {
     /// Its index of this version.
-    pub(super) fn index(&self, version: Version) -> &Index {
+    pub(super) fn index(&self, version: Version) -> &Arc<Index> {
         match version {
             Version::V01 => &self.v01,
             Version::V02 => &self.v02,
@@ -123,23 +100,19 @@ impl Showcase {
     pub(super) fn at(&self, generation: u64, now: Timestamp) -> Option<Arc<Made>> {
         let counts =
             |made: &Arc<Made>| made.generation == generation && made.until.is_none_or(|until| now < until);
-        self.last().filter(counts)
-    }
-
-    fn last(&self) -> Option<Arc<Made>> {
-        self.made.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.made.read().unwrap_or_else(PoisonError::into_inner).clone().filter(counts)
     }
 
     /// The task that makes it, begun if none is at work and none failed a moment ago.
-    pub(super) fn making(self: &Arc<Self>, db: &Db, blobs: &Blobs, now: Timestamp) -> Task<Arc<Made>> {
+    pub(super) fn making(self: &Arc<Self>, db: &Db, blobs: &Blobs, clock: &Clock) -> Task<Arc<Made>> {
+        let now = clock.timestamp();
         let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(making) = making.as_ref().filter(|making| making.counts(now)) {
             return making.task.clone();
         }
         let (showcase, db, blobs) = (self.clone(), db.clone(), blobs.clone());
-        let task = Task::begin(async move { showcase.make(&db, &blobs, now).await });
-        *making = Some(Making { task: task.clone(), begun: now });
-        task
+        let begun = Making::begin(clock, async move { showcase.make(&db, &blobs, now).await });
+        making.insert(begun).task.clone()
     }
 
     async fn make(&self, db: &Db, blobs: &Blobs, now: Timestamp) -> Result<Arc<Made>, Error> {
@@ -153,15 +126,11 @@ impl Showcase {
         left_out.add_unnamed(Why::Room, offers.no_room_unnamed);
         left_out.add(Why::Large, offers.too_large);
         left_out.add(Why::Damaged, offers.damaged);
-        let rows = self.looked_into.complete(db, blobs, offers.rows, now, &mut left_out).await?;
-        let (last, room) = (self.last(), self.room.clone());
-        let job = tokio::task::spawn_blocking(move || {
-            made(offers.generation, rows, left_out, last.as_deref(), &room)
-        });
-        let (mut made, left_out) = job.await.map_err(|_| Error::CutOff)??;
-        if left_out.may_come_back() {
-            made.until = now.checked_add(limits::DAMAGED_FOR).ok();
-        }
+        let (rows, until) = self.looked_into.complete(db, blobs, offers.rows, now, &mut left_out).await?;
+        let indexes = self.indexes.clone();
+        let job =
+            tokio::task::spawn_blocking(move || made(offers.generation, rows, left_out, until, &indexes));
+        let (made, left_out) = job.await.map_err(|_| Error::CutOff)??;
         let before = {
             let mut known = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::replace(&mut *known, left_out.clone())
@@ -173,14 +142,13 @@ impl Showcase {
     }
 }
 
-/// The site of these releases, the first of them first, and with the others what has no room in its indexes. `last` is the one
-/// before, and `room` that of indexes.
+/// The site of these releases, the first of them first, and with the others what has no room in its indexes.
 fn made(
     generation: u64,
     rows: Vec<OfferRow>,
     mut left_out: LeftOut,
-    last: Option<&Made>,
-    room: &Arc<Semaphore>,
+    until: Option<Timestamp>,
+    indexes: &Indexes,
 ) -> Result<(Made, LeftOut), Error> {
     let mut offers = Vec::with_capacity(rows.len());
     for row in rows {
@@ -194,9 +162,8 @@ fn made(
         Site::fitting(offers, None, &most).map_err(|_| Error::CutOff)?;
     left_out.add(Why::Large, too_large);
     left_out.add(Why::Room, no_room);
-    let index = |version| Index::of(site.index(version), last.map(|last| last.index(version)), room);
-    let (v01, v02) = (index(Version::V01)?, index(Version::V02)?);
-    Ok((Made { generation, until: None, site, v01, v02 }, left_out))
+    let [v01, v02] = [Version::V01, Version::V02].map(|version| indexes.newest(site.index(version)));
+    Ok((Made { generation, until, site, v01, v02 }, left_out))
 }
 
 /// A release as an index has it; none where what is stored of it does not fit together.
@@ -228,20 +195,22 @@ fn offer(row: &OfferRow) -> Option<Offer> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn indexes_that_are_being_sent_yet_take_room_from_newer_ones() {
-        let room = Arc::new(Semaphore::new(100));
-        let of = |byte: u8, before: Option<&Index>| Index::of(vec![byte; 40], before, &room);
-        let first = of(1, None).unwrap();
-        let again = of(1, Some(&first)).unwrap();
-        assert_eq!(again.bytes.as_ptr(), first.bytes.as_ptr(), "the same bytes are there once");
-        assert_eq!(room.available_permits(), 60);
-        // One that was replaced is being sent, and one is the newest.
-        let sent = first.bytes.slice(10..);
-        drop((first, again));
-        let second = of(2, None).unwrap();
-        assert!(matches!(of(3, Some(&second)), Err(Error::IndexesHeld)));
-        drop(sent);
-        assert!(of(3, Some(&second)).is_ok());
+    #[tokio::test]
+    async fn what_failed_counts_as_long_as_who_asked_was_told_to_wait_from_its_end_on() {
+        let clock = Clock::standing_at("2026-11-20T12:00:00Z".parse().unwrap());
+        let (done, slow) = (Arc::new(tokio::sync::Notify::new()), clock.clone());
+        let fails = done.clone();
+        let making = Making::begin(&clock, async move {
+            fails.notified().await;
+            slow.advance(60);
+            Err(Error::CutOff)
+        });
+        clock.advance(60);
+        assert!(making.counts(clock.timestamp()), "it is at work");
+        done.notify_one();
+        assert!(making.task.clone().outcome().await.is_err());
+        assert!(making.counts(clock.timestamp()), "it failed just now");
+        clock.advance(limits::RETRY_AFTER_S.cast_signed());
+        assert!(!making.counts(clock.timestamp()));
     }
 }

@@ -45,7 +45,8 @@ impl Import {
             Lists::HomeAndHere => [import::found(world), import::found_here(world)].concat(),
         };
         let known = record.map(Record::taken).unwrap_or_default();
-        let (mut ask, mut left_alone) = (Ask { known, ..Ask::default() }, Vec::new());
+        let unsettled = record.map(Record::unsettled).unwrap_or_default();
+        let (mut ask, mut left_alone) = (Ask { known, unsettled, ..Ask::default() }, Vec::new());
         for path in candidates {
             match import::read(&path, None) {
                 Ok(_) => ask.lists.push(path),

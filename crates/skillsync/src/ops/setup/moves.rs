@@ -4,19 +4,18 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use skillsync_core::digest::{ContentHash, TreeId};
-use skillsync_core::fault::{Fault as _, Kind};
+use skillsync_core::digest::TreeId;
 use skillsync_core::name::SkillName;
 use skillsync_store::index::{Index, Key};
 use skillsync_store::render::{self, Condition, Mark};
 use skillsync_store::skills;
 use skillsync_store::store::{Store, Transaction, Writing};
 use skillsync_store::targets::{Occupant, occupant};
-use skillsync_store::{fs, layout::Layout, scan};
+use skillsync_store::{fs, layout::Layout, objects};
 
 use super::Error;
 use super::record::Moved;
-use crate::ops::source::import::content_of;
+use crate::ops::source::import::holds;
 
 /// Folders whose entries changed, to be made durable together.
 #[derive(Debug, Default)]
@@ -78,6 +77,8 @@ pub(super) enum Back {
     WasThere,
     /// Something else stands at its place.
     InTheWay,
+    /// Neither trash nor the store has it.
+    Lost,
 }
 
 impl Back {
@@ -90,7 +91,8 @@ impl Back {
             (false, Standing::Foreign) if is_back(store, moved)? => Back::WasThere,
             (false, Standing::Foreign) => Back::InTheWay,
             (true, _) => Back::FromTrash,
-            (false, _) => Back::FromHistory,
+            (false, _) if is_stored(store, moved)? => Back::FromHistory,
+            (false, _) => Back::Lost,
         };
         Ok((back, now))
     }
@@ -107,30 +109,37 @@ fn is_back(store: &Store, moved: &Moved) -> Result<bool, Error> {
     })
 }
 
-/// Whether the folder `place` holds a skill of this content, whatever a tool noted among its files.
-pub(super) fn holds(place: &Path, content: ContentHash) -> Result<bool, Error> {
-    match scan::read(place) {
-        Ok((tree, _)) => Ok(content_of(&tree) == content || tree.content_hash() == content),
-        Err(e) if e.kind() == Kind::Io => Err(e.into()),
-        Err(_) => Ok(false),
+/// Whether the store can write anew what `moved` was.
+fn is_stored(store: &Store, moved: &Moved) -> Result<bool, Error> {
+    if moved.link.is_some() {
+        return Ok(true);
     }
+    let stored = match store.objects().open(&stored(store, moved)?) {
+        Err(objects::Error::Missing { .. }) => return Ok(false),
+        stored => stored?,
+    };
+    for (_, file) in stored.tree().files() {
+        if fs::lstat(&stored.place(&file.digest))?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
-/// Puts an original back where it stood. What is there now is only replaced if it is ours.
+/// Puts an original back where it stood, `now` being what stands there: it is only replaced if it is ours.
 pub(super) fn give_back(
     writing: &Writing<'_>,
     transaction: &Transaction,
-    index: &Index,
     moved: &Moved,
+    (back, now): (Back, Standing),
     touched: &mut Touched,
-) -> Result<Back, Error> {
+) -> Result<(), Error> {
     let layout = writing.store().layout();
     let Moved { place, kept, .. } = moved;
     touched.add(place);
     touched.add(kept);
-    let (back, now) = Back::of(writing.store(), index, moved)?;
     match back {
-        Back::InTheWay => return Ok(back),
+        Back::InTheWay | Back::Lost => return Ok(()),
         Back::WasThere => {}
         Back::FromTrash => swap(writing, kept, place, now)?,
         Back::FromHistory => swap(writing, &again(writing, transaction, moved)?, place, now)?,
@@ -141,7 +150,7 @@ pub(super) fn give_back(
     if let Some(entry) = kept.parent() {
         fs::remove_dir_if_empty(entry)?;
     }
-    Ok(back)
+    Ok(())
 }
 
 /// What stands where an original belongs.

@@ -104,7 +104,7 @@ pub(super) struct Moved {
     /// Where it pointed, when it was a link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) link: Option<PathBuf>,
-    /// Whether it has left its place for certain, and was not only going to.
+    /// Whether it has left its place for certain and is not back, and was not only going to.
     #[serde(default = "yes")]
     pub(super) left: bool,
 }
@@ -165,6 +165,12 @@ impl Record {
         came.map(|adopted| adopted.name.clone()).collect()
     }
 
+    /// The skills that a setup which was cut off, or its undo, may have left halfway.
+    pub(super) fn unsettled(&self) -> BTreeSet<SkillName> {
+        let fresh = self.adopted.iter().filter(|adopted| adopted.fresh && self.is_cut_off());
+        fresh.map(|adopted| adopted.name.clone()).collect()
+    }
+
     /// Tells what came of a setup that was cut off, or is done now, from what was only going to: the latter is forgotten.
     pub(super) fn settle(&mut self, store: &Store) -> Result<(), Error> {
         let mut kept = Vec::with_capacity(self.adopted.len());
@@ -197,12 +203,11 @@ impl Record {
         self.begun = begun;
     }
 
-    /// Notes that all of it is taken back: from then on nothing of it is certain but by a look.
+    /// Notes that all of it is taken back.
     pub(super) fn recall(&mut self, store: &Store) -> Result<(), Error> {
         if !self.undoing {
             self.settle(store)?;
             self.intents.clear();
-            self.moved.iter_mut().for_each(|moved| moved.left = false);
             (self.done, self.undoing) = (false, true);
         }
         Ok(())

@@ -19,7 +19,7 @@ use skillsync_store::tools::{Tool, Tools};
 use skillsync_store::{fs, parallel, scan};
 
 use super::Error;
-use crate::ops::source::import::{Stored, content_of};
+use crate::ops::source::import::{Stored, add, content_of, takes_a_copy};
 use crate::ops::target::{detected, with_places};
 use crate::world::World;
 
@@ -66,7 +66,8 @@ pub struct LeftAlone {
     /// Where.
     pub path: String,
     /// Why: `foreign-link`, `broken-link`, `git-checkout`, `no-skill-md`, `not-loadable`, `name-unusable`,
-    /// `not-a-payload`, `built-in-name`, `store-skill`, `not-readable`, `not-a-list`.
+    /// `not-a-payload`, `built-in-name`, `not-importable`, `store-skill`, `in-the-way`, `not-a-folder`, `not-a-list`,
+    /// `not-readable`.
     pub reason: &'static str,
     /// Why, in words.
     pub message: String,
@@ -177,8 +178,8 @@ impl Survey {
                 }
                 None => {
                     let message = format!("a link to {}", text.display());
-                    let hint = format!("skillsync add {} takes a copy into the store", real.display());
-                    self.left_alone.push(LeftAlone::new(&place, "foreign-link", message, Some(hint)));
+                    let hint = Some(takes_a_copy(&real));
+                    self.left_alone.push(LeftAlone::new(&place, "foreign-link", message, hint));
                 }
             }
         }
@@ -285,8 +286,7 @@ fn look(layout: &Layout, place: &Path) -> Result<Found, fs::Error> {
         return Ok(Found::Nothing);
     }
     if fs::lstat(&place.join(".git"))?.is_some() {
-        let hint = format!("skillsync add {} takes a copy into the store", place.display());
-        return left("git-checkout", "a git checkout".to_owned(), Some(hint));
+        return left("git-checkout", "a git checkout".to_owned(), Some(takes_a_copy(place)));
     }
     let skill_md = place.join(SKILL_MD);
     if fs::lstat(&skill_md)?.is_none() {
@@ -319,7 +319,7 @@ fn look(layout: &Layout, place: &Path) -> Result<Found, fs::Error> {
         Ok(name) => Ok(Found::Skill(name, tree)),
         Err(e) => {
             let hint = match name::suggestion(wanted) {
-                Some(near) => format!("skillsync add {} --name {near}", place.display()),
+                Some(near) => format!("{} --name {near}", add(place)),
                 None => "give it a name of a-z, 0-9 and hyphens in its SKILL.md".to_owned(),
             };
             left("name-unusable", e.to_string(), Some(hint))

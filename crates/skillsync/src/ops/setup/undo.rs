@@ -3,9 +3,9 @@
 //! noted, and the next undo tries again.
 
 mod parting;
+mod returns;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use serde::Serialize;
 use skillsync_core::fault::{Fault, Kind, with_causes};
@@ -29,6 +29,8 @@ use crate::ui::Exit;
 use crate::world::World;
 pub use parting::Kept;
 use parting::{Parting, orphans};
+use returns::way_back;
+pub use returns::{NotRestored, Restored};
 
 /// What an undo would do.
 #[derive(Debug, Serialize)]
@@ -74,41 +76,11 @@ pub struct Undone {
     pub sync: Option<Synced>,
 }
 
-/// Something that is back.
-#[derive(Debug, Serialize)]
-pub struct Restored {
-    /// Where.
-    pub path: String,
-    /// `trash`: as it was. `history`: written anew from the store, since trash did not have it any more.
-    pub from: &'static str,
-}
-
-/// Something that could not return.
-#[derive(Debug, Serialize)]
-pub struct NotRestored {
-    /// Where it stood.
-    pub path: String,
-    /// Where it is; none where trash does not have it any more, and the store's history does.
-    pub kept: Option<String>,
-    /// Why.
-    pub reason: String,
-}
-
-impl NotRestored {
-    fn new(store: &Store, moved: &Moved, reason: String) -> Result<Self, Error> {
-        let kept = moved.is_kept(store.layout())?.then(|| moved.kept.display().to_string());
-        Ok(Self { path: moved.place.display().to_string(), kept, reason })
-    }
-
-    fn in_the_way(store: &Store, moved: &Moved) -> Result<Self, Error> {
-        Self::new(store, moved, "something else stands there now".to_owned())
-    }
-}
-
 impl Undone {
-    /// Done, or partial when something could not return.
+    /// Done, or partial when something could not return, or could not be looked at.
     pub fn exit(&self) -> Exit {
-        if self.not_restored.is_empty() { Exit::Done } else { Exit::Partial }
+        let is_done = self.not_restored.is_empty() && !self.kept.iter().any(|kept| kept.is_open);
+        if is_done { Exit::Done } else { Exit::Partial }
     }
 }
 
@@ -133,15 +105,17 @@ pub fn undo_plan(world: &World) -> Result<UndoPlan, Error> {
     let (mut restore, mut not_restored) = (Vec::new(), Vec::new());
     let mut taken = BTreeSet::new();
     for moved in record.moved.iter().rev() {
-        let back =
-            if taken.contains(&moved.place) { Back::InTheWay } else { Back::of(&store, &index, moved)?.0 };
-        match back {
-            Back::FromTrash | Back::FromHistory => {
+        if taken.contains(&moved.place) {
+            not_restored.push(NotRestored::in_the_way(&store, moved)?);
+            continue;
+        }
+        match way_back(&store, &index, moved)? {
+            Ok((Back::FromTrash | Back::FromHistory, _)) => {
                 taken.insert(&moved.place);
                 restore.push(moved.place.display().to_string());
             }
-            Back::InTheWay => not_restored.push(NotRestored::in_the_way(&store, moved)?),
-            Back::WasThere => {}
+            Ok(_) => {}
+            Err(left) => not_restored.push(left),
         }
     }
     restore.reverse();
@@ -218,10 +192,12 @@ pub fn undo(world: &World) -> Result<Undone, Error> {
     };
     write(&store, |writing, index| {
         let store = writing.store();
-        let record = load(store)?;
+        let mut record = load(store)?;
         refuse_edited(store, index, &record)?;
         record.save(store.layout())?;
-        restore(writing, index, &record.moved, &mut undone)?;
+        restore(writing, index, &mut record.moved, &mut undone)?;
+        // What is back is not missed any more, should a setup go on from here.
+        record.save(store.layout())?;
         remove_targets(writing, index, &record, &mut undone)?;
         // Before the skills: what is followed would come again.
         let followed = InstallState::load(store.layout())?;
@@ -243,21 +219,34 @@ pub fn undo(world: &World) -> Result<Undone, Error> {
     Ok(undone)
 }
 
-fn restore(writing: &Writing<'_>, index: &Index, moved: &[Moved], undone: &mut Undone) -> Result<(), Error> {
+fn restore(
+    writing: &Writing<'_>,
+    index: &Index,
+    moved: &mut [Moved],
+    undone: &mut Undone,
+) -> Result<(), Error> {
     let transaction = writing.transaction()?;
     let mut touched = Touched::default();
     // The last one first: of two that stood at one place it is the one that stood there last.
-    for entry in moved.iter().rev() {
-        let path = entry.place.display().to_string();
-        let not_restored = &mut undone.not_restored;
-        match give_back(writing, &transaction, index, entry, &mut touched) {
-            Ok(Back::FromTrash) => undone.restored.push(Restored { path, from: "trash" }),
-            Ok(Back::FromHistory) => undone.restored.push(Restored { path, from: "history" }),
-            Ok(Back::WasThere) => {}
-            Ok(Back::InTheWay) => not_restored.push(NotRestored::in_the_way(writing.store(), entry)?),
+    for entry in moved.iter_mut().rev() {
+        let way = match way_back(writing.store(), index, entry)? {
+            Ok(way) => way,
+            Err(left) => {
+                undone.not_restored.push(left);
+                continue;
+            }
+        };
+        match give_back(writing, &transaction, entry, way, &mut touched) {
+            Ok(()) => {
+                entry.left = false;
+                let from = if way.0 == Back::FromTrash { "trash" } else { "history" };
+                if way.0 != Back::WasThere {
+                    undone.restored.push(Restored { path: entry.place.display().to_string(), from });
+                }
+            }
             // A full or broken disk will refuse the rest as well, and says so best itself.
             Err(e) if e.kind() == Kind::Io && matches!(e, Error::Fs(_)) => return Err(e),
-            Err(e) => not_restored.push(NotRestored::new(writing.store(), entry, with_causes(&e))?),
+            Err(e) => undone.not_restored.push(NotRestored::new(writing.store(), entry, with_causes(&e))?),
         }
     }
     touched.sync()?;
@@ -339,17 +328,17 @@ fn forget_removed(store: &Store, record: &Record) -> Result<(), Error> {
     })?)
 }
 
-/// The record goes when all is back; else it keeps what is not.
+/// The record goes when all is back that is somewhere; else it keeps what is not, and what the next undo decides about.
 fn finish(store: &Store, undone: &Undone) -> Result<(), Error> {
     let layout = store.layout();
-    if undone.not_restored.is_empty() {
+    let Some(mut record) = Record::load(layout)? else { return Ok(()) };
+    record.moved.retain(|m| undone.not_restored.iter().any(|left| left.is_of(m) && !left.lost));
+    record.moved.iter_mut().for_each(|m| m.left = true);
+    let is_open = |name: &SkillName| undone.kept.iter().any(|kept| kept.is_open && kept.name == *name);
+    record.adopted.retain(|a| is_open(&a.name) || record.moved.iter().any(|m| m.name == a.name));
+    if record.moved.is_empty() && record.adopted.is_empty() {
         return Record::remove(layout);
     }
-    let Some(mut record) = Record::load(layout)? else { return Ok(()) };
-    let is_waiting = |place: &Path| undone.not_restored.iter().any(|n| Path::new(&n.path) == place);
-    record.moved.retain(|m| is_waiting(&m.place));
-    record.moved.iter_mut().for_each(|m| m.left = true);
-    record.adopted.retain(|a| record.moved.iter().any(|m| m.name == a.name));
     record.targets.clear();
     record.sources.clear();
     record.folders.clear();

@@ -3,6 +3,8 @@
 
 mod apply;
 mod lists;
+mod notes;
+mod refusals;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,9 +21,12 @@ use skillsync_store::skills;
 
 use super::*;
 use crate::ops::{builtin, target};
-use lists::Reach;
-pub(in crate::ops) use lists::{content_of, offered, payload, read};
+use lists::{Homes, Reach};
 pub use lists::{found, found_here};
+pub(in crate::ops) use lists::{offered, read};
+pub(in crate::ops) use notes::{content_of, holds, payload};
+pub(in crate::ops) use refusals::{add, takes_a_copy};
+use refusals::{checkout, outdated, reserved};
 pub use report::{Imported, ImportedList, ImportedSkill, NewSource, Outcome, title};
 
 /// What is to be imported.
@@ -33,6 +38,8 @@ pub struct Ask {
     pub site: Option<BaseUrl>,
     /// Skills that came this way before: where the store has them no more, they were removed, and stay away.
     pub known: BTreeSet<SkillName>,
+    /// Skills that a setup or its undo was cut off over: one that is here as it came is followed as if it came now.
+    pub unsettled: BTreeSet<SkillName>,
 }
 
 /// Which list, and which skill of it.
@@ -139,20 +146,21 @@ impl Here<'_> {
         self.store.map(|store| store.config().sources()).unwrap_or_default()
     }
 
-    /// Whether an import from `site` was killed before it noted that `name` is here. What is pending of another source is
-    /// another command's to end.
+    /// Whether an import from `site` was killed before it noted that `name` is here, or an undo of it when that was forgotten.
+    /// What is pending of another source is another command's to end.
     fn is_pending(&self, name: &SkillName, site: Option<&BaseUrl>) -> bool {
-        self.noted.get(name).is_some_and(|installed| {
-            let mut sources = self.sources().iter();
-            let source = sources.find(|source| source.name == installed.source);
-            installed.state == Standing::Pending && source.is_some_and(|source| Some(&source.url) == site)
-        })
+        let noted = self.noted.get(name).and_then(|installed| {
+            let source = self.sources().iter().find(|source| source.name == installed.source)?;
+            Some(installed.state == Standing::Pending && Some(&source.url) == site)
+        });
+        noted.unwrap_or_else(|| site.is_some() && self.ask.unsettled.contains(name))
     }
 }
 
 /// What the import would do. `store` is none where there is none yet. Changes nothing.
 pub fn plan(world: &World, store: Option<&Store>, ask: &Ask) -> Result<Plan, Error> {
     let agents = target::tools(&world.store)?;
+    let homes = Homes::of(world, &agents)?;
     // Without a list nobody asks what came from where: what does not read there is another command's to tell.
     let noted = store.filter(|_| !ask.lists.is_empty());
     let noted = noted.map(|store| InstallState::load(store.layout())).transpose()?.unwrap_or_default();
@@ -166,7 +174,7 @@ pub fn plan(world: &World, store: Option<&Store>, ask: &Ask) -> Result<Plan, Err
     };
     for path in &ask.lists {
         let list = lists::read(path, ask.site.as_ref())?;
-        let reach = Reach::of(world, &agents, path, list.tool)?;
+        let reach = Reach::of(&homes, path, list.tool)?;
         plan.report.lists.push(ImportedList {
             path: path.display().to_string(),
             tool: list.tool,
@@ -223,7 +231,7 @@ impl Plan {
         if let Some(contents) = coming.or(known) {
             // Nobody asks for it: a folder that does not read is as if it were not there.
             if let Ok(Some(root)) = reach.place(name.as_str())
-                && let Ok(payload) = lists::payload(&root)
+                && let Ok(payload) = notes::payload(&root)
                 && contents.contains(&payload.tree().content_hash())
             {
                 self.stored.insert(root, Stored { name, tree: payload.tree().clone() });
@@ -240,7 +248,7 @@ impl Plan {
         if fs::lstat(&root.join(".git"))?.is_some() {
             return Err(checkout(&root));
         }
-        let payload = lists::payload(&root)?;
+        let payload = notes::payload(&root)?;
         edit::check_main(ArtifactType::Skill, &name, payload.get(SKILL_MD).unwrap_or_default())?;
         *edited = noted.proof.holds(&payload).map(|holds| !holds);
         let follow = match &noted.origin {
@@ -252,16 +260,19 @@ impl Plan {
             }),
             _ => None,
         };
+        let tree = payload.tree().clone();
         let is_here = there.is_some();
+        let has_it = |meta: &Meta| meta.versions().iter().any(|it| it.content_hash == tree.content_hash());
+        if there.as_ref().is_none_or(has_it) {
+            self.stored.insert(root.clone(), Stored { name: name.clone(), tree: tree.clone() });
+        }
         if let Some(meta) = there
-            && (follow.is_none() || meta.head().tree != payload.tree().id())
+            && (follow.is_none() || meta.head().tree != tree.id())
         {
             return Ok(Outcome::Present);
         }
         let outcome = if follow.is_some() { Outcome::Followed } else { Outcome::Added };
         let reason = reason(tool, from(&noted.origin).as_deref());
-        let tree = payload.tree().clone();
-        self.stored.insert(root.clone(), Stored { name: name.clone(), tree: tree.clone() });
         self.coming.push(Coming { at, name, root, tree, reason, follow, is_here });
         Ok(outcome)
     }
@@ -374,22 +385,4 @@ fn from(origin: &Origin) -> Option<String> {
 fn reason(tool: Tool, from: Option<&str>) -> String {
     let tool = title(tool);
     from.map_or_else(|| format!("installed by {tool}"), |from| format!("installed by {tool}: {from}"))
-}
-
-fn reserved(name: &SkillName) -> Error {
-    let message = format!("`{name}` is the name of a skill that comes with skillsync");
-    let hint = Some("give it another in its SKILL.md, then `skillsync add` takes it".to_owned());
-    Refusal { kind: Kind::Invalid, code: "name-reserved", message, hint }.into()
-}
-
-fn checkout(root: &Path) -> Error {
-    let message = format!("`{}` is a git checkout", root.display());
-    let hint = Some(format!("skillsync add {} takes a copy into the store", root.display()));
-    Refusal { kind: Kind::Invalid, code: "git-checkout", message, hint }.into()
-}
-
-fn outdated(what: &str) -> Error {
-    let message = format!("{what} has changed since the plan was made");
-    let hint = Some("the same command again shows what it comes to now".to_owned());
-    Refusal { kind: Kind::Conflict, code: "plan-outdated", message, hint }.into()
 }

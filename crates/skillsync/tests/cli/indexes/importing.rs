@@ -137,6 +137,31 @@ fn lists_of_every_tool_are_found_and_read() {
     machine.run(&["verify"]).ok();
 }
 
+/// By whichever path it is named, and wherever its tool keeps it: such a list speaks of all agents' folders, and its skills may be
+/// links. Of what does not come nobody is told how it gets to agents.
+#[test]
+fn a_list_of_the_users_own_is_known_by_its_place() {
+    let m = Machine::new(env!("CARGO_BIN_EXE_skillsync"));
+    m.run(&["init"]).ok();
+    m.skill_folder(".agents/skills/git", &SkillBuilder::new("git"));
+    const LOCK: &str = ".local/state/skills/.skill-lock.json";
+    m.write(LOCK, r#"{"version": 3, "skills": {"git": {"source": "owner/repo", "sourceType": "github"}}}"#);
+    m.skill_folder("dev/mine", &SkillBuilder::new("mine"));
+    disk::link(m.path("dev/mine"), &m.path(".codex/skills/mine"));
+    const MANAGED: &str = ".codex/skills/.ic-managed.json";
+    m.write(MANAGED, "[\"mine\"]");
+    let import =
+        |list: &str| m.run(&["source", "import", list, "--site", "http://127.0.0.1:9", "--yes"]).ok();
+    for (list, name) in [(LOCK, "git"), (MANAGED, "mine")] {
+        let imported = import(list);
+        assert!(m.store(&format!("skills/{name}")).exists(), "{imported}");
+        assert!(imported.stderr.contains("skillsync sync"), "{imported}");
+        let again = import(list);
+        assert!(again.stdout.contains(&format!("{name}: present")), "{again}");
+        assert!(!again.stderr.contains("skillsync sync"), "{again}");
+    }
+}
+
 /// What is noted of another source is that source's: an import neither takes it over nor loses it.
 #[test]
 fn the_record_of_another_source_is_left() {

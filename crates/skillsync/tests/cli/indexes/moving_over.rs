@@ -293,17 +293,31 @@ fn an_undo_says_what_nothing_updates_any_more() {
     assert!(m.store("skills/late").exists() && !m.store("skills/web").exists());
 }
 
-/// What the store alone has by then stays there.
+/// What the store alone has by then stays there, and what nobody can tell of.
 #[test]
 fn an_undo_keeps_what_its_tool_has_no_more() {
-    let (_publisher, _server, m) = installed();
-    m.run(&["setup", "--yes"]).ok();
-    disk::remove(&m.path(".agents/skills/git"));
-    let plan = m.run(&["setup", "--undo", "--dry-run", "--json"]).ok().json();
-    let undone = m.run(&["setup", "--undo", "--yes", "--json"]).ok().json();
-    assert_eq!(plan["keep"], undone["kept"], "{plan}");
-    assert_eq!(undone["kept"][0]["name"], "git", "{undone}");
-    assert!(m.store("skills/git").exists() && !m.store("skills/web").exists());
+    for is_blind in [false, true] {
+        let (_publisher, _server, m) = installed();
+        m.run(&["setup", "--yes"]).ok();
+        disk::remove(&m.path(".agents/skills/git"));
+        if is_blind {
+            disk::remove(&m.path(".agents/skills"));
+            disk::link("skills", &m.path(".agents/skills"));
+        }
+        let plan = m.run(&["setup", "--undo", "--dry-run", "--json"]).ok().json();
+        let undone = m.run(&["setup", "--undo", "--yes", "--json"]);
+        let undone = if is_blind { undone.fails(3) } else { undone.ok() }.json();
+        assert_eq!(plan["keep"], undone["kept"], "{plan}");
+        assert_eq!(undone["kept"][0]["name"], "git", "{undone}");
+        assert!(m.store("skills/git").exists() && m.store("skills/web").exists() == is_blind);
+        if is_blind {
+            // Once it can be looked at, the next one decides.
+            disk::remove(&m.path(".agents/skills"));
+            m.skill_folder(".agents/skills/web", &SkillBuilder::new("web").file("references/a.md", "a\n"));
+            m.run(&["setup", "--undo", "--yes"]).ok();
+            assert!(m.store("skills/git").exists() && !m.store("skills/web").exists());
+        }
+    }
 }
 
 /// A skill that was here before setup is not setup's to take back, whoever was killed before it was noted.

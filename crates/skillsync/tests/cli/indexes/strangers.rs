@@ -120,7 +120,10 @@ fn a_git_checkout_is_not_imported() {
     m.write("clone/skills-lock.json", lock(&["team"]));
     let plan = here(&m, &["setup", "--here", "--dry-run"]);
     assert_eq!(rows(&plan["imported"]), ["team failed"], "{plan}");
-    assert_eq!(plan["imported"]["lists"][0]["skills"][0]["error"]["code"], "git-checkout", "{plan}");
+    let error = &plan["imported"]["lists"][0]["skills"][0]["error"];
+    let typed = format!("skillsync add '{}' takes", m.path("clone/.agents/skills/team").display());
+    assert_eq!(error["code"], "git-checkout", "{plan}");
+    assert!(error["hint"].as_str().unwrap().starts_with(&typed), "{plan}");
 }
 
 /// One list names what cannot be taken, another has it: what came is not told as failed.

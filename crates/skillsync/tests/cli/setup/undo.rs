@@ -127,6 +127,117 @@ fn undo_keeps_a_skill_whose_original_is_nowhere() {
     }
 }
 
+/// Of two originals that stood at one place one after the other, the second goes back first, and the first once it is away.
+#[test]
+fn undo_gives_back_every_original_of_a_place() {
+    let m = Machine::new(env!("CARGO_BIN_EXE_skillsync"));
+    m.agent("claude-code");
+    let place = format!("{CLAUDE}/pdf");
+    m.skill_folder(&place, &skill("pdf").body("first\n"));
+    let before = agents(&m);
+    m.run(&["setup", "--yes"]).ok();
+    disk::remove(&m.path(&place));
+    m.skill_folder(&place, &skill("pdf").body("second\n"));
+    m.run(&["setup", "--yes"]).ok();
+    let undone = m.run(&["setup", "--undo", "--yes", "--json"]).fails(3).json();
+    assert_eq!(
+        (texts(&undone["restored"], "path").len(), texts(&undone["not_restored"], "path").len()),
+        (1, 1)
+    );
+    assert!(m.read(&format!("{place}/SKILL.md")).contains("second\n"), "{undone}");
+    disk::remove(&m.path(&place));
+    let undone = m.run(&["setup", "--undo", "--yes", "--json"]).ok().json();
+    assert_eq!(texts(&undone["restored"], "from"), ["trash"], "{undone}");
+    before.assert_same(&agents(&m));
+    assert!(!m.store("skills/pdf").exists() && !m.store("state/setup.json").exists());
+}
+
+/// What neither trash nor the store has is told once.
+#[test]
+fn undo_forgets_what_is_nowhere() {
+    let m = Machine::new(env!("CARGO_BIN_EXE_skillsync"));
+    m.agent("claude-code");
+    for name in ["pdf", "xlsx"] {
+        m.skill_folder(&format!("{CLAUDE}/{name}"), &skill(name).body(&format!("{name} alone\n")));
+    }
+    m.run(&["setup", "--yes"]).ok();
+    m.run(&["rm", "pdf"]).ok();
+    m.run(&["sync"]).ok();
+    m.run(&["gc", "--all", "--yes"]).ok();
+    let plan = m.run(&["setup", "--undo", "--dry-run"]).ok();
+    assert!(plan.stdout.contains("neither trash nor the store has it any more"), "{plan}");
+    assert!(!plan.stdout.contains("the store has it\n"), "{plan}");
+    let plan = m.run(&["setup", "--undo", "--dry-run", "--json"]).ok().json();
+    assert_eq!(plan["restore"], Value::from(vec![path(&m, &format!("{CLAUDE}/xlsx"))]), "{plan}");
+    let undone = m.run(&["setup", "--undo", "--yes", "--json"]).fails(3).json();
+    let left = &undone["not_restored"][0];
+    assert_eq!(
+        (&left["path"], &left["lost"]),
+        (&path(&m, &format!("{CLAUDE}/pdf")), &true.into()),
+        "{undone}"
+    );
+    refuses(&m, &["setup", "--undo", "--yes"], 1, "nothing-to-undo");
+}
+
+/// Nothing can be looked at below a link that leads to itself: that is one original's affair.
+fn blind(m: &Machine, folder: &str) {
+    disk::remove(&m.path(folder));
+    disk::link(m.path(folder), &m.path(folder));
+}
+
+#[test]
+fn undo_goes_on_past_a_folder_that_does_not_read() {
+    let m = scattered();
+    m.run(&["setup", "--yes"]).ok();
+    blind(&m, OLD_CODEX);
+    let plan = m.run(&["setup", "--undo", "--dry-run", "--json"]).ok().json();
+    let undone = m.run(&["setup", "--undo", "--yes", "--json"]).fails(3).json();
+    assert_eq!(plan["not_restored"], undone["not_restored"], "{plan}");
+    assert_eq!(texts(&undone["restored"], "path").len(), 7, "{undone}");
+    assert_eq!(texts(&undone["kept"], "name"), ["xlsx"], "{undone}");
+    disk::remove(&m.path(OLD_CODEX));
+    m.run(&["setup", "--undo", "--yes"]).ok();
+    assert!(
+        m.read(&format!("{OLD_CODEX}/xlsx/SKILL.md")).contains("new\n") && !m.store("skills/xlsx").exists()
+    );
+}
+
+/// An undo that ended early and a setup after it forget no original, though trash does not have it any more.
+#[test]
+fn undo_remembers_what_an_undo_before_it_did_not_reach() {
+    let m = Machine::new(env!("CARGO_BIN_EXE_skillsync"));
+    m.agent("claude-code");
+    m.agent("codex");
+    m.skill_folder(&format!("{OLD_CODEX}/pdf"), &skill("pdf"));
+    let before = agents(&m);
+    m.run(&["setup", "--yes"]).ok();
+    m.run(&["gc", "--all", "--yes"]).ok();
+    for folder in [OLD_CODEX, CLAUDE] {
+        blind(&m, folder);
+    }
+    m.run(&["setup", "--undo", "--yes"]).fails(1);
+    for folder in [OLD_CODEX, CLAUDE] {
+        disk::remove(&m.path(folder));
+    }
+    m.run(&["setup", "--yes"]).ok();
+    let undone = m.run(&["setup", "--undo", "--yes", "--json"]).ok().json();
+    assert_eq!(texts(&undone["restored"], "from"), ["history"], "{undone}");
+    before.assert_same(&agents(&m));
+}
+
+/// A skill whose original never left its place, and is not there any more, is nowhere but in the store.
+#[test]
+fn undo_keeps_a_skill_of_which_it_knows_no_original() {
+    let m = scattered();
+    m.run(&["setup", "--yes"]).ok();
+    let mut record: Value = serde_json::from_str(&m.read(".skillsync/state/setup.json")).unwrap();
+    record["moved"].as_array_mut().unwrap().retain(|moved| moved["name"] != "draw-things");
+    m.write(".skillsync/state/setup.json", record.to_string());
+    let undone = m.run(&["setup", "--undo", "--yes", "--json"]).ok().json();
+    assert_eq!(texts(&undone["kept"], "name"), ["draw-things"], "{undone}");
+    assert!(m.store("skills/draw-things").exists() && !m.store("skills/pdf").exists());
+}
+
 /// The plan of an undo is what is done, whatever stands in the places by then.
 #[test]
 fn undo_does_what_its_plan_says() {

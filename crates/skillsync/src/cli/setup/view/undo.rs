@@ -18,6 +18,7 @@ impl Words<'_> {
             writeln!(out, "  {}: {}", self.path(&left.path), left.reason)?;
             match &left.kept {
                 Some(kept) => writeln!(out, "      it is in {}", self.path(kept))?,
+                None if left.lost => {}
                 None => writeln!(out, "      the store has it")?,
             }
         }

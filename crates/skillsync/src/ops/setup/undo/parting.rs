@@ -1,8 +1,6 @@
 //! Which skills an undo takes out of the store, and which it leaves there and why: what was changed since, and what is
 //! nowhere else.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 use skillsync_core::fault::{Fault as _, Kind, with_causes};
 use skillsync_core::name::{SkillName, SourceName};
@@ -14,8 +12,8 @@ use skillsync_store::{fs, lease};
 
 use super::NotRestored;
 use crate::ops::Error;
-use crate::ops::setup::moves::holds;
-use crate::ops::setup::record::{Adopted, Record};
+use crate::ops::setup::record::{Adopted, Moved, Record};
+use crate::ops::source::import::holds;
 
 /// A skill that an undo leaves in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,6 +22,15 @@ pub struct Kept {
     pub name: SkillName,
     /// Why it stays.
     pub reason: String,
+    /// Whether the machine refused to show what decides about it: the next undo looks again.
+    #[serde(skip)]
+    pub(super) is_open: bool,
+}
+
+impl Kept {
+    fn new(name: SkillName, reason: impl Into<String>) -> Self {
+        Self { name, reason: reason.into(), is_open: false }
+    }
 }
 
 /// What becomes of the skills that setup took.
@@ -43,26 +50,40 @@ impl Parting {
         record: &Record,
         not_restored: &[NotRestored],
     ) -> Result<Self, Error> {
-        let stuck: BTreeSet<&str> = not_restored.iter().map(|n| n.path.as_str()).collect();
         let is_stuck = |name: &SkillName| {
             let mut originals = record.moved.iter().filter(|moved| moved.name == *name);
-            originals.any(|moved| moved.place.to_str().is_some_and(|place| stuck.contains(place)))
+            originals.any(|moved| not_restored.iter().any(|left| left.is_of(moved)))
         };
         let (mut leaving, mut keep) = (Vec::new(), Vec::new());
         for adopted in record.adopted.iter().filter(|adopted| adopted.fresh) {
             let name = adopted.name.clone();
             match stays(store, index, adopted)? {
                 Stay::Gone => {}
-                Stay::Because(reason) => keep.push(Kept { name, reason }),
+                Stay::Because(reason) => keep.push(Kept::new(name, reason)),
+                Stay::Open(reason) => keep.push(Kept { is_open: true, ..Kept::new(name, reason) }),
                 Stay::No if is_stuck(&name) => {
-                    let reason = "an original of it could not return to its place".to_owned();
-                    keep.push(Kept { name, reason });
+                    keep.push(Kept::new(name, "an original of it could not return to its place"));
+                }
+                Stay::No if !is_elsewhere(record, adopted) => {
+                    keep.push(Kept::new(name, "nothing is known to have it besides the store"));
                 }
                 Stay::No => leaving.push(name),
             }
         }
         Ok(Self { leaving, keep })
     }
+}
+
+/// Whether a skill whose originals all return has a copy out of the store then: one of them, what one leads to, or the folder of
+/// another tool, which was looked at.
+fn is_elsewhere(record: &Record, adopted: &Adopted) -> bool {
+    let has_copy = |moved: &Moved| match (&moved.link, moved.place.parent()) {
+        (None, _) => true,
+        (Some(text), Some(folder)) => holds(&folder.join(text), moved.content).unwrap_or(false),
+        (Some(_), None) => false,
+    };
+    let mut originals = record.moved.iter().filter(|moved| moved.name == adopted.name);
+    adopted.root.is_some() || originals.any(has_copy)
 }
 
 /// The skills of `sources` that neither leave nor are named yet: nothing updates them any more.
@@ -79,9 +100,8 @@ pub(super) fn orphans(
             && !kept.iter().any(|kept| kept.name == **name)
     };
     let reason = |source: &SourceName| format!("`{source}` is forgotten: nothing updates it any more");
-    let orphan = |(name, installed): (&SkillName, &installed::Installed)| Kept {
-        name: name.clone(),
-        reason: reason(&installed.source),
+    let orphan = |(name, installed): (&SkillName, &installed::Installed)| {
+        Kept::new(name.clone(), reason(&installed.source))
     };
     followed.iter().filter(is_here).map(orphan).collect()
 }
@@ -92,6 +112,8 @@ enum Stay {
     /// It is as setup took it.
     No,
     Because(String),
+    /// What decides about it cannot be looked at.
+    Open(String),
 }
 
 fn stays(store: &Store, index: &Index, adopted: &Adopted) -> Result<Stay, Error> {
@@ -116,13 +138,15 @@ fn stays(store: &Store, index: &Index, adopted: &Adopted) -> Result<Stay, Error>
     if !matches!(lease, Ok(None)) || fs::lstat(&store.layout().working_copy(name))?.is_some() {
         return Ok(Stay::Because("it is being edited".to_owned()));
     }
-    if let (Some(root), Some(content)) = (&adopted.root, adopted.contents.first())
-        && !holds(root, *content)?
-    {
-        return Ok(Stay::Because(format!(
-            "`{}`, where it came from, does not hold it any more",
-            root.display()
-        )));
+    if let (Some(root), Some(content)) = (&adopted.root, adopted.contents.first()) {
+        match holds(root, *content) {
+            Ok(true) => {}
+            Ok(false) => {
+                let reason = format!("`{}`, where it came from, does not hold it any more", root.display());
+                return Ok(Stay::Because(reason));
+            }
+            Err(e) => return Ok(Stay::Open(with_causes(&e))),
+        }
     }
     Ok(match skills::standing(store, index, name, &meta)? {
         Standing::Pristine => Stay::No,

@@ -3,18 +3,18 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
+use skillsync_client::limits::LIST_SKILLS;
 use skillsync_client::lockfile::{self, List, Tool};
-use skillsync_core::digest::ContentHash;
 use skillsync_core::fault::{Fault as _, Kind, with_causes};
 use skillsync_core::name::SkillName;
-use skillsync_core::tree::{SKILL_MD, Tree};
-use skillsync_store::payload::{Payload, PayloadFile};
+use skillsync_core::tree::SKILL_MD;
+use skillsync_store::fs;
 use skillsync_store::skills;
 use skillsync_store::store::Store;
-use skillsync_store::tools::Tools as Agents;
-use skillsync_store::{fs, scan};
+use skillsync_store::tools::{Tool as Agent, Tools as Agents};
 
-use super::{BaseUrl, Error, Plan, Refusal, World};
+use super::notes::OPENSKILLS_NOTE;
+use super::{BaseUrl, Error, Plan, Refusal, World, add};
 use crate::ops::builtin;
 use crate::ops::target::{tools, with_places};
 
@@ -23,16 +23,16 @@ const LISTS: [&str; 4] =
     [".claude/skills/.ic-managed.json", ".agents/.skill-lock.json", "skills-lock.json", ".clawhub/lock.json"];
 /// Where tools put skills for one agent alone, below the same; openskills nowhere else.
 const SKILLS: [&str; 2] = [".claude/skills", ".agent/skills"];
-/// What openskills puts into each skill.
-const OPENSKILLS_NOTE: &str = ".openskills.json";
 /// The list of what npm's `skills` installed for all projects.
 const GLOBAL_LOCK: &str = ".skill-lock.json";
 
-/// The lists of the user's own, below the home folder, and that of npm's `skills` where `XDG_STATE_HOME` moves it.
+/// The lists of the user's own, below the home folder, and that of npm's `skills` where `XDG_STATE_HOME` moves it: without
+/// the variable where it is as a rule, since it may be set for npm and not here.
 pub fn found(world: &World) -> Vec<PathBuf> {
-    let state = world.var("XDG_STATE_HOME").map(|dir| Path::new(dir).join("skills").join(GLOBAL_LOCK));
+    let state = world.var("XDG_STATE_HOME").map_or_else(|| world.home.join(".local/state"), PathBuf::from);
+    let lock = state.join("skills").join(GLOBAL_LOCK);
     let mut lists = below(&world.home);
-    lists.extend(state.filter(|path| is_file(path)));
+    lists.extend(Some(lock).filter(|path| is_file(path)));
     lists
 }
 
@@ -47,7 +47,8 @@ fn below(root: &Path) -> Vec<PathBuf> {
         let folder = root.join(folder);
         // A folder that cannot be read is another command's to tell of.
         let names = fs::entries(&folder).ok().flatten().unwrap_or_default();
-        candidates.extend(names.iter().map(|name| folder.join(name).join(OPENSKILLS_NOTE)));
+        let notes = names.iter().take(LIST_SKILLS);
+        candidates.extend(notes.map(|name| folder.join(name).join(OPENSKILLS_NOTE)));
     }
     candidates.retain(|path| is_file(path));
     candidates
@@ -57,7 +58,7 @@ fn is_file(path: &Path) -> bool {
     fs::stat(path).ok().flatten().is_some_and(|metadata| metadata.is_file())
 }
 
-/// Reads the list at `path`. Fails with `skill-list-unknown` where it is none.
+/// Reads the list at `path`. Fails with `skill-list-unknown` where it is none, and `skill-list-too-long`.
 pub(in crate::ops) fn read(path: &Path, ic_site: Option<&BaseUrl>) -> Result<List, Error> {
     let bytes = fs::read(path, lockfile::LIST_BYTES)?;
     lockfile::parse(&bytes, path, ic_site.map_or(lockfile::IC_SITE, BaseUrl::as_str)).map_err(|e| {
@@ -83,10 +84,11 @@ pub(super) struct Reach {
 impl Reach {
     /// What the list of `tool` at `path` speaks of. One of openskills speaks of the folder that it lies in. What speaks of all
     /// agents' own folders is the user's list, whatever another is called.
-    pub(super) fn of(world: &World, agents: &Agents, path: &Path, tool: Tool) -> Result<Self, Error> {
+    pub(super) fn of(homes: &Homes<'_>, path: &Path, tool: Tool) -> Result<Self, Error> {
+        let Homes { world, agents, .. } = *homes;
         let folder = path.parent().unwrap_or(path);
         let above = folder.parent().unwrap_or(folder);
-        let is_own = is_own(world, path)?;
+        let is_own = homes.has(path, tool)?;
         let (folders, project) = match tool {
             Tool::IcSkills => (vec![folder.to_owned()], project(folder)),
             Tool::OpenSkills => (vec![above.to_owned()], project(above)),
@@ -127,19 +129,44 @@ impl Reach {
     }
 }
 
-/// Whether the list at `path` is one of the user's own, however its folder is spelled.
-fn is_own(world: &World, path: &Path) -> Result<bool, Error> {
-    let real = |path: &Path| -> Result<PathBuf, Error> {
-        let folder = fs::resolved(path.parent().unwrap_or(path))?;
-        Ok(folder.join(path.file_name().unwrap_or_default()))
-    };
-    let wanted = real(path)?;
-    for own in found(world) {
-        if real(&own)? == wanted {
-            return Ok(true);
-        }
+/// Where the user's own skills are.
+pub(super) struct Homes<'w> {
+    world: &'w World,
+    agents: &'w Agents,
+    /// The user's own lists, by what their folders lead to.
+    lists: BTreeSet<PathBuf>,
+    /// The user's folders that agents read skills from, by what they lead to.
+    folders: BTreeSet<PathBuf>,
+}
+
+impl<'w> Homes<'w> {
+    pub(super) fn of(world: &'w World, agents: &'w Agents) -> Result<Self, Error> {
+        let lists = found(world).iter().map(|list| real(list)).collect::<Result<_, _>>()?;
+        let own = |agent: &Agent| {
+            let (own, besides) = with_places(world, |at| (agent.global_dir(at), agent.also_scanned(at)));
+            own.into_iter().chain(besides)
+        };
+        // One that leads nowhere has no list.
+        let folders = agents.iter().flat_map(own).filter_map(|dir| fs::resolved(&dir).ok()).collect();
+        Ok(Self { world, agents, lists, folders })
     }
-    Ok(false)
+
+    /// Whether the list of `tool` at `path` is one of the user's own, however its folder is spelled: it is known, or lies beside the
+    /// skills of an agent that it speaks of.
+    fn has(&self, path: &Path, tool: Tool) -> Result<bool, Error> {
+        let path = real(path)?;
+        let beside = match tool {
+            Tool::IcSkills => path.parent(),
+            Tool::OpenSkills => path.parent().and_then(Path::parent),
+            Tool::Skills | Tool::ClawHub => None,
+        };
+        Ok(self.lists.contains(&path) || beside.is_some_and(|folder| self.folders.contains(folder)))
+    }
+}
+
+/// `path` with what its folder leads to.
+fn real(path: &Path) -> Result<PathBuf, Error> {
+    Ok(fs::resolved(path.parent().unwrap_or(path))?.join(path.file_name().unwrap_or_default()))
 }
 
 /// The project whose folder of skills this is; the folder itself where no tool puts skills of a project.
@@ -149,9 +176,9 @@ fn project(skills: &Path) -> &Path {
 }
 
 fn outside(place: &Path, real: &Path) -> Error {
-    let (place, real) = (place.display(), real.display());
-    let message = format!("`{place}` leads out of the project that names it, to `{real}`");
-    let hint = Some(format!("if it is yours: skillsync add {real}"));
+    let (place, to) = (place.display(), real.display());
+    let message = format!("`{place}` leads out of the project that names it, to `{to}`");
+    let hint = Some(format!("if it is yours: {}", add(real)));
     Refusal { kind: Kind::Invalid, code: "leads-out-of-project", message, hint }.into()
 }
 
@@ -168,6 +195,7 @@ pub(in crate::ops) fn offered(
         return Ok(Vec::new());
     }
     let agents = tools(&world.store)?;
+    let homes = Homes::of(world, &agents)?;
     let coming = own.brings();
     let is_new = |name: &SkillName| {
         let is_stored = store.is_some_and(|store| !matches!(skills::find(store, name), Ok(None)));
@@ -177,35 +205,11 @@ pub(in crate::ops) fn offered(
     for path in lists {
         // One that does not read brings nothing.
         let Ok(list) = read(&path, None) else { continue };
-        let reach = Reach::of(world, &agents, &path, list.tool)?;
+        let reach = Reach::of(&homes, &path, list.tool)?;
         let names = list.skills.iter().filter_map(|noted| SkillName::parse(&noted.name).ok());
         if names.filter(is_new).any(|name| matches!(reach.place(name.as_str()), Ok(Some(_)))) {
             offered.push(path.display().to_string());
         }
     }
     Ok(offered)
-}
-
-/// Whether this file of a skill is what a tool noted there, and no part of the skill.
-fn is_note(path: &str) -> bool {
-    path == OPENSKILLS_NOTE || path.starts_with(".clawhub/")
-}
-
-/// The content of a skill without what its tool noted among the files.
-pub(in crate::ops) fn content_of(tree: &Tree) -> ContentHash {
-    if !tree.files().any(|(path, _)| is_note(path.as_str())) {
-        return tree.content_hash();
-    }
-    let files = tree.files().filter(|(path, _)| !is_note(path.as_str()));
-    let own = Tree::new(files.map(|(path, file)| (path.clone(), *file)));
-    own.map_or_else(|_| tree.content_hash(), |own| own.content_hash())
-}
-
-/// The files of the skill at `root`, without what its tool noted among them.
-pub(in crate::ops) fn payload(root: &Path) -> Result<Payload, Error> {
-    let listing = scan::list(root)?;
-    let payload = Payload::read(root, &listing, |_, bytes| Ok::<_, scan::Error>(bytes))?;
-    let files = payload.files().filter(|(path, _)| !is_note(path.as_str()));
-    let file = |file: &PayloadFile| PayloadFile { bytes: file.bytes.clone(), executable: file.executable };
-    Ok(Payload::new(files.map(|(path, one)| (path.clone(), file(one))).collect())?)
 }
