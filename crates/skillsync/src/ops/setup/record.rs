@@ -165,10 +165,10 @@ impl Record {
         came.map(|adopted| adopted.name.clone()).collect()
     }
 
-    /// The skills that a setup which was cut off, or its undo, may have left halfway.
+    /// The skills that came, and that an undo which was cut off, or a setup that went on from there, may have left halfway.
     pub(super) fn unsettled(&self) -> BTreeSet<SkillName> {
-        let fresh = self.adopted.iter().filter(|adopted| adopted.fresh && self.is_cut_off());
-        fresh.map(|adopted| adopted.name.clone()).collect()
+        let came = self.adopted.iter().filter(|a| a.fresh && a.came && self.is_cut_off());
+        came.map(|adopted| adopted.name.clone()).collect()
     }
 
     /// Tells what came of a setup that was cut off, or is done now, from what was only going to: the latter is forgotten.

@@ -38,7 +38,7 @@ pub struct Ask {
     pub site: Option<BaseUrl>,
     /// Skills that came this way before: where the store has them no more, they were removed, and stay away.
     pub known: BTreeSet<SkillName>,
-    /// Skills that a setup or its undo was cut off over: one that is here as it came is followed as if it came now.
+    /// Skills that the undo of a setup was cut off over: one that is here as it came is followed as if it came now.
     pub unsettled: BTreeSet<SkillName>,
 }
 
