@@ -2,8 +2,8 @@
 //! for each skill, then `_meta.json`, and the state of trust last. A kill anywhere leaves what the next run goes on from.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
+use skillsync_core::digest::EnvelopeDigest;
 use skillsync_core::name::SkillName;
 use skillsync_store::fs;
 use skillsync_store::index::Index;
@@ -30,9 +30,12 @@ mod unpack;
 
 pub(crate) use change::{Prepared, prepare, stage};
 use revoked::Revoked;
-pub(crate) use revoked::{Look, Record, quarantined};
+pub(crate) use revoked::{Judge, Record, quarantined};
 pub use row::{Done, Error, Row};
 pub use survey::Survey;
+
+/// The word for why a skill stays as it is whose conflict was handed out, with a release that was revoked since.
+pub const REVOKED_CONFLICT: &str = "revoked-conflict";
 
 /// A release whose archive is in the cache: its signed statement.
 pub type Statement = Vec<u8>;
@@ -85,7 +88,8 @@ pub fn withdraw(store: &Store, delivery: &Delivery<'_>) -> Result<Option<Deliver
         found.as_ref().is_ok_and(|revoked| !revoked.is_settled(&state, slug))
     };
     let known = Known::of(believed.advised().advisories());
-    if !Look::new(store, source.name(), believed.advised(), &known).revoked(&state).iter().any(changes) {
+    let judge = Judge::new(store, source.name(), believed.advised(), &known);
+    if !judge.revoked(&state).iter().any(changes) {
         return Ok(None);
     }
     let writing = store.write()?;
@@ -124,8 +128,8 @@ impl<'a, 'w> Work<'a, 'w> {
         Ok(Self { writing, index, source, ask, holder, believed, advised, revoked, state, rows })
     }
 
-    fn look(&self) -> Look<'_> {
-        Look::new(self.writing.store(), self.source.name(), &self.advised, &self.revoked)
+    fn judge(&self) -> Judge<'_> {
+        Judge::new(self.writing.store(), self.source.name(), &self.advised, &self.revoked)
     }
 
     fn run(&mut self, mut ready: BTreeMap<SkillName, Result<Statement, Error>>) -> Result<(), Error> {
@@ -154,7 +158,13 @@ impl<'a, 'w> Work<'a, 'w> {
                 Step::Keep => self.keep(&slug),
                 Step::Available => self.put(self.listed(&slug, Done::Available)),
                 Step::Held(held) => {
-                    let (why, working_copy) = (Some(held_word(held).to_owned()), self.handed_out(&slug));
+                    let copy = || store.layout().working_copy(&slug);
+                    let (why, working_copy) = match self.handed_out(&slug) {
+                        // It cannot be committed.
+                        Some(release) if self.revoked.is_revoked(release) => (REVOKED_CONFLICT, None),
+                        handed => (held_word(held), handed.map(|_| copy())),
+                    };
+                    let why = Some(why.to_owned());
                     self.put(Row { why, working_copy, ..self.listed(&slug, Done::Held) });
                 }
                 Step::Refuse(why) => self.fail(&slug, Error::Planned { slug: slug.clone(), why }),
@@ -229,11 +239,10 @@ impl<'a, 'w> Work<'a, 'w> {
         }
     }
 
-    /// The working copy with both sides of a conflict that was handed out, and waits to be decided.
-    fn handed_out(&self, slug: &SkillName) -> Option<PathBuf> {
-        let layout = self.writing.store().layout();
-        let handed = lease::get(layout, slug).ok()??.updated?;
-        (self.state.get(slug)?.conflict == Some(handed.release)).then(|| layout.working_copy(slug))
+    /// The release whose conflict was handed out in a working copy, and waits to be decided.
+    fn handed_out(&self, slug: &SkillName) -> Option<EnvelopeDigest> {
+        let handed = lease::get(self.writing.store().layout(), slug).ok()??.updated?;
+        self.state.get(slug)?.conflict.filter(|conflict| *conflict == handed.release)
     }
 
     /// A row with the version that is here and the one that is listed.
@@ -254,12 +263,12 @@ impl<'a, 'w> Work<'a, 'w> {
     fn quarantine(&mut self) -> Result<(), Error> {
         let (store, name) = (self.writing.store(), self.source.name());
         let (mut failed, mut unnoted) = (Vec::new(), Vec::new());
-        for slug in self.look().cured(&self.state) {
+        for slug in self.judge().cured(&self.state) {
             if let Some(installed) = self.state.get_mut(&slug) {
                 (installed.state, installed.reason) = (Standing::Installed, None);
             }
         }
-        for (slug, revoked) in self.look().revoked(&self.state) {
+        for (slug, revoked) in self.judge().revoked(&self.state) {
             let revoked = match revoked {
                 Ok(revoked) => revoked,
                 Err(error) => {

@@ -234,7 +234,11 @@ impl About<'_> {
     }
 
     fn listed(&self, here: &Here<'_>, installed: &Installed, entry: &Entry) -> Step {
-        if installed.current.release == entry.release.sha256 {
+        let is_listed = installed.current.release == entry.release.sha256;
+        // What its record alone says to be in quarantine is not: it came when nobody could say that it may be used.
+        let is_out = installed.state == Standing::Installed
+            && matches!(here.local, Local::Present { state: State::Quarantined, .. });
+        if is_listed && !is_out {
             return Step::Keep;
         }
         if self.ask.names(self.name) {
@@ -247,7 +251,7 @@ impl About<'_> {
             return Step::Held(Held::Conflict);
         }
         let has_newer_pin = entry.pin.as_ref().is_some_and(|pin| pin.seq > here.pin_seq);
-        if self.config.policy == Policy::Pin && !has_newer_pin {
+        if self.config.policy == Policy::Pin && !has_newer_pin && !is_listed {
             return Step::Held(Held::Policy);
         }
         if self.only_names() { Step::Available } else { Step::Update }

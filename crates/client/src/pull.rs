@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use semver::Version;
 use serde::de::IgnoredAny;
+use skillsync_core::digest::FileDigest;
 use skillsync_core::fault::{Fault as _, Kind};
 use skillsync_core::name::{SkillName, SourceName};
 use skillsync_core::words;
@@ -115,14 +116,12 @@ pub fn pull(store: &Store, fetch: &dyn Fetch, source: &Source, wish: &Wish<'_>) 
     let pull = Pull { store, desk: Desk { store, fetch, source, places: &places }, wish };
     let began = Polls::load(store.layout(), source.name());
     let mut polls = began.clone();
-    let before = pull.report();
     let (believed, Delivered { rows, error }) = pull.run(&mut polls);
     ended::note(store, source.name(), wish, (&began, &polls), (error.as_ref(), &rows));
     let status = pull.status(error.as_ref());
     let manifest = believed.map(|advised| (advised.manifest().version, advised.manifest().expires));
-    if let Some(report) = pull.report().filter(|report| before.as_ref() != Some(report)) {
-        // The hub's page of this machine is the hub's concern: what it does not hear now it hears the next time.
-        let _ = source.api(fetch).post::<IgnoredAny>(path::STATE, &report);
+    if manifest.is_some() {
+        pull.tell(began.told);
     }
     let (source, warnings) = (source.name().clone(), places.warnings());
     Pulled { source, status, error, manifest, warnings, rows }
@@ -298,12 +297,26 @@ impl Pull<'_> {
         }
     }
 
-    /// What is installed from the hub, where it may be told: names, versions, hashes, times, and nothing else (checklist L4,
-    /// L12).
-    fn report(&self) -> Option<StateReport> {
-        if self.wish.mode == Mode::Plan || self.wish.telling == Telling::Silent {
-            return None;
+    /// Tells the hub what is installed from it, where it may be told and did not take just that last: names, versions, hashes,
+    /// times, and nothing else (checklist L4, L12).
+    fn tell(&self, told: Option<FileDigest>) {
+        if self.wish.is_look() || self.wish.telling == Telling::Silent {
+            return;
         }
+        let Some(report) = self.report() else { return };
+        let digest = serde_json::to_vec(&report).ok().map(|bytes| FileDigest::of(&bytes));
+        let is_nothing = told.is_none() && report.skills.is_empty();
+        // The hub's page of this machine is the hub's concern: what it does not hear now it hears the next time.
+        if !is_nothing
+            && digest != told
+            && self.desk.source.api(self.desk.fetch).post::<IgnoredAny>(path::STATE, &report).is_ok()
+            && let Some(digest) = digest
+        {
+            ended::told(self.store, self.desk.source.name(), digest);
+        }
+    }
+
+    fn report(&self) -> Option<StateReport> {
         let name = self.desk.source.name();
         let state = InstallState::load(self.store.layout()).ok()?;
         let told = state.iter().filter(|(_, i)| i.source == *name && i.state == Standing::Installed);

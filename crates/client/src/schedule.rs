@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use skillsync_core::digest::EnvelopeDigest;
+use skillsync_core::digest::{EnvelopeDigest, FileDigest};
 use skillsync_core::name::SourceName;
 use skillsync_store::fs;
 use skillsync_store::layout::Layout;
@@ -52,6 +52,9 @@ pub struct Polls {
     /// When the hub was last asked, unless it was this machine that failed then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tried_at: Option<Timestamp>,
+    /// What the hub took last of what it was told is installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<FileDigest>,
     /// How often in a row the hub answered and failed.
     #[serde(default)]
     pub failures: u32,
@@ -88,10 +91,11 @@ impl Polls {
         next <= now || next.duration_since(now) > signed(longest + longest / 10)
     }
 
-    /// Makes it due at once: what kept it from being asked is gone. Says whether anything did.
+    /// Makes it due at once, and to be told anew: there is another key, or what kept it from being asked is gone. Says whether
+    /// that changes anything.
     pub fn retry(&mut self) -> bool {
-        let was_waiting = self.next_at.take().is_some();
-        std::mem::take(&mut self.failures) > 0 || was_waiting
+        let was = (self.next_at.take(), self.told.take(), std::mem::take(&mut self.failures));
+        was != (None, None, 0)
     }
 
     /// Takes over what a run that `began` so learned of what is stored: the tag, what it is of, and when roots were asked for.

@@ -188,7 +188,7 @@ pub struct Version {
     /// Which act made it.
     pub origin: Origin,
     /// The contents it was made from, where that is not just the version before: of a merge that version and what was
-    /// merged into it, of a fork what was forked.
+    /// merged into it, of a fork what was forked, of a rollback the release that it is made of.
     pub parents: Vec<ContentHash>,
     /// When, as RFC 3339 with `Z`.
     pub at: String,

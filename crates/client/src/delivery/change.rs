@@ -80,8 +80,9 @@ pub(crate) fn prepare(
     lease::require_free(store.layout(), slug)?;
     skills::require_pristine(store, index, slug, &meta)?;
     let is_there = head.tree == theirs.tree().id();
-    // What an edit made already is made of the release that came later with it, and of none that came before.
-    if is_there && release.seq > basis.seq {
+    // What an edit made already is made of the release that came later with it, and of none that came before. One of the same
+    // number is the same one, signed with another key.
+    if is_there && release.seq >= basis.seq {
         return Ok(Prepared::Here);
     }
     if is_there || head.content_hash == basis.content_hash {

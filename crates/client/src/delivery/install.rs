@@ -133,7 +133,7 @@ impl Work<'_, '_> {
         let store = self.writing.store();
         let meta = skills::load(store, slug)?;
         let is_out = meta.state != State::Active || self.state.is_quarantined(slug);
-        if is_out && self.look().is_revoked(slug, self.state.get(slug), &meta) {
+        if is_out && self.judge().is_revoked(slug, self.state.get(slug), &meta) {
             return Err(skills::Error::Quarantined { name: slug.clone() }.into());
         }
         skills::revive(store, slug)?;

@@ -71,14 +71,14 @@ impl Revoked {
     }
 }
 
-/// What the skills from one source that are here are looked at by.
-pub(crate) struct Look<'a> {
+/// What the skills from one source that are here are judged by.
+pub(crate) struct Judge<'a> {
     store: &'a Store,
     advised: &'a Advised,
     kept: Kept<'a>,
 }
 
-impl<'a> Look<'a> {
+impl<'a> Judge<'a> {
     /// By what is `advised` of `source`, of which `known` is what is revoked.
     pub(crate) fn new(
         store: &'a Store,

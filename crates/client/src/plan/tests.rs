@@ -145,6 +145,11 @@ fn what_is_here_follows_what_is_listed() {
     pinned(Some(4)).check("a newer pin", [up(), Some(Available), up(), up(), up(), up()]);
     let case = Case::new().held(|i| i.state = Standing::Quarantined).with(|c| c.local = QUARANTINED);
     case.check("a cure for what is in quarantine", [up(), Some(Available), up(), up(), up(), up()]);
+    let case = pinned(Some(3)).held(|i| i.current = installed(2).current).with(|c| c.local = QUARANTINED);
+    case.check("a cure that is here", [up(), Some(Available), up(), up(), up(), up()]);
+    let case = case.held(|i| i.held = Some(Hold::Version));
+    let by = || held(Held::By(Hold::Version));
+    case.check("a cure that is here and held", [by(), by(), by(), up(), up(), up()]);
     for (reason, why) in [(Some("revoked"), Some("revoked".to_owned())), (None, None)] {
         let case = Case::new().with(|c| c.manifest = manifest(None, reason));
         let gone = || Some(Step::Unlisted(why.clone()));

@@ -1,5 +1,7 @@
-//! What a run that asked a source leaves in `poll.json`: how it ended, and when to ask next. The same for a hub and an index.
+//! What a run that asked a source leaves in `poll.json`: how it ended, when to ask next, and what a hub was told. The same for a
+//! hub and an index.
 
+use skillsync_core::digest::FileDigest;
 use skillsync_core::name::SourceName;
 use skillsync_store::fs;
 use skillsync_store::store::Store;
@@ -24,22 +26,34 @@ pub(crate) fn note(
         None if rows.iter().any(Row::failed_here) => Ending::Here,
         None => Ending::Answered,
     };
+    amend(store, name, |now| {
+        let planned = now.next_at;
+        now.learn(began, learned);
+        // Somebody wanted it asked at once: what came of another question is no answer to that.
+        let is_wanted = began.next_at.is_some() && planned.is_none();
+        if !is_wanted {
+            now.ended(store.now(), ending, wish.interval, wish.chance);
+            if wish.is_look() && ending == Ending::Answered {
+                // Nothing was done about what it says: the next poll is to come no later for that.
+                now.next_at = planned;
+            }
+        }
+    });
+}
+
+/// Notes that `name` took what it was told.
+pub(super) fn told(store: &Store, name: &SourceName, told: FileDigest) {
+    amend(store, name, |now| now.told = Some(told));
+}
+
+/// All that is lost without it is that the next poll comes too early, and tells again.
+fn amend(store: &Store, name: &SourceName, change: impl FnOnce(&mut Polls)) {
     let layout = store.layout();
-    // All that is lost without this is that the next poll comes too early.
     let holder = format!("process {}, since {}", std::process::id(), store.now());
     let Ok(_mutex) = fs::Mutex::take(&layout.mutex(), &holder) else { return };
     let mut now = Polls::load(layout, name);
     let before = now.clone();
-    now.learn(began, learned);
-    // Somebody wanted it asked at once: what came of another question is no answer to that.
-    let is_wanted = began.next_at.is_some() && now.next_at.is_none();
-    if !is_wanted {
-        now.ended(store.now(), ending, wish.interval, wish.chance);
-        if wish.is_look() && ending == Ending::Answered {
-            // Nothing was done about what it says: the next poll is to come no later for that.
-            now.next_at = before.next_at;
-        }
-    }
+    change(&mut now);
     if now != before {
         let _ = now.save(layout, name);
     }

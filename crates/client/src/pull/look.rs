@@ -32,7 +32,7 @@ impl Pull<'_> {
         let (name, mut state) = (self.desk.source.name(), survey.state().clone());
         let (mut unnoted, mut in_use) = (Vec::new(), BTreeSet::new());
         let known = Known::of(advised.advisories());
-        for (slug, revoked) in delivery::Look::new(self.store, name, advised, &known).revoked(survey.state())
+        for (slug, revoked) in delivery::Judge::new(self.store, name, advised, &known).revoked(survey.state())
         {
             match revoked {
                 Ok(revoked) => {

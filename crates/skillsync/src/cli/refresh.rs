@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use skillsync_client::delivery::Done;
+use skillsync_client::delivery::{Done, REVOKED_CONFLICT};
 use skillsync_client::download::Progress as Event;
 use skillsync_client::mirror::GUARDED;
 use skillsync_client::pull::Status;
@@ -87,6 +87,12 @@ fn say_of(cx: &mut Cx<'_>, source: &SourceName, skill: &SkillOutcome) {
         Done::Conflict => {
             cx.ui
                 .warn(format_args!("{name}: the release and your edits both changed: {}", shown(&skill.why)));
+        }
+        Done::Held if skill.why.as_deref() == Some(REVOKED_CONFLICT) => {
+            cx.ui.warn(format_args!("{name}: the release that waits in its working copy was revoked"));
+            cx.ui.hint(format_args!(
+                "`skillsync abort {name}` puts the working copy into trash, for 24 hours"
+            ));
         }
         // It waits to be decided.
         Done::Held if skill.working_copy.is_some() => {}

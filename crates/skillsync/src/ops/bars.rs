@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use skillsync_client::anchor::{Barred, Barring, Came};
-use skillsync_core::digest::TreeId;
+use skillsync_core::digest::{ContentHash, TreeId};
 use skillsync_core::fault::Kind;
 use skillsync_core::name::{SkillName, SourceName};
 use skillsync_core::skill::{Source, Version};
@@ -56,8 +56,8 @@ struct Hub {
 
 /// What is known of one version.
 struct Known {
-    /// Whether it came from a source, edited since or not.
-    is_from_source: bool,
+    /// The content of the release that it is made of, where it came from a source, edited since or not.
+    release: Option<ContentHash>,
     /// The release that it is made of, where that is known.
     basis: Option<Release>,
     bar: Option<Bar>,
@@ -114,7 +114,10 @@ impl<'a> Bars<'a> {
                 (None, Some((hub, _))) => Some(Bar::Unread(hub.name.clone())),
                 (None, None) => (is_from_hub && !is_known).then_some(Bar::Unknown),
             };
-            known.push(Known { is_from_source: came[at].is_some(), basis, bar });
+            let release = came[at].map(|came| {
+                basis.as_ref().map_or_else(|| installed::release_content(came), |basis| basis.content_hash)
+            });
+            known.push(Known { release, basis, bar });
         }
         if self.is_quarantined {
             self.suspect(&mut known, &came);
@@ -163,12 +166,17 @@ impl<'a> Bars<'a> {
 
     /// Whether a record says what the skill is made of, and that version came from its source.
     pub(super) fn is_noted(&self, number: u32) -> bool {
-        self.has_record && self.at(number).is_some_and(|known| known.is_from_source)
+        self.has_record && self.release(number).is_some()
     }
 
     /// The release that a version is made of: by the record, or by what came from the source of the record.
     pub(super) fn basis(&self, number: u32) -> Option<Release> {
         self.at(number)?.basis.clone()
+    }
+
+    /// The content of the release that a version is made of, where it came from a source.
+    pub(super) fn release(&self, number: u32) -> Option<ContentHash> {
+        self.at(number)?.release
     }
 
     /// Says whether nothing tells what a version is made of, or fails where it must not be used.
@@ -277,11 +285,11 @@ fn unread(what: String, source: &SourceName) -> Refusal {
     }
 }
 
-/// The files of the versions that were made since something came from a source last: that is what was quarantined, where no
-/// record says what.
+/// The files of the versions that are made of what came from a source last: that is what was quarantined, where no record says
+/// what.
 fn of_newest(versions: &[Version], came: &[Option<&Version>]) -> BTreeSet<TreeId> {
-    let newest = came.last().copied().flatten().map(|came| came.number);
-    let made_of = |came: &Option<&Version>| came.map(|came| came.number);
+    let made_of = |came: &Option<&Version>| came.map(installed::release_content);
+    let newest = came.last().and_then(made_of);
     let mut trees: BTreeSet<TreeId> = match newest {
         Some(_) => {
             let since = versions.iter().zip(came).filter(|(_, came)| made_of(came) == newest);

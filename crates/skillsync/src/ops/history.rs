@@ -37,7 +37,7 @@ pub struct Entry {
     pub reason: Option<String>,
     /// Content hash of its files.
     pub content_hash: ContentHash,
-    /// What it was merged from, the version before first; empty where nothing was merged.
+    /// What it was merged from, the version before first, or the release that a rollback is made of; empty for others.
     pub parents: Vec<ContentHash>,
     /// Digest of its list of files, executable bits included.
     pub tree: TreeId,

@@ -54,6 +54,8 @@ struct Decision {
     is_noted: bool,
     /// The release that it is made of, where it came from a source and that is known.
     basis: Option<Release>,
+    /// The content of that release, also where no more is known of it.
+    release: Option<ContentHash>,
     /// Whether it came from a hub and that is not known.
     is_unknown: bool,
     /// Whether it is in use, in quarantine by `_meta.json` alone or not.
@@ -103,7 +105,7 @@ pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledB
     super::write(store, |writing, index| {
         let decision = decide(store, index, name, to)?;
         let (revived, held) = (decision.revives(), decision.is_held());
-        let Decision { meta, content, is_noted, basis, is_unknown, was } = decision;
+        let Decision { meta, content, is_noted, basis, release, is_unknown, was } = decision;
         let head = meta.head();
         let done = |version: u32, back_to: &Version| RolledBack {
             name: name.clone(),
@@ -132,7 +134,8 @@ pub fn apply(store: &Store, name: &SkillName, to: Option<u32>) -> Result<RolledB
             return Ok(done(head.number, head));
         };
         let before = InstallState::load(store.layout())?;
-        let back = Back { name, meta: &meta, target: &target, quarantine: Quarantine::Ends };
+        let quarantine = Quarantine::Ends;
+        let back = Back { name, meta: &meta, target: &target, release, quarantine };
         let reason = format!("back to version {}", target.number);
         let advanced = back.advance(writing, index, reason, || {
             // What is noted ends with this: until the swap the record says it.
@@ -157,6 +160,8 @@ pub(super) struct Back<'a> {
     pub(super) meta: &'a Meta,
     /// The version.
     pub(super) target: &'a Version,
+    /// The content of the release that it is made of, where it came from a source.
+    pub(super) release: Option<ContentHash>,
     /// Whether it may be used, and ends a quarantine.
     pub(super) quarantine: Quarantine,
 }
@@ -170,7 +175,7 @@ impl Back<'_> {
         reason: String,
         before: impl FnOnce() -> Result<(), Error>,
     ) -> Result<u32, Error> {
-        let Self { name, meta, target, quarantine } = *self;
+        let Self { name, meta, target, release, quarantine } = *self;
         let store = writing.store();
         let tree = store.objects().tree(&target.tree)?;
         let transaction = writing.transaction()?;
@@ -178,6 +183,7 @@ impl Back<'_> {
         let staged = skills::stage_tree(&transaction, store.objects(), name, &tree)?;
         let change = Change {
             reason: Some(reason),
+            parents: Vec::from_iter(release),
             stats: observe::stats(store.layout(), index, name).ok(),
             quarantine,
             ..Change::new(staged, Origin::Rollback, meta.source)
@@ -227,13 +233,13 @@ fn decide(store: &Store, index: &Index, name: &SkillName, to: Option<u32>) -> Re
         true => bars.require_not_revoked(number).map(|()| false)?,
         false => bars.require(number)?,
     };
-    let (basis, is_noted) = (bars.basis(number), bars.is_noted(number));
+    let (basis, release, is_noted) = (bars.basis(number), bars.release(number), bars.is_noted(number));
     if is_new {
         skills::require_pristine(store, index, name, &meta)?;
-        return Ok(Decision { meta, content: Some(target), is_noted, basis, is_unknown, was });
+        return Ok(Decision { meta, content: Some(target), is_noted, basis, release, is_unknown, was });
     }
     if revives {
-        return Ok(Decision { meta, content: None, is_noted, basis, is_unknown, was });
+        return Ok(Decision { meta, content: None, is_noted, basis, release, is_unknown, was });
     }
     let message = if number == head.number {
         format!("`{name}` is at version {number} already")

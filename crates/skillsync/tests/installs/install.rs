@@ -306,6 +306,23 @@ fn what_is_installed_is_told_after_a_change_unless_it_must_not_be() {
     machine.run(&["config", "unset", "sources.team.report_state"]).ok();
     hub.lie(|asked, answer| if asked.path == "/api/state" { Answer::status(500) } else { answer });
     assert!(tells(machine.command(&["poll"]), "e"));
+    // It hears what it did not take with the next poll that reaches it, and once; so it does what a rollback changed.
+    let polled = || {
+        hub.take_paths();
+        machine.run(&["poll"]).ok();
+        hub.take_paths().contains(&"/api/state".to_owned())
+    };
+    assert_eq!([polled(), polled()], [true, true]);
+    hub.repent();
+    machine.run(&["outdated"]).ok();
+    assert!(!hub.take_paths().contains(&"/api/state".to_owned()), "a look tells nothing");
+    assert_eq!([polled(), polled()], [true, false]);
+    machine.run(&["rollback", "pdf"]).ok();
+    assert_eq!([polled(), polled()], [true, false]);
+    // Each key tells for itself.
+    let key = crate::house::api_key();
+    machine.command(&["login", "team", "--offline"]).stdin(key.expose()).run().ok();
+    assert_eq!([polled(), polled()], [true, false]);
 }
 
 #[test]

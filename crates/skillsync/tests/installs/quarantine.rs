@@ -1,6 +1,7 @@
 //! How a quarantine ends, and what it outlasts (threat 23).
 
 use crate::home::{edit, hub, installed, loaded, meta, outcome, publish, report, rewrite};
+use crate::house::files;
 use crate::hub::LyingHub;
 use crate::withdrawn::{decide, handed_out, out_of_use, refused, revoke};
 use skillsync_testkit::{Machine, disk};
@@ -44,6 +45,8 @@ fn t23_the_mark_of_rm_ends_no_quarantine() {
     let marked = machine.read(".skillsync/skills/pdf/.meta.toml");
     assert!(marked.contains("was-quarantined = true"), "{marked}");
     rewrite(&machine, ".skillsync/skills/pdf/SKILL.md", "one", "by hand");
+    // The record says it, whatever else can be known.
+    machine.write(".skillsync/_meta.json", "damaged");
     let adopted = report(&machine, &["adopt", "pdf"], 0);
     assert_eq!((&adopted["revived"], &adopted["quarantined"]), (&false.into(), &true.into()), "{adopted}");
     out_of_use(&machine);
@@ -291,6 +294,66 @@ fn t23_a_rollback_to_what_a_revoked_release_changed_nothing_of_is_no_rollback_to
         report(&machine, &["poll"], 0);
         assert!(loaded(&machine, "pdf").unwrap().contains("mine"));
     }
+}
+
+#[test]
+fn t23_a_cure_that_was_committed_while_nobody_could_judge_it_is_one_once_its_hub_is_there_again() {
+    let (hub, machine) = handed_out();
+    hub.change(|house| house.revoke("pdf", 1, "malware"));
+    report(&machine, &["poll"], 6);
+    decide(&machine);
+    let config = machine.read(".skillsync/config.toml");
+    rewrite(&machine, ".skillsync/config.toml", "\"team\"", "\"other\"");
+    assert_eq!(report(&machine, &["commit", "pdf", "--reason", "both"], 0)["quarantined"], true);
+    out_of_use(&machine);
+    machine.write(".skillsync/config.toml", config);
+    report(&machine, &["poll"], 0);
+    assert_eq!(report(&machine, &["info", "pdf"], 0)["state"], "active");
+    assert!(loaded(&machine, "pdf").unwrap().contains("TWO"));
+    // Not one that was revoked meanwhile.
+    rewrite(&machine, ".skillsync/skills/pdf/.meta.toml", "\"active\"", "\"quarantined\"");
+    revoke(&hub, &machine, 2);
+}
+
+#[test]
+fn t23_a_release_that_was_handed_out_and_revoked_is_to_be_put_away() {
+    let (hub, machine) = handed_out();
+    machine.run(&["config", "set", "sources.team.policy", "pin"]).ok();
+    let why = || {
+        let polled = machine.run(&["poll", "--json"]).ok();
+        let pdf = outcome(&polled.json(), "pdf").clone();
+        (pdf["why"].as_str().unwrap().to_owned(), pdf["working_copy"].is_string(), polled.stderr)
+    };
+    publish(&hub, "2");
+    assert!(matches!(why(), (why, true, said) if why == "pin" && said.contains("skillsync commit pdf")));
+    hub.change(|house| house.revoke("pdf", 2, "malware"));
+    let (word, is_named, said) = why();
+    assert_eq!((&*word, is_named), ("revoked-conflict", false), "{said}");
+    assert!(said.contains("skillsync abort pdf") && !said.contains("skillsync commit"), "{said}");
+    machine.run(&["abort", "pdf"]).ok();
+    assert_eq!(why().0, "pin");
+}
+
+#[test]
+fn t23_a_rollback_to_a_cure_is_one_though_what_was_revoked_before_had_its_files() {
+    let (hub, machine) = handed_out();
+    hub.change(|house| house.revoke("pdf", 1, "malware"));
+    report(&machine, &["poll"], 6);
+    // Decided for what was here altogether: the third version has the files of the second, which was revoked.
+    machine.write(".skillsync/editing/pdf/SKILL.md", machine.read(".skillsync/skills/pdf/SKILL.md"));
+    assert_eq!(report(&machine, &["commit", "pdf", "--reason", "mine"], 0)["quarantined"], false);
+    let body = "# pdf\n\none\n\nTWO\n\ndrei\n";
+    hub.change(|house| house.publish("pdf", &files("pdf", body, &[("scripts/run.sh", "echo 1\n")])));
+    assert_eq!(outcome(&report(&machine, &["poll"], 0), "pdf")["outcome"], "merged");
+    revoke(&hub, &machine, 3);
+    assert_eq!(report(&machine, &["rollback", "pdf"], 0)["back_to"], 3);
+    for _ in 0..2 {
+        report(&machine, &["poll"], 0);
+        assert_eq!(meta(&machine)["skills"]["pdf"]["version"], "1.2.0");
+        assert!(loaded(&machine, "pdf").unwrap().contains("mine"));
+    }
+    let history = report(&machine, &["history", "pdf"], 0);
+    assert_eq!(history["versions"][0]["parents"][0], history["versions"][2]["parents"][1]);
 }
 
 #[test]

@@ -7,9 +7,9 @@ use skillsync_core::skill::{Origin, Version};
 
 use super::{Installed, Release};
 
-/// What each of `versions` is made of, oldest first: of one that came from a source what `came` says, of a rollback what the
-/// first version with these files has, or a release with no others, of others what the one before them has. `settled` has the
-/// last word on each.
+/// What each of `versions` is made of, oldest first: of one that came from a source, and of a rollback that says what it is made
+/// of, what `came` says; of a rollback that does not what the first version with these files has, or a release with no others; of
+/// others what the one before them has. `settled` has the last word on each.
 pub fn made_of<'v, T: Copy>(
     versions: &'v [Version],
     came: impl Fn(&'v Version) -> Option<T>,
@@ -21,6 +21,8 @@ pub fn made_of<'v, T: Copy>(
         let before = all.last().copied().flatten();
         let of = match version.origin {
             Origin::Install | Origin::Update => came(version),
+            Origin::Rollback if !version.parents.is_empty() => came(version),
+            // An older skillsync made it.
             Origin::Rollback => by_tree.get(&version.tree).copied().unwrap_or(before),
             _ => before,
         };
@@ -35,15 +37,15 @@ pub fn made_of<'v, T: Copy>(
     all
 }
 
-/// For each of `versions` the one that came from a source last before it, or itself, edited since or not. None where nothing
-/// came from one.
+/// For each of `versions` the one that came from a source last before it, or the rollback to such a one, or itself, edited
+/// since or not. None where nothing came from one.
 pub fn came_last(versions: &[Version]) -> Vec<Option<&Version>> {
     made_of(versions, Some, |_, of| of)
 }
 
-/// The content of the release that a version which came from a source is, or was merged with.
+/// The content of the release that a version which came from a source, or a rollback to one, is or was merged with.
 pub fn release_content(came: &Version) -> ContentHash {
-    // Of a merge, what came is the last parent.
+    // Of a merge, what came is the last parent; of a rollback the only one.
     came.parents.last().copied().unwrap_or(came.content_hash)
 }
 

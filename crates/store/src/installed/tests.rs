@@ -50,9 +50,13 @@ fn what_a_version_is_made_of_follows_from_what_came() {
         version(5, Origin::Pull, 79, None),
         version(6, Origin::Update, 3, None),
         version(7, Origin::Rollback, 78, None),
+        version(8, Origin::Update, 77, Some(3)),
+        // One that says what it goes back to, and one that an older skillsync made.
+        version(9, Origin::Rollback, 77, Some(3)),
+        version(10, Origin::Rollback, 77, None),
     ];
     let basis = |installed: &Installed, number: usize| installed.bases(&versions)[number - 1].map(|r| r.seq);
-    for (number, seq) in [(1, 1), (2, 1), (3, 2), (4, 1), (5, 1), (6, 3), (7, 2)] {
+    for (number, seq) in [(1, 1), (2, 1), (3, 2), (4, 1), (5, 1), (6, 3), (7, 2), (8, 3), (9, 3), (10, 1)] {
         assert_eq!(basis(&installed, number), Some(seq), "version {number}");
         // The same where the records of the releases are lost.
         let content = came_last(&versions)[number - 1].map(release_content);

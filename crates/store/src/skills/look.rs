@@ -20,7 +20,7 @@ pub struct Look {
     pub name: SkillName,
     /// What it is.
     pub artifact_type: ArtifactType,
-    /// In use, or marked for removal.
+    /// In use, marked for removal, or in quarantine by its record.
     pub state: State,
     /// Its head version's number.
     pub version: u32,
@@ -50,7 +50,7 @@ pub fn look(store: &Store, index: &Index, names: &[SkillName]) -> Vec<Result<Loo
 pub struct Head {
     /// What it is.
     pub artifact_type: ArtifactType,
-    /// In use, or marked for removal.
+    /// In use, marked for removal, or in quarantine by its record.
     pub state: State,
     /// Its number.
     pub version: u32,

@@ -33,7 +33,8 @@ impl Quarantine {
         if self == Quarantine::Ends {
             return Ok(State::Active);
         }
-        if meta.state == State::PendingRemove && meta.source == Source::Hub {
+        let is_guess = meta.state == State::PendingRemove && !meta.is_quarantined();
+        if is_guess && meta.source == Source::Hub {
             InstallState::load(noted.store.layout())?;
         }
         Ok(if noted.is_quarantined(name, Some(meta)) { State::Quarantined } else { State::Active })

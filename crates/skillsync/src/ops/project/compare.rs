@@ -203,13 +203,15 @@ fn kept(
     trees.next().map(|tree| Kept { content_hash: hash, tree })
 }
 
-/// Every content that an artifact has had, the newest first: its versions, each with what it was merged from.
+/// Every content that an artifact has had, the newest first: its versions, each with what it was merged from. What a rollback
+/// is made of came before it, and is where it came.
 fn history(meta: &Meta) -> Vec<ContentHash> {
     let versions = meta.versions().iter().rev();
-    versions
-        .flat_map(|version| std::iter::once(&version.content_hash).chain(&version.parents))
-        .copied()
-        .collect()
+    let of = |version: &Version| {
+        let parents = version.parents.iter().filter(|_| version.origin != Origin::Rollback);
+        std::iter::once(&version.content_hash).chain(parents).copied().collect::<Vec<_>>()
+    };
+    versions.flat_map(of).collect()
 }
 
 /// Whether a version has this content, or was merged from it.

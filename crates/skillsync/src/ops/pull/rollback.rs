@@ -359,7 +359,8 @@ fn put_back(
 fn restore(writing: &Writing<'_>, index: &mut Index, name: &SkillName, before: u32) -> Result<u32, Error> {
     let meta = skills::load(writing.store(), name)?;
     let target = skills::version(name, &meta, before)?;
-    let back = Back { name, meta: &meta, target, quarantine: Quarantine::Stays };
+    let release = Bars::of(writing.store(), name, &meta)?.release(before);
+    let back = Back { name, meta: &meta, target, release, quarantine: Quarantine::Stays };
     back.advance(writing, index, format!("back to version {before}, before the pull"), || Ok(()))
 }
 
