@@ -8,12 +8,18 @@ use super::moving_over::installed;
 
 const RECORD: &str = ".skillsync/state/setup.json";
 
-/// The program killed at its `nth` call of `call`.
-fn killed(m: &Machine, args: &[&str], call: &str, nth: usize) {
-    let inject = format!("inject={call}:signal=KILL:when={nth}");
+/// Setups killed at one change of a name after the other, until what was left is as it `is_wanted`.
+fn cut_off(m: &Machine, is_wanted: impl Fn() -> bool) {
     let binary = m.binary().display().to_string();
-    let strace = [&["-f", "-qq", "-o", "/dev/null", "-e", &inject, &binary], args].concat();
-    m.command_of("strace".as_ref(), &strace).run().either();
+    for nth in 1..120 {
+        if is_wanted() {
+            return;
+        }
+        let inject = format!("inject=renameat2,renameat,rename:signal=KILL:when={nth}");
+        let strace = ["-f", "-qq", "-o", "/dev/null", "-e", &inject, &binary, "setup", "--yes"];
+        m.command_of("strace".as_ref(), &strace).run().either();
+    }
+    panic!("no setup was cut off where it was to be");
 }
 
 /// What a setup that was cut off was going to do is no reason to undo what somebody did since, or what did not come.
@@ -21,12 +27,7 @@ fn killed(m: &Machine, args: &[&str], call: &str, nth: usize) {
 fn what_was_done_since_a_setup_was_cut_off_stands() {
     let (_publisher, _server, m) = installed();
     // Early: what is to come is noted, and nothing has.
-    let mut nth = 1;
-    while !m.store("state/setup.json").exists() {
-        killed(&m, &["setup", "--yes"], "renameat2,renameat,rename", nth);
-        nth += 1;
-        assert!(nth < 60, "no setup was cut off");
-    }
+    cut_off(&m, || m.store("state/setup.json").exists());
     assert!(!m.store("skills/git").exists(), "it was too late");
     m.run(&["setup", "--no-import", "--yes"]).ok();
     let plan = m.run(&["setup", "--dry-run", "--json"]).ok().json();
@@ -43,12 +44,7 @@ fn what_was_done_since_a_setup_was_cut_off_stands() {
     m.agent("windsurf");
     m.skill_folder(".codeium/windsurf/skills/own", &SkillBuilder::new("own").body("other\n"));
     m.skill_folder(".claude/skills/late", &SkillBuilder::new("late"));
-    let mut nth = 1;
-    while !m.read(RECORD).contains("\"done\": false") {
-        killed(&m, &["setup", "--yes"], "renameat2,renameat,rename", nth);
-        nth += 1;
-        assert!(nth < 60, "no setup was cut off");
-    }
+    cut_off(&m, || m.read(RECORD).contains("\"done\": false"));
     assert!(m.read(RECORD).contains("intents"), "nothing was going to be made");
     m.skill_folder("w/own", &SkillBuilder::new("own").body("newer\n"));
     m.run(&["add", "w/own", "--force"]).ok();
@@ -64,12 +60,7 @@ fn what_was_done_since_a_setup_was_cut_off_stands() {
 #[test]
 fn a_setup_that_goes_on_takes_back_no_version() {
     let (_publisher, _server, m) = installed();
-    let mut nth = 1;
-    while !m.store("skills/own").exists() {
-        killed(&m, &["setup", "--yes"], "renameat2,renameat,rename", nth);
-        nth += 1;
-        assert!(nth < 120, "no setup came so far");
-    }
+    cut_off(&m, || m.store("skills/own").exists());
     assert!(m.read(RECORD).contains("\"done\": false"), "it was too late");
     m.skill_folder("w/own", &SkillBuilder::new("own").body("newer\n"));
     m.run(&["add", "w/own", "--force"]).ok();
@@ -98,12 +89,7 @@ fn a_setup_that_goes_on_makes_current_what_it_was_told() {
     let (older, newer) = (own(".claude/skills/own", "older\n"), own(".agents/skills/own", "newer\n"));
     disk::age(&older, 1_600_000_000);
     let [stored, older, newer] = [stored, older, newer].map(|folder| oracle::content_hash(&folder));
-    let mut nth = 1;
-    while contents(&m, "own") != [&*stored, &*older] {
-        killed(&m, &["setup", "--yes"], "renameat2,renameat,rename", nth);
-        nth += 1;
-        assert!(nth < 120, "no setup was cut off between its versions: {:?}", contents(&m, "own"));
-    }
+    cut_off(&m, || contents(&m, "own") == [&*stored, &*older]);
     let plan = m.run(&["setup", "--dry-run"]).ok();
     assert!(plan.stdout.contains("in the store, an earlier version: current"), "{plan}");
     m.run(&["setup", "--yes"]).ok();
@@ -115,12 +101,7 @@ fn a_setup_that_goes_on_makes_current_what_it_was_told() {
 fn a_setup_that_was_cut_off_goes_on() {
     let (_publisher, _server, m) = installed();
     let before = m.snapshot().without(&[".skillsync"]);
-    let mut nth = 1;
-    while !m.store("skills/own").exists() {
-        killed(&m, &["setup", "--yes"], "renameat2,renameat,rename", nth);
-        nth += 1;
-        assert!(nth < 120, "no setup came so far");
-    }
+    cut_off(&m, || m.store("skills/own").exists());
     let plan = m.run(&["setup", "--dry-run"]).ok().stdout;
     assert!(
         plan.starts_with("An earlier setup or its undo was cut off. This one goes on from there.\n"),
@@ -166,12 +147,7 @@ fn after_an_undo_that_was_cut_off_a_setup_takes_everything_again() {
 #[test]
 fn an_undo_leaves_what_the_user_added_after_a_setup_was_cut_off() {
     let (_publisher, _server, m) = installed();
-    let mut nth = 1;
-    while !m.store("state/setup.json").exists() {
-        killed(&m, &["setup", "--yes"], "renameat2,renameat,rename", nth);
-        nth += 1;
-        assert!(nth < 60, "no setup was cut off");
-    }
+    cut_off(&m, || m.store("state/setup.json").exists());
     assert!(!m.store("skills/own").exists(), "it was too late");
     // A command writes one time, and tells it in seconds: this one is another.
     std::thread::sleep(std::time::Duration::from_millis(1_100));
